@@ -1,0 +1,58 @@
+"""`billing.prices`: what models cost, the ratios of groups, and from when each holds."""
+
+from pydantic import Field
+
+from shared.events.event import Event
+from shared.events.numbers import Count, Ratio, Time, Tokens
+from shared.events.text import ModelName, Name
+
+
+class ModelPrice(Event):
+    """One version of one model's price. Ratios are relative; see `shared/money/rating.py`."""
+
+    TYPE = "ledgerline.model-price.v1"
+
+    version: Count
+    """Of the price book: grows with every change of any price."""
+    effective_from: Time
+    model_ratio: Ratio
+    completion_ratio: Ratio
+    cache_ratio: Ratio
+    cache_creation_ratio: Ratio
+    image_ratio: Ratio
+    audio_ratio: Ratio
+    model_price: Ratio | None = None
+    """Dollars a call; the token ratios are then unused."""
+    max_output_tokens: Tokens | None = None
+    """What a hold reckons with when the request names no maximum; null: the model's own."""
+
+
+class PriceChanged(Event):
+    """The current and the coming prices of one model, oldest first. Key `model:<name>`."""
+
+    TYPE = "ledgerline.price.changed.v1"
+
+    model: ModelName
+    versions: tuple[ModelPrice, ...] = Field(max_length=50)
+    """Empty: the model has no price, and is refused."""
+
+
+class GroupRatio(Event):
+    """One version of one group's ratio."""
+
+    TYPE = "ledgerline.group-ratio.v1"
+
+    version: Count
+    effective_from: Time
+    ratio: Ratio
+    user_group_ratios: dict[Name, Ratio] = Field(default_factory=dict, max_length=100)
+    """By the user's own group, where it differs from `ratio`."""
+
+
+class GroupRatioChanged(Event):
+    """The current and the coming ratios of one group, oldest first. Key `group:<name>`."""
+
+    TYPE = "ledgerline.group-ratio.changed.v1"
+
+    group: Name
+    versions: tuple[GroupRatio, ...] = Field(max_length=50)
