@@ -1,0 +1,82 @@
+"""The `{success, message, data}` envelope of `/api/*`, and the middleware that keeps to it.
+
+Success is HTTP 200. A failure is HTTP 200 with `success: false`, as existing tools expect, except
+401 and 403 (authentication), 404 and 405 (no such call), 413, 429 and 503.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from shared.telemetry.logs import get_logger
+
+_logger = get_logger()
+_Model = TypeVar("_Model", bound=BaseModel)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class EnvelopeError(Exception):
+    """A failure to show to the caller. The message is ours; never quote the caller's input."""
+
+    def __init__(self, message: str, *, http_status: int = 200) -> None:
+        super().__init__(message)
+        self.message = message
+        self.http_status = http_status
+
+
+def succeed(data: Any = None, message: str = "") -> web.Response:
+    """`{"success": true, …}`. Whatever orjson can write may be `data`."""
+    return _answer({"success": True, "message": message, "data": data}, 200)
+
+
+def fail(message: str, *, http_status: int = 200) -> web.Response:
+    """`{"success": false, …}`."""
+    return _answer({"success": False, "message": message}, http_status)
+
+
+async def read_body(request: web.Request, model: type[_Model]) -> _Model:
+    """The JSON body as `model`. Raises EnvelopeError that names the wrong fields."""
+    return _parse(model, await request.read())
+
+
+def read_query(request: web.Request, model: type[_Model]) -> _Model:
+    """The query string as `model`; a parameter that occurs twice counts once, the first time."""
+    try:
+        return model.model_validate(dict(reversed(list(request.query.items()))))
+    except ValidationError as error:
+        raise EnvelopeError(_wrong_fields(error)) from None
+
+
+def _parse(model: type[_Model], raw: bytes) -> _Model:
+    try:
+        return model.model_validate_json(raw or b"{}")
+    except ValidationError as error:
+        raise EnvelopeError(_wrong_fields(error)) from None
+
+
+def _wrong_fields(error: ValidationError) -> str:
+    problems = error.errors(include_input=False, include_context=False, include_url=False)
+    told = [f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['msg']}" for p in problems[:5]]
+    return "invalid request: " + "; ".join(told)[:500]
+
+
+@web.middleware
+async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every exception into an envelope. What is unforeseen is logged and told as 500."""
+    try:
+        return await handler(request)
+    except EnvelopeError as error:
+        return fail(error.message, http_status=error.http_status)
+    except web.HTTPException as error:
+        return fail(error.reason.lower(), http_status=error.status)
+    except Exception:
+        route = request.match_info.route.resource
+        _logger.exception("api.failed", route=route.canonical if route else "unknown")
+        return fail("internal error", http_status=500)
+
+
+def _answer(body: dict[str, Any], status: int) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
