@@ -80,7 +80,7 @@ RELAY_HEALTH: Final = TopicSpec(
     key="mark:<relay id>",
     events=(RelayMarked,),
     producers=(Service.RELAY,),
-    consumers=(Service.LOGGING,),
+    consumers=(),  # the `reconcile` command reads it
     partitions=1,
 )
 CONTROL_ROUTING: Final = TopicSpec(
@@ -107,7 +107,7 @@ CONTROL_DIRECTORY: Final = TopicSpec(
     key="user:<id>, workspace:<id>, project:<id> or key:<id>",
     events=(UserChanged, WorkspaceChanged, ProjectChanged, KeyListed),
     producers=(Service.CONTROL,),
-    consumers=(Service.BILLING, Service.LOGGING, Service.RELAY),
+    consumers=(Service.BILLING, Service.RELAY),
     partitions=1,
 )
 BILLING_PRICES: Final = TopicSpec(
@@ -125,7 +125,7 @@ BILLING_LEDGER: Final = TopicSpec(
     key="workspace id",
     events=(LedgerEntryPosted,),
     producers=(Service.BILLING,),
-    consumers=(Service.LOGGING, Service.CONTROL),
+    consumers=(Service.LOGGING,),
     partitions=8,
     is_public=True,
     retention_ms=90 * _DAY_MS,
