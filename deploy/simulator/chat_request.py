@@ -1,0 +1,115 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+IMAGE_TOKENS: Final = 85
+BYTES_PER_TOKEN: Final = 4
+MAX_CHOICES: Final = 128
+
+
+class InvalidRequestError(ValueError):
+    """A request that the dialect refuses with 400; `param` is the field at fault."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What the simulator reads of a chat request; it ignores the other fields."""
+
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    stream: bool
+    include_usage: bool
+    choices: int
+    max_tokens: int | None  # per choice: the tighter of max_tokens and max_completion_tokens
+    tools: Sequence[Mapping[str, Any]]
+    tool_choice: Any
+    response_format: Mapping[str, Any] | None
+
+
+def read_chat_request(body: Any) -> ChatRequest:
+    """Read the body of a chat request.
+
+    Raises:
+        InvalidRequestError: a field that the simulator needs is missing or of the wrong kind.
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequestError("The body must be a JSON object.")
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequestError("you must provide a model parameter", "model")
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise InvalidRequestError("'messages' must be a non-empty array.", "messages")
+    if not all(isinstance(message, dict) and "role" in message for message in messages):
+        raise InvalidRequestError("Each message is an object with a role.", "messages")
+    options = body.get("stream_options")
+    limits = [
+        limit
+        for name in ("max_tokens", "max_completion_tokens")
+        if (limit := _integer(body, name)) is not None
+    ]
+    response_format = body.get("response_format")
+    return ChatRequest(
+        model=model,
+        messages=messages,
+        stream=body.get("stream") is True,
+        include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        choices=_integer(body, "n", at_most=MAX_CHOICES) or 1,
+        max_tokens=min(limits) if limits else None,
+        tools=body.get("tools") or (),
+        tool_choice=body.get("tool_choice"),
+        response_format=response_format if isinstance(response_format, dict) else None,
+    )
+
+
+def count_prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
+    """The prompt tokens of a list of messages; pure, so that a test can foretell a charge.
+
+    A quarter of the UTF-8 bytes of all text content, rounded up, plus 85 for each image; at
+    least 1. Tool definitions and roles are not counted.
+    """
+    size_bytes = images = 0
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            size_bytes += len(content.encode("utf-8", "surrogatepass"))
+        elif isinstance(content, list):
+            size_bytes += len(_text_of(content).encode("utf-8", "surrogatepass"))
+            images += sum(
+                isinstance(part, dict) and part.get("type") == "image_url" for part in content
+            )
+    return max(1, -(-size_bytes // BYTES_PER_TOKEN) + images * IMAGE_TOKENS)
+
+
+def last_user_text(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the last message whose role is `user`; empty if there is none."""
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            content = message.get("content")
+            return content if isinstance(content, str) else _text_of(content or ())
+    return ""
+
+
+def _text_of(parts: Any) -> str:
+    if not isinstance(parts, list):
+        return ""
+    return "".join(
+        part["text"]
+        for part in parts
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+    )
+
+
+def _integer(body: Mapping[str, Any], name: str, *, at_most: int | None = None) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequestError(f"'{name}' must be a positive integer.", name)
+    if at_most is not None and value > at_most:
+        raise InvalidRequestError(f"'{name}' may be {at_most} at most.", name)
+    return value

@@ -1,0 +1,38 @@
+from typing import Final
+
+from deploy.simulator.json_text import to_json
+from deploy.simulator.misbehaviour import Behaviour
+
+# What OpenAI says for a status: message, type, code.
+_BY_STATUS: Final[dict[int, tuple[str, str, str | None]]] = {
+    400: ("Invalid request.", "invalid_request_error", None),
+    401: ("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
+    403: ("You are not allowed to do this.", "permission_error", "forbidden"),
+    404: ("The model does not exist.", "invalid_request_error", "model_not_found"),
+    429: ("Rate limit reached for requests.", "requests", "rate_limit_exceeded"),
+    500: ("The server had an error while processing your request.", "server_error", None),
+    503: ("The engine is currently overloaded.", "server_error", "overloaded"),
+}
+_FIRST_SERVER_STATUS: Final = 500
+
+
+def error_json(
+    status: int, message: str | None = None, *, param: str | None = None, code: str | None = None
+) -> bytes:
+    """The body of an error in OpenAI's dialect; its usual words unless a message is given."""
+    likest = 500 if status >= _FIRST_SERVER_STATUS else 400
+    usual, kind, usual_code = _BY_STATUS.get(status, _BY_STATUS[likest])
+    error = {
+        "message": message or usual,
+        "type": kind,
+        "param": param,
+        "code": code or usual_code,
+    }
+    return to_json({"error": error})
+
+
+def asked_error_json(status: int, prompt: str, behaviour: Behaviour) -> bytes:
+    """An error that was asked for; it repeats the prompt if that was asked too."""
+    return error_json(
+        status, f"Cannot answer: {prompt}" if behaviour.echo_prompt_in_error else None
+    )

@@ -1,0 +1,92 @@
+from collections.abc import Iterator
+from typing import Any, Final
+
+from deploy.simulator.chat import FINGERPRINT, Answer, call_id
+from deploy.simulator.json_text import to_json
+from deploy.simulator.misbehaviour import Behaviour
+from deploy.simulator.usage import usage_json
+
+DONE: Final = b"[DONE]"
+
+
+class EventWriter:
+    """The payloads (`data:`) of one streamed answer, in order. Pure: it only makes bytes."""
+
+    def __init__(self, answer: Answer, behaviour: Behaviour, *, include_usage: bool) -> None:
+        self._answer = answer
+        self._behaviour = behaviour
+        self._usage_asked = include_usage and not behaviour.no_usage
+        head = {
+            "id": answer.answer_id,
+            "object": "chat.completion.chunk",
+            "created": answer.created,
+            "model": answer.model,
+            "service_tier": "default",
+            "system_fingerprint": FINGERPRINT,
+        }
+        # Only the choices differ from event to event: what is around them is encoded once.
+        self._before = to_json(head)[:-1] + b',"choices":'
+        self._after = b',"usage":null}' if self._usage_asked else b"}"
+
+    def payloads(self, error: bytes) -> Iterator[bytes]:
+        """Role, content, finish, usage and `[DONE]`; `error` is sent half-way if that is asked."""
+        behaviour, chunks = self._behaviour, self._answer.chunks
+        half = len(chunks) // 2
+        yield from self._for_each_choice(self._first_delta)
+        for at, text in enumerate(chunks):
+            if at == half and behaviour.error_event_mid_stream:
+                yield error
+                return
+            if at == half and behaviour.malformed_json:
+                yield self._before[: len(self._before) // 2]
+            for index in range(self._answer.choices):
+                yield self._event(index, self._content_delta(text))
+        yield from self._finish()
+        if not behaviour.no_done:
+            yield DONE
+
+    def _finish(self) -> Iterator[bytes]:
+        choices = range(self._answer.choices)
+        usage = b',"usage":' + to_json(usage_json(self._answer.usage, self._behaviour)) + b"}"
+        in_last = self._behaviour.usage_in_last_chunk and not self._behaviour.no_usage
+        for index in choices:
+            last = in_last and index == choices[-1]
+            yield self._event(index, {}, self._answer.finish_reason, after=usage if last else None)
+        if self._usage_asked and not in_last:
+            yield self._before + b"[]" + usage
+
+    def _for_each_choice(self, delta: Any) -> Iterator[bytes]:
+        for index in range(self._answer.choices):
+            yield self._event(index, delta(index))
+
+    def _first_delta(self, index: int) -> dict[str, Any]:
+        delta: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
+        if self._answer.tool_name is not None:
+            function = {"name": self._answer.tool_name, "arguments": ""}
+            call = {"index": 0, "id": call_id(self._answer, index), "type": "function"}
+            delta |= {"content": None, "tool_calls": [{**call, "function": function}]}
+        return delta
+
+    def _content_delta(self, text: str) -> dict[str, Any]:
+        if self._answer.tool_name is None:
+            return {"content": text}
+        return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
+
+    def _event(
+        self,
+        index: int,
+        delta: dict[str, Any],
+        finish_reason: str | None = None,
+        *,
+        after: bytes | None = None,
+    ) -> bytes:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        choices = [] if self._behaviour.empty_choices else [choice]
+        return self._before + to_json(choices) + (after or self._after)
+
+
+def framed(payload: bytes, behaviour: Behaviour) -> bytes:
+    """A payload as a server-sent event, with CRLF and comments if they were asked."""
+    end = b"\r\n" if behaviour.crlf_events else b"\n"
+    event = b"data: " + payload + end + end
+    return b": keep-alive" + end + end + event if behaviour.comments_and_keepalives else event
