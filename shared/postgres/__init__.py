@@ -1,0 +1,1 @@
+"""How a service speaks to its own schema: pools, migrations, and transactions tried again."""
