@@ -1,0 +1,1 @@
+"""The only package that speaks to Kafka: reading, publishing, topics and dead letters."""

@@ -1,0 +1,46 @@
+"""What goes in and out of Kafka, free of the client library's types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+
+
+class Partition(NamedTuple):
+    """One partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that was read. `value` None is a tombstone. Of a repeated header the last counts."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+
+    @property
+    def event_id(self) -> str | None:
+        """The CloudEvents id, where there is a readable one."""
+        raw = self.headers.get("ce_id")
+        if raw is None:
+            return None
+        # A watermark keeps this in a text column, which takes no NUL.
+        return raw[:200].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """A record to be sent. `value` None is a tombstone; then there must be a key."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = field(default=())

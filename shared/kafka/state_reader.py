@@ -1,0 +1,153 @@
+"""Reading state (compacted) topics whole, and following them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from shared.kafka.incoming import to_record
+from shared.kafka.metrics import StateReaderMetrics
+from shared.kafka.records import Partition, Record
+from shared.telemetry.logs import get_logger
+
+_POLL_MS: Final = 200
+_MAX_RECORDS: Final = 5_000
+_RECONNECT_S: Final = 0.5
+_REQUEST_TIMEOUT_MS: Final = 10_000
+
+_logger = get_logger()
+
+
+class StateTopicReader:
+    """Hands every record of some state topics to `apply`, from the beginning, then the changes.
+
+    Reads all partitions without a group, committed transactions only. `apply` is called in order
+    within a partition, must not block, and may be called again with what it has seen; a tombstone
+    has the value None. An error that `apply` raises ends `run`.
+    """
+
+    def __init__(
+        self,
+        *,
+        bootstrap: str,
+        client_id: str,
+        topics: Sequence[str],
+        apply: Callable[[Record], None],
+        metrics: StateReaderMetrics | None = None,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._client_id = client_id
+        self._topics = tuple(topics)
+        self._apply = apply
+        self._metrics = metrics
+        self._ready = asyncio.Event()
+        self._targets: dict[TopicPartition, int] | None = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether all that was on the topics when reading began has been applied."""
+        return self._ready.is_set()
+
+    async def wait_ready(self) -> None:
+        """Wait until `ready`."""
+        await self._ready.wait()
+
+    @property
+    def lag(self) -> dict[Partition, int]:
+        """Offsets still ahead, by partition, as of the last fetch. Counts transaction markers."""
+        return {
+            Partition(tp.topic, tp.partition): max(0, self._ends.get(tp, 0) - position)
+            for tp, position in self._positions.items()
+        }
+
+    async def run(self) -> None:
+        """Read until cancelled. A broker that is away is waited for; reading goes on where it was."""
+        while True:
+            try:
+                await self._read()
+            except (KafkaError, OSError, TimeoutError) as error:
+                _logger.warning(
+                    "state_reader_reconnects", topics=self._topics, error=type(error).__name__
+                )
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._client_id,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        try:
+            await consumer.start()
+            partitions = await self._partitions(consumer)
+            consumer.assign(partitions)
+            await self._seek(consumer, partitions)
+            while True:
+                await self._poll(consumer, partitions)
+        finally:
+            await consumer.stop()
+
+    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        known = await consumer.topics()
+        missing = [topic for topic in self._topics if topic not in known]
+        if missing:
+            raise KafkaError(f"topics that do not exist yet: {missing}")
+        return [
+            TopicPartition(topic, partition)
+            for topic in self._topics
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+
+    async def _seek(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        starts = await consumer.beginning_offsets(partitions)
+        # Under read_committed these ends are the last stable offsets: an open transaction of a
+        # publisher that stands still is not waited for.
+        ends = await consumer.end_offsets(partitions)
+        self._ends = dict(ends)
+        if self._targets is None:
+            self._targets = dict(ends)
+        for tp in partitions:
+            position = self._positions.get(tp, starts[tp])
+            if not starts[tp] <= position <= ends[tp]:
+                position = starts[tp]
+            self._positions[tp] = position
+            consumer.seek(tp, position)
+        self._look_ready()
+
+    async def _poll(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        try:
+            batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+        except OffsetOutOfRangeError:
+            # The topic was cut or made anew; what is left of it is read from its beginning.
+            _logger.error("state_topic_lost_offsets", topics=self._topics)  # noqa: TRY400
+            await self._seek(consumer, partitions)
+            return
+        for tp, records in batches.items():
+            for raw in records:
+                self._apply(to_record(tp, raw))
+        for tp in partitions:
+            # The position, not the last record: it also passes over transaction markers.
+            self._positions[tp] = await consumer.position(tp)
+            end = consumer.last_stable_offset(tp)
+            if end is not None and end >= 0:
+                self._ends[tp] = end
+        self._look_ready()
+
+    def _look_ready(self) -> None:
+        if self._metrics is not None:
+            for (topic, partition), lag in self.lag.items():
+                self._metrics.lag_events.labels(topic, str(partition)).set(lag)
+        if self._ready.is_set() or self._targets is None:
+            return
+        if all(self._positions[tp] >= end for tp, end in self._targets.items()):
+            self._ready.set()
+            _logger.info("state_read", topics=self._topics)
