@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from deploy.simulator.chat import FINGERPRINT, Answer, call_id
@@ -40,7 +41,7 @@ class EventWriter:
             if at == half and behaviour.malformed_json:
                 yield self._before[: len(self._before) // 2]
             for index in range(self._answer.choices):
-                yield self._event(index, self._content_delta(text))
+                yield self._content_event(index, text)
         yield from self._finish()
         if not behaviour.no_done:
             yield DONE
@@ -67,10 +68,11 @@ class EventWriter:
             delta |= {"content": None, "tool_calls": [{**call, "function": function}]}
         return delta
 
-    def _content_delta(self, text: str) -> dict[str, Any]:
-        if self._answer.tool_name is None:
-            return {"content": text}
-        return {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}
+    def _content_event(self, index: int, text: str) -> bytes:
+        if self._answer.tool_name is None and not self._behaviour.empty_choices:
+            return self._before + _content_choices(index, text) + self._after
+        called = [{"index": 0, "function": {"arguments": text}}]
+        return self._event(index, {"tool_calls": called})
 
     def _event(
         self,
@@ -80,9 +82,19 @@ class EventWriter:
         *,
         after: bytes | None = None,
     ) -> bytes:
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        choices = [] if self._behaviour.empty_choices else [choice]
-        return self._before + to_json(choices) + (after or self._after)
+        empty = self._behaviour.empty_choices
+        choices = b"[]" if empty else _choices(index, delta, finish_reason)
+        return self._before + choices + (after or self._after)
+
+
+def _choices(index: int, delta: dict[str, Any], finish_reason: str | None) -> bytes:
+    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return to_json([choice])
+
+
+@lru_cache(maxsize=256)  # the default answer's words are most of what a benchmark asks for
+def _content_choices(index: int, text: str) -> bytes:
+    return _choices(index, {"content": text}, None)
 
 
 def framed(payload: bytes, behaviour: Behaviour) -> bytes:

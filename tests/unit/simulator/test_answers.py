@@ -55,6 +55,7 @@ async def test_a_streams_shape_follows_what_was_asked(simulator: Simulator) -> N
             return bytes(await response.read())
 
     assert len(events_of(await stream(events=40))) == 1 + 40 + 1 + 1
+    assert len(events_of(await stream(events=1_000))) == 1_003  # more than one batch of writes
     assert b"[DONE]" not in await stream(no_done=True)
     assert (await stream(comments_and_keepalives=True)).startswith(b": keep-alive\n\ndata: {")
     crlf = await stream(crlf_events=True)
