@@ -8,7 +8,7 @@ from deploy.local.credentials import load_or_create
 from deploy.local.environment import WITH_TABLES, ServiceEnvironment, api_url, internal_url
 from deploy.local.kafka_broker import KafkaBroker
 from deploy.local.ports import HOST, Ports
-from deploy.local.postgres_server import SUPERUSER, PostgresServer
+from deploy.local.postgres_server import DATABASE, SUPERUSER, PostgresServer
 from deploy.local.processes import ManagedProcess
 from deploy.local.programs import Programs, is_written, together
 from deploy.local.progress import Progress, Report, silent
@@ -69,10 +69,10 @@ class Stack:
         """The simulated provider, without `/v1`."""
         return f"http://{HOST}:{self.ports['simulator']}"
 
-    def dsn(self, role: str) -> str:
-        """Address of the database for a role of `deploy.postgres.roles`, or `superuser`."""
+    def dsn(self, role: str, database: str = DATABASE) -> str:
+        """Address of a database for a role of `deploy.postgres.roles`, or `superuser`."""
         name = SUPERUSER if role == "superuser" else role
-        return self._postgres.dsn(name, self.secrets.postgres_passwords[name])
+        return self._postgres.dsn(name, self.secrets.postgres_passwords[name], database)
 
     def relay_url(self, instance: int = 0) -> str:
         """The public door of one relay."""

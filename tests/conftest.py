@@ -1,0 +1,18 @@
+"""What every test can ask for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.stack_fixtures import database, infrastructure, make_stack, output_tails, stack
+
+__all__ = ["database", "infrastructure", "make_stack", "stack"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    report: Any = yield
+    if report.failed:
+        report.sections.extend((f"output of {name}", lines) for name, lines in output_tails())
+    return report
