@@ -11,15 +11,17 @@ from shared.telemetry.logs import configure_logs, get_logger
 from shared.telemetry.loop import run_service
 
 _logger = get_logger()
-_Settings = TypeVar("_Settings", bound=ServiceSettings, contravariant=True)
+_Settings = TypeVar("_Settings", bound=ServiceSettings)
+_Settings_contra = TypeVar("_Settings_contra", bound=ServiceSettings, contravariant=True)
 
 
-class OpenApp(Protocol[_Settings]):
+class OpenApp(Protocol[_Settings_contra]):
     """A service's composition root: opens everything in order, closes it in reverse."""
 
     def __call__(
-        self, settings: _Settings, *, background: BackgroundTasks
-    ) -> AbstractAsyncContextManager[object]: ...
+        self, settings: _Settings_contra, *, background: BackgroundTasks
+    ) -> AbstractAsyncContextManager[object]:
+        """Ready when entered; long-running work is started on `background`."""
 
 
 def run(service: str, settings: _Settings, open_app: OpenApp[_Settings]) -> None:
