@@ -1,8 +1,7 @@
 """Kept topics of a service with tables: records written in the transaction that they tell of.
 
-enqueue           in the business transaction
-OutboxPublisher   whoever holds the lock sends the rows in order of id, at least once, and
-                  deletes each after the broker has acknowledged it
+`enqueue` is called in the business transaction. Whoever holds the lock, an `OutboxPublisher`, sends
+the rows in order of id, at least once, and deletes each after the broker has acknowledged it.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Literal, Self
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -82,10 +82,10 @@ class IdempotentProducer:
     async def send_partitioned(
         self, topic: str, records: Sequence[OutgoingRecord]
     ) -> list[Exception | None]:
-        """Send records to one topic; answer for each, in order, None or why it was not acknowledged.
+        """Send records to one topic; answer for each, in order, None or why it failed.
 
-        Each partition's records go in batches of their own, in order, and each batch is acknowledged
-        on its own: one partition without a leader does not hold up the others' answers beyond the
+        Each partition's records go in batches of their own, in order, each acknowledged on its
+        own: one partition without a leader does not hold up the others' answers beyond the
         time-out. Does not raise, but for cancellation.
         """
         outcomes: list[Exception | None] = [None] * len(records)
@@ -103,7 +103,9 @@ class IdempotentProducer:
         for index, record in enumerate(records):
             by_partition.setdefault(partitioner.partition(record.key), []).append(index)
         sends = [
-            self._send_partition(client, topic, partition, records, indexes, outcomes)
+            self._send_partition(
+                client, TopicPartition(topic, partition), records, indexes, outcomes
+            )
             for partition, indexes in by_partition.items()
         ]
         try:
@@ -118,8 +120,7 @@ class IdempotentProducer:
     async def _send_partition(
         self,
         client: AIOKafkaProducer,
-        topic: str,
-        partition: int,
+        to: TopicPartition,
         records: Sequence[OutgoingRecord],
         indexes: Sequence[int],
         outcomes: list[Exception | None],
@@ -129,7 +130,7 @@ class IdempotentProducer:
             async with asyncio.timeout(self._send_timeout_s):
                 while done < len(indexes):
                     batch, end = _fill(client, records, indexes, done)
-                    acknowledged = await client.send_batch(batch, topic, partition=partition)
+                    acknowledged = await client.send_batch(batch, to.topic, partition=to.partition)
                     await acknowledged
                     done = end
         except (KafkaError, OSError, TimeoutError, ValueError) as error:

@@ -65,7 +65,7 @@ class StateTopicReader:
         }
 
     async def run(self) -> None:
-        """Read until cancelled. A broker that is away is waited for; reading goes on where it was."""
+        """Read until cancelled. Waits for a broker that is away, and goes on where it was."""
         while True:
             try:
                 await self._read()

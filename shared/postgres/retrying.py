@@ -89,4 +89,5 @@ async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Tr
 
 def backoff_s(attempt: int, *, first_s: float = _FIRST_BACKOFF_S) -> float:
     """How long to wait after the `attempt`-th failure, in seconds; doubles, with full jitter."""
-    return random.uniform(0.5, 1.0) * min(_MAX_BACKOFF_S, first_s * 2 ** min(attempt - 1, 16))  # noqa: S311 - not a secret
+    ceiling_s = min(_MAX_BACKOFF_S, first_s * 2.0 ** min(attempt - 1, 16))
+    return random.uniform(0.5, 1.0) * ceiling_s  # noqa: S311 - not a secret

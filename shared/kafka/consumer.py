@@ -1,0 +1,325 @@
+"""Reading kept topics in a plain consumer group: each record's effect once, whatever is killed.
+
+One turn of the loop: look at the assignment and verify what is new, collect a batch, apply it in
+one transaction with its watermarks, note the offsets in Kafka, look after lag and halted
+partitions. A rebalance is noticed here and never handled in a listener: aiokafka 0.14 hands out
+records before an awaiting listener is done, and swallows its exceptions.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from typing import Final, Literal, TypeVar
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+
+from shared.kafka.batches import BatchApplier, BatchHandler, StoppedError
+from shared.kafka.dead_letters import DeadLetters
+from shared.kafka.errors import StalePositionError
+from shared.kafka.incoming import event_id, to_record
+from shared.kafka.metrics import ConsumerMetrics
+from shared.kafka.partition_watch import PartitionWatch
+from shared.kafka.positions import Flow, Halt
+from shared.kafka.records import Partition, Record
+from shared.postgres.failures import classify, describe_error
+from shared.telemetry.logs import get_logger
+
+_IDLE_POLL_MS: Final = 200
+_RECONNECT_S: Final = 0.5
+_STOP_GRACE_S: Final = 20.0
+_NOTE_OFFSETS_S: Final = 0.5
+_LOOK_S: Final = 2.0
+_REQUEST_TIMEOUT_MS: Final = 10_000
+# A database that is away for a day must not cost the group its member.
+_MAX_POLL_INTERVAL_MS: Final = 24 * 60 * 60 * 1000
+
+_T = TypeVar("_T")
+
+_logger = get_logger()
+
+
+class KeptTopicConsumer:
+    """One member of a consumer group for one or several kept topics of one service.
+
+    `pool` is the service's own, its schema holds the tables of `watermarks.sql`. `on_poison` says
+    what becomes of a record that the database or the handler refuses for good: "dead-letter", or
+    "halt" its partition. Batches hold up to `max_batch` records; under steady load one begins at
+    most every `max_wait_ms`, while after a pause the first record is not kept waiting.
+    """
+
+    def __init__(
+        self,
+        *,
+        bootstrap: str,
+        group: str,
+        topics: Sequence[str],
+        pool: asyncpg.Pool,
+        handler: BatchHandler,
+        dead_letters: DeadLetters,
+        client_id: str | None = None,
+        on_poison: Literal["dead-letter", "halt"] = "halt",
+        max_batch: int = 2000,
+        max_wait_ms: int = 50,
+        metrics: ConsumerMetrics | None = None,
+        session_timeout_ms: int = 10_000,
+        heartbeat_interval_ms: int = 1_000,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._client_id = client_id or group
+        self._topics = tuple(topics)
+        self._max_batch = max_batch
+        self._max_wait_s = max_wait_ms / 1000
+        self._session_timeout_ms = session_timeout_ms
+        self._heartbeat_interval_ms = heartbeat_interval_ms
+        self._stopping = asyncio.Event()
+        self._applier = BatchApplier(
+            group=group,
+            pool=pool,
+            handler=handler,
+            dead_letters=dead_letters,
+            on_poison=on_poison,
+            stopping=self._stopping,
+            metrics=metrics,
+        )
+        self._watch = PartitionWatch(group=group, pool=pool, metrics=metrics)
+        self._last_batch_at = 0.0
+        self._looked_at = 0.0
+        self._noted: dict[TopicPartition, int] = {}
+        self._noting: asyncio.Task[None] | None = None
+        self._noted_at = 0.0
+
+    # What health and metrics ask for.
+
+    @property
+    def ready(self) -> bool:
+        """Whether this member has joined and has looked at each partition that it was given."""
+        return self._watch.is_settled
+
+    @property
+    def positions(self) -> dict[Partition, int]:
+        """The next offset to apply, by partition of this member."""
+        return {p: s.applied_offset for p, s in self._watch.states.items()}
+
+    @property
+    def lag_events(self) -> dict[Partition, int]:
+        """Records not applied yet, by partition of this member, as of the last look."""
+        return {p: s.lag_events for p, s in self._watch.states.items()}
+
+    @property
+    def lag_seconds(self) -> dict[Partition, float]:
+        """Age of the last applied record where there are newer ones, by partition."""
+        now = time.time()
+        return {p: s.lag_seconds(now) for p, s in self._watch.states.items()}
+
+    @property
+    def halted(self) -> dict[Partition, Halt]:
+        """The partitions that stand still, and why."""
+        return {p: s.halt for p, s in self._watch.states.items() if s.halt is not None}
+
+    # Running.
+
+    async def run(self) -> None:
+        """Consume until cancelled or `stop` is called; then finish the batch in hand and leave."""
+        work = asyncio.create_task(self._run())
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self.stop()
+            await asyncio.wait((work,), timeout=_STOP_GRACE_S)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            raise
+
+    def stop(self) -> None:
+        """Ask `run` to finish the batch in hand and return."""
+        self._stopping.set()
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._consume()
+            except StoppedError:
+                break
+            except (KafkaError, OSError, TimeoutError, ConsumerStoppedError) as error:
+                _logger.warning(
+                    "consumer_reconnects", group=self._group, error=type(error).__name__
+                )
+                with suppress(StoppedError):
+                    await self._or_stop(asyncio.sleep(_RECONNECT_S))
+
+    async def _consume(self) -> None:
+        rebalances = _RebalanceCount()
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            client_id=self._client_id,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            session_timeout_ms=self._session_timeout_ms,
+            heartbeat_interval_ms=self._heartbeat_interval_ms,
+            max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            metadata_max_age_ms=30_000,
+        )
+        consumer.subscribe(self._topics, listener=rebalances)
+        try:
+            await self._or_stop(consumer.start())
+            seen = -1
+            while not self._stopping.is_set():
+                if seen != rebalances.count or not self._watch.fits(consumer.assignment()):
+                    seen = rebalances.count
+                    self._watch.assigned(consumer.assignment())
+                    self._noted.clear()
+                await self._turn(consumer)
+        finally:
+            self._watch.unassigned()
+            await self._note_last(consumer)
+            await consumer.stop()
+
+    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            if self._watch.has_unverified:
+                await self._or_stop(self._watch.verify(consumer))
+            batch = await self._collect(consumer)
+            if batch:
+                await self._apply(batch)
+            self._note(consumer)
+            if time.monotonic() - self._looked_at > _LOOK_S:
+                self._looked_at = time.monotonic()
+                await self._or_stop(self._watch.look(consumer))
+        except IllegalStateError:
+            # A partition went away in between; the next turn sees the new assignment.
+            return
+        except StoppedError:
+            raise
+        except Exception as error:
+            if classify(error) is None or isinstance(error, OSError | TimeoutError | KafkaError):
+                raise
+            # The database is away: stay in the group and look again.
+            _logger.warning("watermarks_unreadable", group=self._group, **describe_error(error))
+            await self._or_stop(asyncio.sleep(_RECONNECT_S))
+
+    async def _collect(self, consumer: AIOKafkaConsumer) -> list[Record]:
+        batch: list[Record] = []
+        timeout_ms = _IDLE_POLL_MS
+        while len(batch) < self._max_batch:
+            try:
+                fetched = await consumer.getmany(
+                    timeout_ms=timeout_ms, max_records=self._max_batch - len(batch)
+                )
+            except (NoOffsetForPartitionError, OffsetOutOfRangeError):
+                # Not sought yet, or the log is no longer there: verifying tells which.
+                self._watch.doubt_all()
+                break
+            for tp, records in fetched.items():
+                state = self._watch.states.get(Partition(tp.topic, tp.partition))
+                if state is None:
+                    continue
+                batch.extend(to_record(tp, raw) for raw in state.admit(records, event_id))
+                if state.halt is not None:
+                    self._watch.halted(consumer, tp)
+            wait_s = self._last_batch_at + self._max_wait_s - time.monotonic()
+            if not batch or wait_s <= 0:
+                break
+            timeout_ms = max(1, int(wait_s * 1000))
+        return batch
+
+    async def _apply(self, batch: list[Record]) -> None:
+        self._last_batch_at = started = time.monotonic()
+        states = self._watch.states
+        offsets = {p: s.applied_offset for p, s in states.items()}
+        try:
+            halts = await self._applier.apply(batch, offsets)
+        except StalePositionError:
+            _logger.warning("watermark_moved_by_another", group=self._group)
+            self._watch.doubt_all()
+            return
+        for record in batch:
+            states[
+                Partition(record.topic, record.partition)
+            ].applied_timestamp_ms = record.timestamp_ms
+        for partition, offset in offsets.items():
+            states[partition].applied_offset = offset
+        for partition, halt in halts.items():
+            self._watch.halt_by_handler(partition, halt)
+        _logger.info(
+            "batch_applied",
+            group=self._group,
+            records=len(batch),
+            duration_ms=round((time.monotonic() - started) * 1000, 1),
+        )
+
+    # Offsets in Kafka: for those who watch the group from outside. The watermark is the truth.
+
+    def _note(self, consumer: AIOKafkaConsumer) -> None:
+        now = time.monotonic()
+        if now - self._noted_at < _NOTE_OFFSETS_S:
+            return
+        if self._noting is not None and not self._noting.done():
+            return
+        self._noted_at = now
+        self._noting = asyncio.create_task(self._note_offsets(consumer))
+
+    async def _note_last(self, consumer: AIOKafkaConsumer) -> None:
+        if self._noting is not None:
+            self._noting.cancel()
+            await asyncio.gather(self._noting, return_exceptions=True)
+            self._noting = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await self._note_offsets(consumer)
+
+    async def _note_offsets(self, consumer: AIOKafkaConsumer) -> None:
+        offsets = {
+            TopicPartition(*partition): state.applied_offset
+            for partition, state in self._watch.states.items()
+            if state.flow is Flow.FLOWING
+        }
+        changed = {tp: o for tp, o in offsets.items() if self._noted.get(tp) != o}
+        if not changed:
+            return
+        try:
+            await consumer.commit(changed)
+        except (KafkaError, OSError) as error:
+            _logger.debug("offsets_not_noted", group=self._group, error=type(error).__name__)
+        else:
+            self._noted.update(changed)
+
+    async def _or_stop(self, awaitable: Awaitable[_T]) -> _T:
+        """Wait for something, but not for longer than until `stop`; then StoppedError."""
+        task = asyncio.ensure_future(awaitable)
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise StoppedError
+        finally:
+            for waiting in (task, stopped):
+                if not waiting.done():
+                    waiting.cancel()
+                    await asyncio.gather(waiting, return_exceptions=True)
+
+
+class _RebalanceCount(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Counts rebalances; the loop does the rest."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on_partitions_revoked(self, revoked: object) -> None:  # noqa: ARG002 - its protocol
+        self.count += 1
+
+    def on_partitions_assigned(self, assigned: object) -> None:  # noqa: ARG002 - its protocol
+        self.count += 1
