@@ -1,7 +1,6 @@
 """What every test can ask for."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
 
 import pytest
 
@@ -11,8 +10,8 @@ __all__ = ["database", "infrastructure", "make_stack", "stack"]
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Iterator[None]:
-    report: Any = yield
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if report.failed:
         report.sections.extend((f"output of {name}", lines) for name, lines in output_tails())
     return report

@@ -65,6 +65,11 @@ class Stack:
         return self._kafka.bootstrap
 
     @property
+    def postgres_address(self) -> str:
+        """PostgreSQL's host, port and database; for a person."""
+        return f"{HOST}:{self.ports['postgres']}/{DATABASE}"
+
+    @property
     def simulator_url(self) -> str:
         """The simulated provider, without `/v1`."""
         return f"http://{HOST}:{self.ports['simulator']}"

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.kafka_jars import Jar, JarChecksumError, ensure_jars, read_checksums
+from deploy.local.kafka_jars import Downloader, Jar, JarChecksumError, ensure_jars, read_checksums
 
 _CONTENT = b"the jar that was pinned"
 _JAR = Jar("org.example", "example", "1.0", hashlib.sha256(_CONTENT).hexdigest())
 
 
-def _serving(content: bytes, asked: list[Jar] | None = None):  # noqa: ANN202
+def _serving(content: bytes, asked: list[Jar] | None = None) -> Downloader:
     def download(jar: Jar, folder: Path) -> Path:
         if asked is not None:
             asked.append(jar)

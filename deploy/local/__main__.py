@@ -1,0 +1,100 @@
+"""The embedded stack's command line: `python -P -m deploy.local run|reset`."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from deploy.local.demo import DemoError, ensure_demo
+from deploy.local.environment import PREFIX, REPOSITORY
+from deploy.local.kafka_jars import JarChecksumError
+from deploy.local.ports import PORT_SETTINGS, PortInUseError, Ports
+from deploy.local.processes import ProcessFailedError
+from deploy.local.spec import StackSpec
+from deploy.local.stack import Stack
+from deploy.local.state_folder import StateFolder, StateFolderInUseError
+from deploy.local.supervision import Supervisor, TooManyDeathsError
+from deploy.local.welcome import addresses, welcome
+
+_TOLD_PLAINLY = (
+    DemoError,
+    JarChecksumError,
+    PortInUseError,
+    ProcessFailedError,
+    StateFolderInUseError,
+    TooManyDeathsError,
+    ValueError,
+)
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(prog="python -P -m deploy.local", description=__doc__)
+    parser.add_argument("--state-dir", type=Path, default=REPOSITORY / ".state")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="start everything and keep it running until Ctrl-C")
+    run.add_argument("--infrastructure-only", action="store_true", help="only PostgreSQL and Kafka")
+    commands.add_parser("reset", help="throw the state of a stopped stack away")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "reset":
+            StateFolder(arguments.state_dir).delete()
+            print(f"{arguments.state_dir} is gone")
+        else:
+            asyncio.run(_run(arguments.state_dir, arguments.infrastructure_only))
+    except _TOLD_PLAINLY as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _run(state_dir: Path, infrastructure_only: bool) -> None:
+    interrupted = asyncio.Event()
+    for each in _INTERRUPTS:
+        asyncio.get_running_loop().add_signal_handler(each, interrupted.set)
+    stack = Stack(_spec(state_dir), report=print)
+    work = asyncio.create_task(_start_and_watch(stack, infrastructure_only))
+    waiting = asyncio.create_task(interrupted.wait())
+    try:
+        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        work.cancel()
+        waiting.cancel()
+        ended = (await asyncio.gather(work, return_exceptions=True))[0]
+        print("\nstopping")
+        with stack.progress.step("everything is stopped"):
+            await stack.stop()
+    if isinstance(ended, Exception):
+        raise ended
+
+
+async def _start_and_watch(stack: Stack, infrastructure_only: bool) -> None:
+    print(f"starting in {stack.state_dir}")
+    if infrastructure_only:
+        await stack.start_infrastructure()
+        print(addresses(stack), flush=True)
+    else:
+        await stack.start()
+        with stack.progress.step("demo login and key"):
+            demo = await ensure_demo(stack)
+        print(welcome(stack, demo), flush=True)
+    started = [process for process in stack.processes() if process.running]
+    await Supervisor(started, restart=stack.start_process, report=print).watch()
+
+
+def _spec(state_dir: Path) -> StackSpec:
+    """Ports and settings of the user's own environment."""
+    for_ports = {setting.variable for setting in PORT_SETTINGS}
+    settings = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) and name not in for_ports
+    }
+    ports = Ports.from_environment(os.environ)
+    return StackSpec(state_dir=state_dir, ports=ports, settings={"all": settings})
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
