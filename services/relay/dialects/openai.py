@@ -1,0 +1,92 @@
+"""OpenAI's dialect: chat completions."""
+
+from typing import Any, Final
+
+import orjson
+
+from services.relay.dialects.dialect import AnswerFacts, AnswerMalformedError, RequestFacts
+from services.relay.dialects.openai_request import read_chat_request, upstream_chat_body
+from services.relay.dialects.openai_stream import OpenAIStreamReader
+from services.relay.dialects.openai_usage import read_usage
+from services.relay.errors import RelayError
+
+CHAT_PATH: Final = "/v1/chat/completions"
+UPSTREAM_CHAT_PATH: Final = "/chat/completions"
+_TYPES: Final = {
+    400: "invalid_request_error",
+    401: "invalid_request_error",
+    403: "insufficient_quota",
+    404: "invalid_request_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
+_PUBLIC_CODES: Final = {
+    "key_disabled": "invalid_api_key",
+    "key_expired": "invalid_api_key",
+    "key_exhausted": "insufficient_user_quota",
+    "rate_limited": "rate_limit_exceeded",
+    "quota_held": "rate_limit_exceeded",
+}
+
+
+class OpenAIDialect:
+    """A Dialect."""
+
+    name = "openai"
+
+    def read_request(self, body: bytes) -> RequestFacts:
+        """See Dialect."""
+        return read_chat_request(body)
+
+    def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+        """See Dialect."""
+        return upstream_chat_body(body, facts, model=model)
+
+    def read_answer(self, body: bytes) -> AnswerFacts:
+        """See Dialect."""
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise AnswerMalformedError from None
+        if not isinstance(parsed, dict):
+            raise AnswerMalformedError
+        return AnswerFacts(read_usage(parsed.get("usage")), _content_bytes(parsed.get("choices")))
+
+    def stream_reader(self, facts: RequestFacts) -> OpenAIStreamReader:
+        """See Dialect."""
+        return OpenAIStreamReader(passes_usage=facts.wants_usage)
+
+    def error_body(self, error: RelayError, request_id: str) -> bytes:
+        """See Dialect."""
+        return orjson.dumps(self._error(error, request_id))
+
+    def error_event(self, error: RelayError, request_id: str) -> bytes:
+        """See Dialect. The SDKs raise on a `data` event that has `error`."""
+        return b"data: " + orjson.dumps(self._error(error, request_id)) + b"\n\n"
+
+    @staticmethod
+    def _error(error: RelayError, request_id: str) -> dict[str, Any]:
+        return {
+            "error": {
+                "message": f"{error.message} (request id: {request_id})",
+                "type": _TYPES.get(error.http_status, "api_error"),
+                "param": error.param,
+                "code": _PUBLIC_CODES.get(error.code.value, error.code.value),
+            }
+        }
+
+
+def _content_bytes(choices: Any) -> int:
+    if not isinstance(choices, list):
+        return 0
+    total = 0
+    for choice in choices:
+        message = choice.get("message") if isinstance(choice, dict) else None
+        if not isinstance(message, dict):
+            continue
+        content = message.get("content")
+        if isinstance(content, str):
+            total += len(content.encode())
+        if message.get("tool_calls"):
+            total += len(orjson.dumps(message["tool_calls"]))
+    return total

@@ -1,0 +1,151 @@
+"""Reading what decides an OpenAI chat request, and changing only the bytes that must change."""
+
+from typing import Any, Final
+
+import orjson
+
+from services.relay.dialects.dialect import RequestFacts
+from services.relay.errors import invalid_request
+from services.relay.json_fields import insert_first, replace_values, top_level_fields
+
+# Fields that decide what a request may cost or how it is answered. A second occurrence, or another
+# case of the same letters, would let the upstream read another value than we did.
+DECIDING: Final = frozenset(
+    {
+        "model",
+        "stream",
+        "stream_options",
+        "n",
+        "best_of",
+        "max_tokens",
+        "max_completion_tokens",
+    }
+)
+_MAX_COUNT: Final = 10**9
+_MAX_ANSWERS: Final = 1024
+_MEDIA_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
+_USAGE_ASKED: Final = b'{"include_usage":true}'
+
+
+def read_chat_request(body: bytes) -> RequestFacts:
+    """The facts of `POST /v1/chat/completions`. Raises RelayError 400."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise invalid_request("The body could not be read as JSON.") from None
+    if not isinstance(parsed, dict):
+        raise invalid_request("The body must be a JSON object.")
+    _refuse_ambiguous(body)
+    model = parsed.get("model")
+    if not isinstance(model, str) or not model:
+        raise invalid_request("`model` must be a non-empty string.", param="model")
+    options = _typed(parsed, "stream_options", dict) or {}
+    wants_usage = options.get("include_usage")
+    if wants_usage is not None and not isinstance(wants_usage, bool):
+        raise invalid_request("`include_usage` must be a boolean.", param="stream_options")
+    messages = parsed.get("messages")
+    if not isinstance(messages, list):
+        raise invalid_request("`messages` must be an array.", param="messages")
+    media_count, inline_bytes = _media(messages)
+    limits = [
+        limit
+        for name in ("max_tokens", "max_completion_tokens")
+        if (limit := _count(parsed, name, minimum=0)) is not None
+    ]
+    return RequestFacts(
+        model=model,
+        is_stream=bool(_typed(parsed, "stream", bool)),
+        wants_usage=bool(wants_usage),
+        answers=_answers(parsed),
+        # A provider heeds one of the two; which one is not ours to guess.
+        max_output_tokens=max(limits, default=None),
+        text_bytes=len(body) - inline_bytes,
+        media_count=media_count,
+    )
+
+
+def upstream_chat_body(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+    """The body with `model` as the channel names it, and asking for usage where it streams."""
+    asks_usage = facts.is_stream and not facts.wants_usage
+    if model == facts.model and not asks_usage:
+        return body
+    changes = []
+    options = None
+    for field in top_level_fields(body):
+        if field.name == "model" and model != facts.model:
+            changes.append((field, orjson.dumps(model)))
+        elif field.name == "stream_options":
+            options = field
+    if asks_usage and options is not None:
+        value = orjson.loads(body[options.start : options.end])
+        asked = orjson.dumps({**(value or {}), "include_usage": True})
+        changes.append((options, asked))
+    changed = replace_values(body, changes) if changes else body
+    if asks_usage and options is None:
+        changed = insert_first(changed, b'"stream_options":' + _USAGE_ASKED)
+    return changed
+
+
+def _refuse_ambiguous(body: bytes) -> None:
+    seen: set[str] = set()
+    for field in top_level_fields(body):
+        if field.name in DECIDING:
+            if field.name in seen:
+                raise invalid_request(f"`{field.name}` occurs more than once.", param=field.name)
+            seen.add(field.name)
+        elif (folded := field.name.casefold()) in DECIDING:
+            raise invalid_request(f"`{folded}` must be written in lower case.", param=folded)
+
+
+def _answers(parsed: dict[str, Any]) -> int:
+    answers = max(_count(parsed, "n", minimum=1) or 1, _count(parsed, "best_of", minimum=1) or 1)
+    if answers > _MAX_ANSWERS:
+        raise invalid_request(f"`n` may be {_MAX_ANSWERS} at the most.", param="n")
+    return answers
+
+
+def _typed(parsed: dict[str, Any], name: str, kind: type) -> Any:
+    value = parsed.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise invalid_request(f"`{name}` has the wrong type.", param=name)
+    return value
+
+
+def _count(parsed: dict[str, Any], name: str, *, minimum: int) -> int | None:
+    value = parsed.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise invalid_request(f"`{name}` must be an integer.", param=name)
+    if not minimum <= value <= _MAX_COUNT:
+        raise invalid_request(f"`{name}` must be between {minimum} and {_MAX_COUNT}.", param=name)
+    return value
+
+
+def _media(messages: list[Any]) -> tuple[int, int]:
+    """How many media the messages have, and the bytes of those that are inline."""
+    count = inline_bytes = 0
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(content, list):
+            continue
+        for part in content:
+            if isinstance(part, dict) and part.get("type") in _MEDIA_PARTS:
+                count += 1
+                inline_bytes += _inline_bytes(part)
+    return count, inline_bytes
+
+
+def _inline_bytes(part: dict[str, Any]) -> int:
+    holder = part.get(part["type"])
+    if not isinstance(holder, dict):
+        return 0
+    inline = 0
+    url = holder.get("url")
+    if isinstance(url, str) and url.startswith("data:"):
+        inline += len(url)
+    for name in ("data", "file_data"):
+        value = holder.get(name)
+        if isinstance(value, str) and value.isascii():
+            inline += len(value)
+    return inline

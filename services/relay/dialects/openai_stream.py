@@ -1,0 +1,104 @@
+"""Following an OpenAI stream: bytes pass through, and only events that can matter are read."""
+
+import re
+from typing import Any, Final
+
+import orjson
+
+from services.relay.dialects.dialect import AnswerMalformedError
+from services.relay.dialects.openai_usage import read_usage
+from shared.events.usage import Usage
+
+_EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
+# Inside of a JSON string the quotes are escaped, so an answer that speaks of usage does not match.
+_USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
+_ERROR: Final = re.compile(rb'^data:\s*\{\s*"error"\s*:', re.MULTILINE)
+_DONE: Final = re.compile(rb"^data:\s*\[DONE\]\s*$", re.MULTILINE)
+_DATA: Final = re.compile(rb"^data: ?(.*?)\r?$", re.MULTILINE)
+_MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
+
+
+class OpenAIStreamReader:
+    """A StreamReader. Whole events are passed on; the end is held back."""
+
+    def __init__(self, *, passes_usage: bool) -> None:
+        self._passes_usage = passes_usage
+        self._partial = b""
+        self._end = b""
+        self._overhead_bytes: int | None = None
+        self.usage: Usage | None = None
+        self.content_bytes = 0
+        self.is_ended = False
+        self.has_error = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """See StreamReader."""
+        if self._partial:
+            chunk = self._partial + chunk
+        passed: list[bytes] = []
+        position = 0
+        for match in _EVENT_END.finditer(chunk):
+            event = chunk[position : match.end()]
+            position = match.end()
+            if self._is_passed(event):
+                passed.append(event)
+        self._partial = chunk[position:]
+        if len(self._partial) > _MAX_EVENT_BYTES:
+            raise AnswerMalformedError
+        return passed[0] if len(passed) == 1 else b"".join(passed)
+
+    def ending(self) -> bytes:
+        """See StreamReader. Where the upstream sent no `[DONE]`, none is made up."""
+        return self._end
+
+    def _is_passed(self, event: bytes) -> bool:
+        if self.is_ended:
+            return False  # nothing belongs after the end
+        if _DONE.search(event):
+            self.is_ended = True
+            self._end = event
+            return False
+        if _USAGE.search(event):
+            data = self._parse(event)
+            self.usage = read_usage(data.get("usage")) or self.usage
+            if data.get("choices") == [] and not self._passes_usage:
+                return False
+        elif _ERROR.search(event):
+            self.has_error = True
+            return True
+        self._count(event)
+        return True
+
+    def _count(self, event: bytes) -> None:
+        """Count the answer's own bytes, by what the first event with content has around it."""
+        if self._overhead_bytes is None:
+            content = _content_bytes(self._parse(event))
+            if content == 0:
+                return
+            self._overhead_bytes = max(0, len(event) - content)
+        self.content_bytes += max(0, len(event) - self._overhead_bytes)
+
+    @staticmethod
+    def _parse(event: bytes) -> dict[str, Any]:
+        match = _DATA.search(event)
+        if match is None:
+            return {}
+        try:
+            data = orjson.loads(match.group(1))
+        except orjson.JSONDecodeError:
+            return {}
+        return data if isinstance(data, dict) else {}
+
+
+def _content_bytes(data: dict[str, Any]) -> int:
+    choices = data.get("choices")
+    if not isinstance(choices, list):
+        return 0
+    deltas = [choice.get("delta") for choice in choices if isinstance(choice, dict)]
+    return sum(
+        len(value.encode("utf-8", "replace"))
+        for delta in deltas
+        if isinstance(delta, dict)
+        for name, value in delta.items()
+        if name != "role" and isinstance(value, str)
+    )

@@ -1,0 +1,36 @@
+"""What the relay answers when it does not pass an upstream's answer on.
+
+    RelayError
+    ├── (status 4xx)  the client's doing: bad request, key, balance, limits
+    └── (status 5xx)  ours or an upstream's: no channel, no lease, a full journal
+
+Each has a code of the closed set in the events, an HTTP status and a message. The dialect gives
+them their shape.
+"""
+
+from shared.events.requests import ErrorCode
+
+
+class RelayError(Exception):
+    """An answer in the caller's dialect. The message never quotes what the client sent."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        http_status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.http_status = http_status
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+def invalid_request(message: str, *, param: str | None = None) -> RelayError:
+    """400: the request cannot be read, or a field that decides is wrong."""
+    return RelayError(ErrorCode.INVALID_REQUEST, 400, message, param=param)

@@ -1,0 +1,123 @@
+"""The folder of one relay's journal, and the lock that says whose it is.
+
+`<root>/<relay id>/` holds `lock`, numbered segments and `published`. Whoever holds the lock may
+read and write the rest, and nobody else: a relay for as long as it lives, then who recovers it.
+"""
+
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import orjson
+
+_LOCK: Final = "lock"
+_PUBLISHED: Final = "published"
+QUARANTINE: Final = "quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Everything before this place is on Kafka, `count` events in all."""
+
+    segment: int = 0
+    offset: int = 0
+    count: int = 0
+
+
+class JournalDirectory:
+    """A locked journal folder."""
+
+    def __init__(self, path: Path, lock_fd: int) -> None:
+        self.path = path
+        self.relay_id = path.name
+        self._lock_fd = lock_fd
+
+    @classmethod
+    def create(cls, root: Path, relay_id: str) -> Self:
+        """A new folder, locked before anybody can see it under its name."""
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        hidden = root / f".{relay_id}"
+        hidden.mkdir(mode=0o700)
+        lock_fd = _lock(hidden)
+        if lock_fd is None:
+            msg = "somebody locked a journal folder that was just made"
+            raise RuntimeError(msg)
+        hidden.rename(root / relay_id)
+        return cls(root / relay_id, lock_fd)
+
+    @classmethod
+    def take_over(cls, root: Path) -> list[Self]:
+        """Every folder whose relay is gone; those of living ones are left alone."""
+        taken = []
+        for path in sorted(root.iterdir()) if root.is_dir() else []:
+            if not path.is_dir() or path.name == QUARANTINE:
+                continue
+            lock_fd = _lock(path)
+            if lock_fd is None:
+                continue
+            if not path.is_dir():  # its recoverer removed it while we waited for the lock
+                os.close(lock_fd)
+                continue
+            if path.name.startswith("."):
+                # Its relay died before it wrote anything.
+                os.close(lock_fd)
+                shutil.rmtree(path, ignore_errors=True)
+                continue
+            taken.append(cls(path, lock_fd))
+        return taken
+
+    def segment_path(self, number: int) -> Path:
+        """Where a segment lies."""
+        return self.path / f"{number:08d}.segment"
+
+    def segment_numbers(self) -> list[int]:
+        """The segments that are there, oldest first."""
+        return sorted(int(path.stem) for path in self.path.glob("*.segment"))
+
+    def quarantine(self, number: int) -> Path:
+        """Put a damaged segment aside for a person to look at; returns where it is now."""
+        aside = self.path.parent / QUARANTINE
+        aside.mkdir(exist_ok=True, mode=0o700)
+        target = aside / f"{self.relay_id}-{number:08d}.segment"
+        shutil.copyfile(self.segment_path(number), target)
+        return target
+
+    def read_published(self) -> Published:
+        """How far publication came, as far as it was written down."""
+        try:
+            return Published(*orjson.loads((self.path / _PUBLISHED).read_bytes()))
+        except (FileNotFoundError, orjson.JSONDecodeError, TypeError):
+            return Published()
+
+    def write_published(self, published: Published) -> None:
+        """Whole or not at all."""
+        temporary = self.path / f".{_PUBLISHED}"
+        temporary.write_bytes(orjson.dumps([published.segment, published.offset, published.count]))
+        temporary.replace(self.path / _PUBLISHED)
+
+    def remove(self) -> None:
+        """Delete the folder: everything in it is on Kafka. Gives up the lock."""
+        shutil.rmtree(self.path)
+        self.unlock()
+
+    def unlock(self) -> None:
+        """Idempotent. The folder is then anybody's to recover."""
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+
+def _lock(path: Path) -> int | None:
+    try:
+        fd = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
