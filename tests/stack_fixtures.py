@@ -108,5 +108,3 @@ def output_tails() -> Iterator[tuple[str, str]]:
         for process in each.processes():
             if lines := process.last_lines(15):
                 yield process.name, lines
-
-

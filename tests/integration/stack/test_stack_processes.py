@@ -11,6 +11,8 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local.environment import PREFIX, REPOSITORY
 from deploy.local.ports import PORT_SETTINGS, Ports
@@ -140,6 +142,7 @@ async def test_both_servers_come_back_with_their_data_after_kill_9(make_stack: M
     stack = await make_stack(infrastructure_only=True)
     await _execute(stack.dsn("billing_owner"), "CREATE TABLE kept (n int)")
     await _execute(stack.dsn("billing"), "INSERT INTO kept VALUES (42)")
+    topic = await _publish(stack.kafka_bootstrap, b"kept too")
     for name in ("postgres", "kafka"):
         children = psutil.Process(stack.process(name).pid).children(recursive=True)
         await stack.kill(name)
@@ -147,9 +150,32 @@ async def test_both_servers_come_back_with_their_data_after_kill_9(make_stack: M
         await stack.start_process(name)
         await stack.wait_ready(name)
     assert await _execute(stack.dsn("billing"), "SELECT n FROM kept") == 42
+    assert await _read_one(stack.kafka_bootstrap, topic) == b"kept too"
     processes = [psutil.Process(process.pid) for process in stack.processes() if process.running]
     await stack.stop()
     assert not any(_lives(process) for process in processes)
+
+
+async def _publish(bootstrap: str, value: bytes) -> str:
+    topic = "kept"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    finally:
+        await admin.close()
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
+        await producer.send_and_wait(topic, value)
+    return topic
+
+
+async def _read_one(bootstrap: str, topic: str) -> bytes | None:
+    partition = TopicPartition(topic, 0)
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer, asyncio.timeout(20):
+        consumer.assign([partition])
+        await consumer.seek_to_beginning(partition)
+        value: bytes | None = (await consumer.getone()).value
+        return value
 
 
 async def _execute(dsn: str, statement: str) -> object:
