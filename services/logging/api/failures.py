@@ -1,0 +1,23 @@
+"""A database that cannot answer, as the Log API tells it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from services.logging.errors import LIST_FAILED
+from shared.http.envelope import EnvelopeError
+from shared.postgres.failures import describe_error
+from shared.telemetry.logs import get_logger
+
+_logger = get_logger()
+
+
+@contextmanager
+def listing_failures() -> Iterator[None]:
+    """Raise EnvelopeError, with the text that tools know, for whatever the database raises."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        _logger.warning("log_api.list_failed", **describe_error(error))
+        raise EnvelopeError(LIST_FAILED) from None

@@ -1,0 +1,102 @@
+"""The composition root of `logging`: the one place where its parts are made."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+
+from services.logging.api.lists import ListApi
+from services.logging.api.token import TokenApi
+from services.logging.handlers import CONSUMES, GROUP, LogWriter
+from services.logging.metrics import LoggingMetrics
+from services.logging.routes import public_app
+from services.logging.settings import LoggingSettings
+from services.logging.store_lists import LogLists
+from shared.http.assertion_keys import AssertionKeys
+from shared.http.internal_client import InternalClient
+from shared.http.internal_server import Readiness, internal_app
+from shared.http.serving import served
+from shared.kafka.consumer import KeptTopicConsumer
+from shared.kafka.dead_letters import DeadLetters
+from shared.kafka.metrics import ConsumerMetrics
+from shared.kafka.producer import IdempotentProducer
+from shared.postgres.pool import open_pool
+from shared.service.background import BackgroundTasks
+from shared.telemetry.metrics import new_registry
+
+_SERVICE = "logging"
+
+
+@asynccontextmanager
+async def open_app(
+    settings: LoggingSettings, *, background: BackgroundTasks
+) -> AsyncIterator[None]:
+    """Everything open, in order, until the block ends; then closed in reverse."""
+    registry = new_registry()
+    metrics = LoggingMetrics(registry)
+    readiness = Readiness()
+    async with AsyncExitStack() as stack:
+        # The consumer has connections of its own, so that slow lists never hold it up.
+        writing = await stack.enter_async_context(
+            open_pool(
+                settings.postgres_dsn.get_secret_value(),
+                min_size=1,
+                max_size=2,
+                application_name=f"{settings.instance} consumer",
+            )
+        )
+        reading = await stack.enter_async_context(
+            open_pool(
+                settings.postgres_dsn.get_secret_value(),
+                min_size=1,
+                max_size=settings.postgres_pool_size,
+                application_name=f"{settings.instance} api",
+            )
+        )
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        producer = await stack.enter_async_context(
+            IdempotentProducer(bootstrap=settings.kafka_bootstrap, client_id=settings.instance)
+        )
+        consumer = KeptTopicConsumer(
+            bootstrap=settings.kafka_bootstrap,
+            client_id=settings.instance,
+            group=GROUP,
+            topics=[topic.name for topic in CONSUMES],
+            pool=writing,
+            handler=LogWriter(metrics=metrics),
+            dead_letters=DeadLetters(producer=producer, group=GROUP),
+            # A log row that nobody can write must not hold up those behind it; money is not here.
+            on_poison="dead-letter",
+            max_batch=settings.batch_max_records,
+            metrics=ConsumerMetrics(registry),
+        )
+        readiness.add("consumer", lambda: None if consumer.ready else "joining the consumer group")
+        control = InternalClient(
+            session=session,
+            base_url=settings.control_internal_url,
+            caller=_SERVICE,
+            secret=settings.service_secret.get_secret_value(),
+        )
+        lists = LogLists(reading, statement_timeout_ms=settings.list_timeout_ms)
+        await stack.enter_async_context(
+            served(
+                internal_app(
+                    registry=registry, readiness=readiness, callers=settings.internal_callers
+                ),
+                host=settings.internal_host,
+                port=settings.internal_port,
+            )
+        )
+        await stack.enter_async_context(
+            served(
+                public_app(
+                    lists=ListApi(lists=lists, metrics=metrics),
+                    token=TokenApi(lists=lists, metrics=metrics),
+                    keys=AssertionKeys(control=control, audience=_SERVICE),
+                ),
+                host=settings.http_host,
+                port=settings.http_port,
+            )
+        )
+        background.start("consumer", consumer.run())
+        yield

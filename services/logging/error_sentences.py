@@ -1,0 +1,50 @@
+"""The sentence that a log row shows for each error code. Never an upstream's own words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.events.requests import ErrorCode, Outcome
+
+SENTENCES: Final[Mapping[ErrorCode, str]] = {
+    ErrorCode.INVALID_REQUEST: "The request was not valid",
+    ErrorCode.KEY_DISABLED: "The key is disabled",
+    ErrorCode.KEY_EXPIRED: "The key has expired",
+    ErrorCode.KEY_EXHAUSTED: "The key's quota is used up",
+    ErrorCode.ADDRESS_NOT_ALLOWED: "The key may not be used from this address",
+    ErrorCode.MODEL_NOT_ALLOWED: "The key may not use this model",
+    ErrorCode.MODEL_NOT_FOUND: "There is no such model",
+    ErrorCode.MODEL_PRICE_NOT_SET: "The model has no price",
+    ErrorCode.INSUFFICIENT_QUOTA: "The balance does not cover the request",
+    ErrorCode.QUOTA_HELD: "The balance is held by other requests",
+    ErrorCode.LEASE_UNAVAILABLE: "Billing could not be asked for quota",
+    ErrorCode.JOURNAL_FULL: "The relay's journal is full",
+    ErrorCode.NO_CHANNEL: "No channel serves this model in this group",
+    ErrorCode.RATE_LIMITED: "Too many requests",
+    ErrorCode.SHUTTING_DOWN: "The relay is shutting down",
+    ErrorCode.UPSTREAM_CONNECTION: "The upstream could not be reached",
+    ErrorCode.UPSTREAM_TIMEOUT: "The upstream did not answer in time",
+    ErrorCode.UPSTREAM_RATE_LIMITED: "The upstream is rate limiting",
+    ErrorCode.UPSTREAM_AUTHENTICATION: "The upstream refused the channel's key",
+    ErrorCode.UPSTREAM_CLIENT_ERROR: "The upstream refused the request",
+    ErrorCode.UPSTREAM_SERVER_ERROR: "The upstream failed",
+    ErrorCode.UPSTREAM_MALFORMED: "The upstream's answer could not be read",
+    ErrorCode.UPSTREAM_CUT: "The upstream ended its answer before it was whole",
+    ErrorCode.RELAY_DIED: "The relay ended while it served the request",
+    ErrorCode.INTERNAL: "The gateway failed",
+}
+_WITHOUT_CODE: Final[Mapping[Outcome, str]] = {
+    Outcome.SUCCEEDED: "API call succeeded",
+    Outcome.FAILED: "The request failed",
+    Outcome.INTERRUPTED: "The request was interrupted",
+    Outcome.REJECTED: "The request was refused",
+}
+_CLIENT_LEFT: Final = "API call succeeded; the client left before its end"
+
+
+def sentence(outcome: Outcome, error_code: ErrorCode | None, *, client_disconnected: bool) -> str:
+    """The `content` of a request's row."""
+    if outcome is Outcome.SUCCEEDED:
+        return _CLIENT_LEFT if client_disconnected else _WITHOUT_CODE[outcome]
+    if error_code is None:
+        return _WITHOUT_CODE[outcome]
+    return SENTENCES[error_code]

@@ -1,0 +1,115 @@
+"""What a list of log rows is asked for: the filters and the page, from a query string. Pure."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+
+from shared.events.numbers import MAX_ID
+
+DEFAULT_PAGE_SIZE: Final = 20
+MAX_PAGE_SIZE: Final = 100
+_MAX_PAGE: Final = 10**9
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
+# As in shared.events.text: no stored value has these, and PostgreSQL refuses some of them.
+_UNSAFE: Final = re.compile("[\u0000-\u001f\u007f\ud800-\udfff]")
+
+
+def _integer(value: object) -> object:
+    """An empty parameter is one that was not given: forms send every field."""
+    if not isinstance(value, str) or not value.strip():
+        return 0
+    if _INTEGER.fullmatch(value.strip()) is None:
+        raise ValueError("an integer is needed")
+    return int(value)
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str) and _UNSAFE.search(value):
+        raise ValueError("has characters that no log row has")
+    return value
+
+
+_Integer = Annotated[int, Field(ge=-MAX_ID, le=MAX_ID), BeforeValidator(_integer)]
+_Page = Annotated[int, Field(le=_MAX_PAGE), BeforeValidator(_integer)]
+_Text = Annotated[str, Field(max_length=256), BeforeValidator(_text)]
+
+
+class ListQuery(BaseModel):
+    """The query parameters of every list. 0 and empty mean: not filtered."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="ignore")
+
+    p: _Page = 1
+    page_size: _Integer = Field(
+        default=DEFAULT_PAGE_SIZE, validation_alias=AliasChoices("page_size", "ps", "size")
+    )
+    type: _Integer = 0
+    start_timestamp: _Integer = 0
+    end_timestamp: _Integer = 0
+    username: _Text = ""
+    token_name: _Text = ""
+    model_name: _Text = ""
+    channel: _Integer = 0
+    group: _Text = ""
+    request_id: _Text = ""
+
+    def page(self) -> "Page":
+        """The page asked for, within what is allowed: from 1, and at most MAX_PAGE_SIZE rows."""
+        size = self.page_size if self.page_size > 0 else DEFAULT_PAGE_SIZE
+        return Page(number=max(1, self.p), size=min(size, MAX_PAGE_SIZE))
+
+    def filters(self) -> "Filters":
+        """What the rows must match, whoever asks."""
+        return Filters(
+            type=self.type or None,
+            start_timestamp=self.start_timestamp or None,
+            end_timestamp=self.end_timestamp or None,
+            username=self.username or None,
+            token_name=self.token_name or None,
+            model_name=self.model_name or None,
+            channel_id=self.channel or None,
+            group=self.group or None,
+            request_id=self.request_id or None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Which part of a list."""
+
+    number: int
+    """From 1."""
+    size: int
+
+    @property
+    def offset(self) -> int:
+        """How many rows come before it."""
+        return (self.number - 1) * self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Conditions that all hold; None is no condition."""
+
+    user_id: int | None = None
+    token_id: int | None = None
+    type: int | None = None
+    start_timestamp: int | None = None
+    """Unix seconds, included."""
+    end_timestamp: int | None = None
+    """Unix seconds, included."""
+    username: str | None = None
+    token_name: str | None = None
+    model_name: str | None = None
+    """Exact, or with `%` for any run of characters."""
+    channel_id: int | None = None
+    group: str | None = None
+    request_id: str | None = None
+
+
+def like_pattern(wildcard: str) -> str:
+    r"""The SQL pattern in which `%` alone is special; `_` and `\` mean themselves."""
+    escaped = wildcard.replace("\\", "\\\\").replace("_", "\\_")
+    return re.sub("%+", "%", escaped)

@@ -1,0 +1,75 @@
+"""The events that `logging` consumes, and the row that each becomes.
+
+relay.requests   RequestCompleted    consumption, or error
+billing.ledger   LedgerEntryPosted   recharge (top-up), system (release); charges are skipped
+audit.actions    ActionTaken         management
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from services.logging.action_rows import action_row
+from services.logging.ledger_rows import LOGGED_KINDS, ledger_row
+from services.logging.metrics import LoggingMetrics
+from services.logging.request_rows import request_row
+from services.logging.rows import LogRow
+from services.logging.store_rows import insert_rows
+from shared.events.audit import ActionTaken
+from shared.events.catalog import AUDIT_ACTIONS, BILLING_LEDGER, RELAY_REQUESTS, TopicSpec
+from shared.events.event import Decoder, MalformedEventError, UnknownEventError
+from shared.events.ledger import LedgerEntryPosted
+from shared.events.requests import RequestCompleted
+from shared.kafka.errors import DeadLetterReason, Unreadable, UnreadableRecordError
+from shared.kafka.records import Record
+from shared.postgres.retrying import Connection
+
+GROUP: Final = "logging"
+CONSUMES: Final[tuple[TopicSpec, ...]] = (RELAY_REQUESTS, BILLING_LEDGER, AUDIT_ACTIONS)
+PRODUCES: Final[tuple[TopicSpec, ...]] = ()
+
+_DECODER: Final = Decoder((RequestCompleted, LedgerEntryPosted, ActionTaken))
+_LOGGED_KINDS: Final = frozenset(kind.value.encode() for kind in LOGGED_KINDS)
+
+
+class LogWriter:
+    """Writes the rows of a batch. Idempotent by the event's id."""
+
+    def __init__(self, *, metrics: LoggingMetrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, connection: Connection, records: Sequence[Record]) -> None:
+        """A BatchHandler. Raises UnreadableRecordError for all that cannot be read, at once."""
+        rows: list[LogRow] = []
+        unreadable: list[Unreadable] = []
+        for record in records:
+            try:
+                row = to_row(record)
+            except MalformedEventError:
+                unreadable.append(Unreadable(record, DeadLetterReason.MALFORMED))
+            else:
+                if row is not None:
+                    rows.append(row)
+        if unreadable:
+            raise UnreadableRecordError(unreadable)
+        self._metrics.rows_written.inc(await insert_rows(connection, rows))
+
+
+def to_row(record: Record) -> LogRow | None:
+    """The record's row; None where it has none. Raises MalformedEventError."""
+    kind = record.headers.get("ce_kind")
+    if kind is not None and kind not in _LOGGED_KINDS:
+        return None  # nearly every ledger entry: known by its header, and not parsed
+    try:
+        event = _DECODER.decode(record.headers, record.value)
+    except UnknownEventError:
+        return None
+    if isinstance(event, RequestCompleted):
+        return request_row(event)
+    event_id = record.event_id
+    if event_id is None:
+        raise MalformedEventError("the record has no ce_id")
+    if isinstance(event, LedgerEntryPosted):
+        return ledger_row(event_id, event)
+    if isinstance(event, ActionTaken):
+        return action_row(event_id, event)
+    raise AssertionError("the decoder names no other event")

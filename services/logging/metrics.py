@@ -1,0 +1,25 @@
+"""What can be watched of `logging`, beside its consumer's figures."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class LoggingMetrics:
+    """Figures of one process. Labels are from closed sets."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.rows_written = Counter(
+            "ledgerline_log_rows_written",
+            "Log rows written; an event that comes again is counted once.",
+            registry=registry,
+        )
+        self.query_seconds = Histogram(
+            "ledgerline_log_query_seconds",
+            "Time of the Log API's queries.",
+            ("list",),
+            buckets=_SECONDS_BUCKETS,
+            registry=registry,
+        )

@@ -1,0 +1,55 @@
+"""What a log row is: the columns of `logs`, in the order in which they are written. Pure."""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import orjson
+
+
+class LogType(IntEnum):
+    """As in the source's table."""
+
+    RECHARGE = 1
+    CONSUMPTION = 2
+    MANAGEMENT = 3
+    ERROR = 4
+    SYSTEM = 5
+
+
+class LogRow(NamedTuple):
+    """One row to be written. Ids of what there is not are 0, names are empty."""
+
+    event_id: str
+    """UUID of the event that it tells of; unique."""
+    workspace_id: int
+    user_id: int
+    created_at: int
+    """Unix seconds."""
+    type: int
+    content: str
+    username: str = ""
+    token_name: str = ""
+    model_name: str = ""
+    quota: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    use_time: int = 0
+    """Whole seconds."""
+    is_stream: bool = False
+    channel_id: int = 0
+    channel_name: str = ""
+    token_id: int = 0
+    group: str = ""
+    ip: str = ""
+    request_id: str = ""
+    upstream_request_id: str = ""
+    other: str = "{}"
+    """A JSON object, as a string. What only admins may see is under `admin_info`."""
+
+
+COLUMNS: Final = LogRow._fields
+
+
+def json_text(values: dict[str, object]) -> str:
+    """The JSON string of the column `other`."""
+    return orjson.dumps(values).decode()

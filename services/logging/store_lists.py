@@ -1,0 +1,84 @@
+"""Reading `logs`: pages, newest first. Read-only, each within its own time limit."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+
+from services.logging.conditions import where
+from services.logging.filters import Filters, Page
+from shared.postgres.retrying import Connection
+
+COUNTED_AT_MOST: Final = 100_000
+"""`total` stops here: an exact count of a large table takes production down."""
+NEWEST: Final = 1_000
+"""Rows of a list without paging."""
+_LIMIT_TIME: Final = "SELECT set_config('statement_timeout', $1, true)"
+_COLUMNS: Final = (
+    "id, user_id, created_at, type, content, username, token_name, model_name, quota, "
+    "prompt_tokens, completion_tokens, use_time, is_stream, channel_id, channel_name, token_id, "
+    '"group", ip, request_id, upstream_request_id, other'
+)
+
+
+StoredRow: TypeAlias = dict[str, Any]
+"""Column to value."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """One page, and how many rows match: at most COUNTED_AT_MOST are counted."""
+
+    rows: Sequence[StoredRow]
+    total: int
+
+
+class LogLists:
+    """The queries of the Log API. They raise what asyncpg raises, a time-out among it."""
+
+    def __init__(self, pool: asyncpg.Pool, *, statement_timeout_ms: int) -> None:
+        self._pool = pool
+        self._statement_timeout_ms = statement_timeout_ms
+
+    async def page(self, filters: Filters, page: Page) -> FoundPage:
+        """One page of the rows that match."""
+        clause, values = where(filters)
+        async with self._reading() as connection:
+            total = await connection.fetchval(
+                f"SELECT count(*) FROM (SELECT 1 FROM logs WHERE {clause}"
+                f" LIMIT {COUNTED_AT_MOST}) AS counted",
+                *values,
+            )
+            # Nothing is behind what was counted whole; so far back the server would walk for long.
+            if page.offset >= total < COUNTED_AT_MOST:
+                return FoundPage((), total)
+            rows = await connection.fetch(
+                _listing(clause, len(values)), *values, page.size, page.offset
+            )
+        return FoundPage([dict(row) for row in rows], total)
+
+    async def newest(self, filters: Filters) -> Sequence[StoredRow]:
+        """The newest NEWEST rows that match."""
+        clause, values = where(filters)
+        async with self._reading() as connection:
+            rows = await connection.fetch(_listing(clause, len(values)), *values, NEWEST, 0)
+        return [dict(row) for row in rows]
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        # Both queries of a page see the same rows.
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(_LIMIT_TIME, str(self._statement_timeout_ms))
+            yield connection
+
+
+def _listing(clause: str, values: int) -> str:
+    return (
+        f"SELECT {_COLUMNS} FROM logs WHERE {clause}"
+        f" ORDER BY created_at DESC, id DESC LIMIT ${values + 1} OFFSET ${values + 2}"
+    )

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+
+from services.logging.error_sentences import SENTENCES
+from services.logging.request_rows import request_row
+from services.logging.rows import LogType
+from shared.events.requests import ErrorCode, Outcome
+from shared.events.usage import Usage
+from tests.made_events import NOON, request
+
+
+def test_a_request_that_succeeded_is_consumption() -> None:
+    event = request(upstream_request_id="up-1")
+
+    row = request_row(event)
+
+    assert row.event_id == row.request_id == event.request_id
+    assert row.type == LogType.CONSUMPTION
+    assert (row.quota, row.prompt_tokens, row.completion_tokens) == (30, 10, 20)
+    assert (row.user_id, row.token_id, row.channel_id) == (700, 70, 3)
+    assert (row.username, row.token_name, row.channel_name) == ("ada", "laptop", "primary")
+    assert (row.use_time, row.created_at) == (1, int(NOON.timestamp()))
+    assert (row.group, row.ip, row.upstream_request_id) == ("default", "192.0.2.1", "up-1")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.INTERRUPTED, Outcome.REJECTED])
+def test_every_other_outcome_is_an_error(outcome: Outcome) -> None:
+    row = request_row(request(outcome=outcome, error_code=ErrorCode.UPSTREAM_CUT, quota=12))
+
+    assert row.type == LogType.ERROR
+    assert row.content == SENTENCES[ErrorCode.UPSTREAM_CUT]
+    assert row.quota == 12
+
+
+def test_each_error_code_has_its_sentence() -> None:
+    assert set(SENTENCES) == set(ErrorCode)
+    assert len(set(SENTENCES.values())) == len(ErrorCode)
+
+
+def test_other_explains_the_charge() -> None:
+    event = request(usage=Usage(prompt_tokens=10, cached_tokens=4), is_model_mapped=True)
+
+    other = json.loads(request_row(event).other)
+
+    assert other["model_ratio"] == other["group_ratio"] == other["completion_ratio"] == 1.0
+    assert (other["cache_tokens"], other["cache_ratio"]) == (4, 1.0)
+    assert other["model_price"] is None
+    assert other["user_group_ratio"] is None
+    assert (other["frt"], other["is_model_mapped"]) == (300, True)
+    assert other["upstream_model_name"] == "gpt-4o-mini"
+    assert other["request_path"] == "/v1/chat/completions"
+    assert other["stream_status"] is None
+    assert other["usage_source"] == "provider"
+    assert other["client_disconnected"] is False
+    assert other["admin_info"] == {"use_channel": ["3"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, "completed"),
+        ({"client_disconnected": True}, "client_gone"),
+        ({"outcome": Outcome.FAILED, "error_code": ErrorCode.UPSTREAM_CUT}, "cut"),
+        ({"outcome": Outcome.INTERRUPTED, "error_code": ErrorCode.RELAY_DIED}, "failed"),
+    ],
+)
+def test_stream_status(changes: dict[str, object], status: str) -> None:
+    other = json.loads(request_row(request(is_stream=True, **changes)).other)
+
+    assert other["stream_status"] == status
+
+
+def test_a_refusal_without_model_channel_and_rating_has_a_row() -> None:
+    event = request(
+        outcome=Outcome.REJECTED,
+        error_code=ErrorCode.MODEL_NOT_FOUND,
+        requested_model=None,
+        channel_id=None,
+        channel_name=None,
+        rating=None,
+        attempts=(),
+        quota=0,
+        suppressed_count=9,
+    )
+
+    row = request_row(event)
+
+    assert (row.model_name, row.channel_id, row.channel_name) == ("", 0, "")
+    other = json.loads(row.other)
+    assert "model_ratio" not in other
+    assert other["suppressed_count"] == 9
