@@ -204,7 +204,7 @@ class KeptTopicConsumer:
         except StoppedError:
             raise
         except Exception as error:
-            if classify(error) is None or isinstance(error, OSError | TimeoutError | KafkaError):
+            if classify(error) is None:
                 raise
             # The database is away: stay in the group and look again.
             _logger.warning("watermarks_unreadable", group=self._group, **describe_error(error))

@@ -76,9 +76,11 @@ class PartitionState:
         self.witness_id = watermark.last_event_id
         self.halt = None
         if log_start > watermark.next_offset:
-            return self.stop(HaltReason.LOG_STARTS_AFTER, log_start)
+            self.stop(HaltReason.LOG_STARTS_AFTER, log_start)
+            return None
         if log_end < watermark.next_offset:
-            return self.stop(HaltReason.LOG_ENDS_BEFORE, log_start)
+            self.stop(HaltReason.LOG_ENDS_BEFORE, log_start)
+            return None
         if self.witness_id is None or log_start == watermark.next_offset:
             self.flow = Flow.FLOWING
             return watermark.next_offset

@@ -185,7 +185,9 @@ def _fill(
     append = batch.append
     for position in range(start, len(indexes)):
         record = records[indexes[position]]
-        added = append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+        added = append(
+            timestamp=None, key=record.key, value=record.value, headers=[*record.headers]
+        )
         if added is None:
             if position == start:
                 raise ValueError("a record is larger than a batch")

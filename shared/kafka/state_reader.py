@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from shared.kafka.incoming import to_record
 from shared.kafka.metrics import StateReaderMetrics
@@ -77,6 +77,7 @@ class StateTopicReader:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
+            *self._topics,
             bootstrap_servers=self._bootstrap,
             client_id=self._client_id,
             group_id=None,
@@ -85,56 +86,50 @@ class StateTopicReader:
             isolation_level="read_committed",
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
             max_partition_fetch_bytes=4 * 1024 * 1024,
+            metadata_max_age_ms=30_000,
         )
         try:
             await consumer.start()
-            partitions = await self._partitions(consumer)
-            consumer.assign(partitions)
-            await self._seek(consumer, partitions)
+            assigned: frozenset[TopicPartition] = frozenset()
             while True:
-                await self._poll(consumer, partitions)
+                # Without a group these are all partitions; they change when a topic is made anew.
+                if assigned != consumer.assignment():
+                    assigned = frozenset(consumer.assignment())
+                    await self._seek(consumer, assigned)
+                await self._poll(consumer, assigned)
         finally:
             await consumer.stop()
 
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        known = await consumer.topics()
-        missing = [topic for topic in self._topics if topic not in known]
-        if missing:
-            raise KafkaError(f"topics that do not exist yet: {missing}")
-        return [
-            TopicPartition(topic, partition)
-            for topic in self._topics
-            for partition in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
-
-    async def _seek(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
-        starts = await consumer.beginning_offsets(partitions)
+    async def _seek(self, consumer: AIOKafkaConsumer, tps: frozenset[TopicPartition]) -> None:
+        starts = await consumer.beginning_offsets(tps)
         # Under read_committed these ends are the last stable offsets: an open transaction of a
         # publisher that stands still is not waited for.
-        ends = await consumer.end_offsets(partitions)
+        ends = await consumer.end_offsets(tps)
         self._ends = dict(ends)
         if self._targets is None:
             self._targets = dict(ends)
-        for tp in partitions:
-            position = self._positions.get(tp, starts[tp])
-            if not starts[tp] <= position <= ends[tp]:
-                position = starts[tp]
-            self._positions[tp] = position
-            consumer.seek(tp, position)
+        positions = {}
+        for tp in tps:
+            known = self._positions.get(tp)
+            if known is not None and not starts[tp] <= known <= ends[tp]:
+                _logger.error("state_topic_lost_offsets", topic=tp.topic, partition=tp.partition)
+                known = None
+            positions[tp] = starts[tp] if known is None else known
+            consumer.seek(tp, positions[tp])
+        self._positions = positions
         self._look_ready()
 
-    async def _poll(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+    async def _poll(self, consumer: AIOKafkaConsumer, tps: frozenset[TopicPartition]) -> None:
         try:
             batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
-        except OffsetOutOfRangeError:
-            # The topic was cut or made anew; what is left of it is read from its beginning.
-            _logger.error("state_topic_lost_offsets", topics=self._topics)  # noqa: TRY400
-            await self._seek(consumer, partitions)
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError):
+            # The topic was cut or made anew: what is left of it is read from its beginning.
+            await self._seek(consumer, tps)
             return
         for tp, records in batches.items():
             for raw in records:
                 self._apply(to_record(tp, raw))
-        for tp in partitions:
+        for tp in tps:
             # The position, not the last record: it also passes over transaction markers.
             self._positions[tp] = await consumer.position(tp)
             end = consumer.last_stable_offset(tp)
@@ -148,6 +143,6 @@ class StateTopicReader:
                 self._metrics.lag_events.labels(topic, str(partition)).set(lag)
         if self._ready.is_set() or self._targets is None:
             return
-        if all(self._positions[tp] >= end for tp, end in self._targets.items()):
+        if all(self._positions.get(tp, 0) >= end for tp, end in self._targets.items()):
             self._ready.set()
             _logger.info("state_read", topics=self._topics)
