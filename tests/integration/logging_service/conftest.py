@@ -1,0 +1,129 @@
+"""`logging` as it runs, in this process, on a database of its own; control is played by hand."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+import services.logging
+from deploy.local.ports import HOST, Ports
+from deploy.local.stack import Stack
+from services.logging.api.lists import ListApi
+from services.logging.api.token import TokenApi
+from services.logging.app import open_app
+from services.logging.metrics import LoggingMetrics
+from services.logging.routes import public_app
+from services.logging.settings import LoggingSettings
+from services.logging.store_lists import LogLists
+from shared.http.assertion_keys import AssertionKeys
+from shared.http.assertions import AssertionSigner
+from shared.http.internal_client import InternalClient
+from shared.http.serving import served
+from shared.kafka.producer import IdempotentProducer
+from shared.postgres.migrate import migrate
+from shared.postgres.pool import open_pool
+from shared.service.background import BackgroundTasks
+from tests.integration.kafka.waiting import until
+from tests.integration.logging_service.log_api import LogApi
+from tests.integration.logging_service.service import LoggingService
+from tests.stack_fixtures import Database
+
+MIGRATIONS = Path(services.logging.__file__).parent / "migrations"
+
+
+@pytest.fixture
+async def tables(database: Database) -> Database:
+    await migrate(database.dsn("logging_owner"), schema="logging", directory=MIGRATIONS)
+    return database
+
+
+@pytest.fixture
+async def pool(tables: Database) -> AsyncIterator[asyncpg.Pool]:
+    async with open_pool(
+        tables.dsn("logging"), min_size=1, max_size=3, application_name="logging-test"
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def producer(infrastructure: Stack) -> AsyncIterator[IdempotentProducer]:
+    async with IdempotentProducer(
+        bootstrap=infrastructure.kafka_bootstrap, client_id="logging-test"
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def signer() -> AssertionSigner:
+    return AssertionSigner(bytes(range(32)))
+
+
+@pytest.fixture
+async def control_url(signer: AssertionSigner) -> AsyncIterator[str]:
+    """What control says of its keys."""
+    port = Ports()["control"]
+
+    async def keys(_request: web.Request) -> web.Response:
+        return web.json_response(signer.jwks())
+
+    app = web.Application()
+    app.router.add_get("/internal/assertion-keys", keys)
+    async with served(app, host=HOST, port=port):
+        yield f"http://{HOST}:{port}"
+
+
+@pytest.fixture
+async def api(
+    signer: AssertionSigner, control_url: str, pool: asyncpg.Pool
+) -> AsyncIterator[LogApi]:
+    """The Log API alone, over a table that holds what the test writes and nothing else."""
+    port = Ports()["api"]
+    lists = LogLists(pool, statement_timeout_ms=5_000)
+    metrics = LoggingMetrics(CollectorRegistry())
+    async with aiohttp.ClientSession() as session:
+        app = public_app(
+            lists=ListApi(lists=lists, metrics=metrics),
+            token=TokenApi(lists=lists, metrics=metrics),
+            keys=AssertionKeys(
+                control=InternalClient(
+                    session=session, base_url=control_url, caller="logging", secret="made-up"
+                ),
+                audience="logging",
+            ),
+        )
+        async with served(app, host=HOST, port=port):
+            yield LogApi(url=f"http://{HOST}:{port}", session=session, signer=signer, pool=pool)
+
+
+@pytest.fixture
+async def service(
+    tables: Database,
+    infrastructure: Stack,
+    control_url: str,
+    pool: asyncpg.Pool,
+) -> AsyncIterator[LoggingService]:
+    ports = Ports()
+    settings = LoggingSettings(
+        instance="logging-0",
+        kafka_bootstrap=infrastructure.kafka_bootstrap,
+        http_port=ports["api"],
+        internal_port=ports["internal"],
+        service_secret=SecretStr("made-up"),
+        postgres_dsn=SecretStr(tables.dsn("logging")),
+        control_internal_url=control_url,
+    )
+    async with (
+        BackgroundTasks() as background,
+        open_app(settings, background=background),
+        aiohttp.ClientSession() as session,
+    ):
+        made = LoggingService(
+            internal_url=f"http://{HOST}:{settings.internal_port}", session=session, pool=pool
+        )
+        await until(made.is_ready, "logging is ready")
+        yield made

@@ -1,0 +1,177 @@
+"""`GET /api/log/` and `/api/log/self`."""
+
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.logging.request_rows import request_row
+from services.logging.store_rows import insert_rows
+from shared.events.requests import Outcome
+from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
+from tests.made_events import NOON, request
+from tests.stack_fixtures import Database
+
+FULL_ROW = {
+    *("id", "user_id", "created_at", "type", "content", "username", "token_name", "model_name"),
+    *("quota", "prompt_tokens", "completion_tokens", "use_time", "is_stream", "channel_id"),
+    *("channel_name", "channel", "token_id", "group", "ip", "request_id", "upstream_request_id"),
+    "other",
+}
+
+
+async def add(api: LogApi, *changes: dict[str, Any]) -> list[str]:
+    """Rows from requests with these fields; their request ids."""
+    events = [request(**fields) for fields in changes]
+    async with api.pool.acquire() as connection:
+        await insert_rows(connection, [request_row(event) for event in events])
+    return [event.request_id for event in events]
+
+
+async def ids(api: LogApi, params: dict[str, str], *, path: str = "/api/log/") -> list[str]:
+    caller = ADMIN if path == "/api/log/" else ADA
+    answer = await api.get(path, caller, params)
+    assert answer["success"], answer
+    return [item["request_id"] for item in answer["data"]["items"]]
+
+
+async def test_an_admin_sees_whole_rows_of_everyone(api: LogApi) -> None:
+    await add(api, {}, {"user_id": 701, "username": "bob"})
+
+    answer = await api.get("/api/log/", ADMIN, {"username": "bob"})
+
+    assert answer["success"]
+    assert answer["message"] == ""
+    (item,) = answer["data"]["items"]
+    assert item.keys() == FULL_ROW
+    assert (item["user_id"], item["channel_name"], item["channel"]) == (701, "primary", 3)
+    assert json.loads(item["other"])["admin_info"] == {"use_channel": ["3"]}
+    assert item["is_stream"] is False
+
+
+async def test_a_user_sees_own_rows_without_what_is_for_admins(api: LogApi) -> None:
+    own, _ = await add(api, {}, {"user_id": 701, "username": "bob"})
+
+    answer = await api.get("/api/log/self", ADA)
+
+    (item,) = answer["data"]["items"]
+    assert item["request_id"] == own
+    assert item["channel_name"] == ""
+    assert "admin_info" not in json.loads(item["other"])
+
+
+async def test_a_users_filters_never_widen(api: LogApi) -> None:
+    await add(api, {"user_id": 701, "username": "bob"})
+
+    for params in ({"username": "bob"}, {"user_id": "701"}, {"username": "%"}):
+        assert await ids(api, params, path="/api/log/self") == []
+
+
+async def test_each_filter_picks_its_rows(api: LogApi) -> None:
+    later = NOON.replace(hour=13)
+    plain, other, failed = await add(
+        service,
+        {},
+        {
+            "username": "bob",
+            "key_name": "server",
+            "requested_model": "gpt-4.1",
+            "channel_id": 9,
+            "group": "vip",
+            "completed_at": later,
+        },
+        {"outcome": Outcome.FAILED, "requested_model": "gpt_4o-mini"},
+    )
+    noon, one = str(int(NOON.timestamp())), str(int(later.timestamp()))
+
+    assert await ids(api, {}) == [other, failed, plain]
+    assert await ids(api, {"type": "4"}) == [failed]
+    assert await ids(api, {"username": "bob"}) == [other]
+    assert await ids(api, {"token_name": "server"}) == [other]
+    assert await ids(api, {"channel": "9"}) == [other]
+    assert await ids(api, {"group": "vip"}) == [other]
+    assert await ids(api, {"start_timestamp": one}) == [other]
+    assert await ids(api, {"end_timestamp": noon}) == [failed, plain]
+    assert await ids(api, {"request_id": plain}) == [plain]
+    assert await ids(api, {"request_id": "no-such-id"}) == []
+    assert await ids(api, {"model_name": "gpt-4.1"}) == [other]
+    assert await ids(api, {"model_name": "gpt-4%"}) == [other, plain]
+    assert await ids(api, {"model_name": "%mini"}) == [failed, plain]
+    assert await ids(api, {"model_name": "gpt_4%"}) == [failed]
+    assert await ids(api, {"model_name": "gpt-4", "type": "2"}) == []
+
+
+async def test_pages_are_newest_first_and_never_overlap(api: LogApi) -> None:
+    added = await add(api, *({} for _ in range(25)))
+
+    first = await api.get("/api/log/", ADMIN, {"p": "1"})
+    second = await api.get("/api/log/", ADMIN, {"p": "2"})
+    third = await api.get("/api/log/", ADMIN, {"p": "3"})
+
+    shown = [item["request_id"] for page in (first, second) for item in page["data"]["items"]]
+    assert shown == added[::-1]
+    assert first["data"]["total"] == second["data"]["total"] == third["data"]["total"] == 25
+    assert (second["data"]["page"], second["data"]["page_size"]) == (2, 20)
+    assert third["data"]["items"] == []
+
+
+@pytest.mark.parametrize("name", ["page_size", "ps", "size"])
+async def test_the_page_size_has_three_names_and_a_cap(api: LogApi, name: str) -> None:
+    await add(api, *({} for _ in range(101)))
+
+    assert len(await ids(api, {name: "7"})) == 7
+    assert len(await ids(api, {name: "1000"})) == 100
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "p=x",
+        "page_size=1e9",
+        "type=%00",
+        "start_timestamp=99999999999999999999",
+        "username=%00",
+        "username=%ED%A0%80",
+        "model_name=" + "%25" * 300,
+        "group=%0a",
+        "request_id=a%00b",
+        "p=1000000000&page_size=100",
+        "channel=-1",
+        "type=99",
+    ],
+)
+async def test_odd_queries_are_answered_in_the_envelope(api: LogApi, query: str) -> None:
+    await add(api, {})
+
+    for path, caller in (("/api/log/", ADMIN), ("/api/log/self", ADA)):
+        answer = await api.get(f"{path}?{query}", caller)
+        assert answer["success"] or answer["message"]
+        if answer["success"]:
+            assert answer["data"]["items"] == []
+
+
+async def test_who_may_not(api: LogApi) -> None:
+    for path, caller, status in (
+        ("/api/log/", None, 401),
+        ("/api/log/self", None, 401),
+        ("/api/log/", ADA, 403),
+        ("/api/log/", ADAS_KEY, 403),
+        ("/api/log/self", ADAS_KEY, 403),
+    ):
+        async with api.call("GET", path, caller) as response:
+            assert response.status == status, (path, caller)
+            assert (await response.json())["success"] is False
+
+
+async def test_a_database_that_refuses_is_told_in_the_words_that_tools_know(
+    api: LogApi, tables: Database
+) -> None:
+    owner = await asyncpg.connect(tables.dsn("logging_owner"))
+    try:
+        await owner.execute("ALTER TABLE logs RENAME TO logs_elsewhere")
+        answer = await api.get("/api/log/", ADMIN)
+    finally:
+        await owner.close()
+
+    assert answer == {"success": False, "message": "获取日志失败"}
