@@ -71,7 +71,7 @@ async def test_a_users_filters_never_widen(api: LogApi) -> None:
 async def test_each_filter_picks_its_rows(api: LogApi) -> None:
     later = NOON.replace(hour=13)
     plain, other, failed = await add(
-        service,
+        api,
         {},
         {
             "username": "bob",
