@@ -42,7 +42,7 @@ async def test_a_charge_that_cannot_be_stored_halts_its_partition_only(
     pool: asyncpg.Pool, producer: IdempotentProducer, broker: Broker
 ) -> None:
     topic = await broker.new_topic(partitions=2)
-    one, other = b"a", b"b"
+    one, other = b"a", b"d"
     await producer.send_all(
         [event(topic, n, b"5000" if n == 4 else b"1", one) for n in range(8)]
         + [event(topic, n, b"1", other) for n in range(10, 18)]
