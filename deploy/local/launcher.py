@@ -13,6 +13,8 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -22,6 +24,8 @@ _CAP_DAC_READ_SEARCH = 2
 
 def _become_user(libc: ctypes.CDLL, uid: int) -> None:
     libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    # Without it access(2), by which initdb looks for its programs, leaves the capability out.
+    libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)

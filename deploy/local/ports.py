@@ -53,9 +53,15 @@ class Ports:
     def from_environment(cls, environment: Mapping[str, str]) -> "Ports":
         """The ports of `make run`: the table's defaults, changed by their variables.
 
-        Raises ValueError for a variable that is not a port.
+        Raises ValueError for a variable that is not a port, or that names another's.
         """
-        return cls({each.name: _port_number(each, environment) for each in PORT_SETTINGS})
+        numbers: dict[str, int] = {}
+        for setting in PORT_SETTINGS:
+            number = _port_number(setting, environment)
+            if number in numbers.values():
+                raise ValueError(f"{setting.variable}: port {number} is another part's already")
+            numbers[setting.name] = number
+        return cls(numbers)
 
     def __getitem__(self, name: str) -> int:
         if name not in self._numbers:

@@ -39,7 +39,7 @@ def addresses(stack: Stack) -> str:
 
 
 def _addresses(stack: Stack) -> Iterator[tuple[str, str]]:
-    names = {process.name for process in stack.processes()}
+    names = {process.name for process in stack.processes() if process.running}
     if "relay-0" in names:
         yield "OpenAI API", f"{stack.relay_url()}/v1"
         yield "HTTP API", f"{stack.relay_url()}/api (of all services, through the relay)"

@@ -28,6 +28,11 @@ def test_what_is_no_port_is_refused_by_the_name_of_its_variable(value: str) -> N
         Ports.from_environment({"LEDGERLINE_KAFKA_PORT": value})
 
 
+def test_two_parts_cannot_have_one_port() -> None:
+    with pytest.raises(ValueError, match="LEDGERLINE_KAFKA_PORT: port 8080 is another part's"):
+        Ports.from_environment({"LEDGERLINE_KAFKA_PORT": "8080"})
+
+
 def test_a_free_port_stays_with_its_name_and_with_no_other() -> None:
     ports = Ports()
     names = [f"relay-{index}/api" for index in range(20)]
