@@ -36,6 +36,8 @@ class Caller:
     workspace_id: int
     key_id: int | None = None
     """Set where the caller showed an API key: it may then read that key's own things only."""
+    session_id: int | None = None
+    """Set where the caller showed a session, so that control can end it."""
 
     @property
     def is_admin(self) -> bool:
@@ -64,6 +66,7 @@ class AssertionSigner:
             "role": int(caller.role),
             "workspace_id": caller.workspace_id,
             "key_id": caller.key_id,
+            "session_id": caller.session_id,
         }
         return jwt.encode(claims, self._private, algorithm=_ALGORITHM, headers={"kid": self.key_id})
 
@@ -108,6 +111,7 @@ class AssertionVerifier:
                 role=Role(claims["role"]),
                 workspace_id=claims["workspace_id"],
                 key_id=claims["key_id"],
+                session_id=claims.get("session_id"),
             )
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):
             raise InvalidAssertionError from None
