@@ -1,0 +1,119 @@
+"""`/api/channel/*`, for admins. No answer shows a channel's key."""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import asyncpg
+from aiohttp import web
+from pydantic import Field
+
+from services.control.api.requests import Body, admin, path_id
+from services.control.channels import Channels
+from services.control.errors import not_found
+from services.control.fields import BaseUrl, Named, ProviderKey, RowId, SettableStatus
+from services.control.paging import Paging
+from services.control.store_channels import list_channels, public_channel, read_channel
+from shared.events.routing import Status
+from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
+from shared.postgres.retrying import in_transaction
+
+_Models = Annotated[list[Named], Field(min_length=1, max_length=1000)]
+_Groups = Annotated[list[Named], Field(min_length=1, max_length=100)]
+_Mapping = Annotated[dict[Named, Named], Field(max_length=1000)]
+_Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+_Weight = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class _NewChannel(Body):
+    name: Named
+    provider: Named
+    dialect: Literal["openai"] = "openai"
+    base_url: BaseUrl
+    key: ProviderKey
+    models: _Models
+    groups: _Groups
+    model_mapping: _Mapping = Field(default_factory=dict)
+    priority: _Priority = 0
+    weight: _Weight = 1
+    status: SettableStatus = Status.ENABLED
+
+
+class _ChannelChanges(Body):
+    id: RowId | None = None
+    name: Named | None = None
+    provider: Named | None = None
+    dialect: Literal["openai"] | None = None
+    base_url: BaseUrl | None = None
+    key: ProviderKey | None = None
+    models: _Models | None = None
+    groups: _Groups | None = None
+    model_mapping: _Mapping | None = None
+    priority: _Priority | None = None
+    weight: _Weight | None = None
+    status: SettableStatus | None = None
+
+
+def _columns(body: _NewChannel | _ChannelChanges) -> dict[str, Any]:
+    """Column to value, with the key in clear; a null is as good as not named."""
+    columns = {name: value for name, value in body.model_dump().items() if value is not None}
+    columns.pop("id", None)
+    for listed in columns.keys() & {"models", "groups"}:
+        columns[listed] = list(dict.fromkeys(columns[listed]))
+    if body.key is not None:
+        columns["key"] = body.key.get_secret_value()
+    return columns
+
+
+class ChannelsApi:
+    """Handlers."""
+
+    def __init__(self, *, pool: asyncpg.Pool, channels: Channels) -> None:
+        self._pool = pool
+        self._channels = channels
+
+    async def list(self, request: web.Request) -> web.Response:
+        """All channels, a page."""
+        admin(request)
+        paging = read_query(request, Paging)
+        rows, total = await list_channels(self._pool, limit=paging.limit, offset=paging.offset)
+        return succeed(paging.answer([public_channel(row) for row in rows], total))
+
+    async def read(self, request: web.Request) -> web.Response:
+        """One channel."""
+        admin(request)
+        row = await read_channel(self._pool, path_id(request))
+        if row is None:
+            raise not_found("channel")
+        return succeed(public_channel(row))
+
+    async def create(self, request: web.Request) -> web.Response:
+        """A channel; its key is sealed before it is kept."""
+        actor = admin(request)
+        columns = _columns(await read_body(request, _NewChannel))
+        row = await in_transaction(
+            self._pool, partial(self._channels.add, actor=actor, channel=columns)
+        )
+        return succeed(public_channel(row))
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Set what the body names; without `key` the key stays."""
+        actor = admin(request)
+        body = await read_body(request, _ChannelChanges)
+        channel_id = path_id(request, or_body=body.id)
+        changes = _columns(body)
+        if not changes:
+            raise EnvelopeError("nothing to change")
+        row = await in_transaction(
+            self._pool,
+            partial(self._channels.change, actor=actor, channel_id=channel_id, changes=changes),
+        )
+        return succeed(public_channel(row))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Take a channel out of routing."""
+        actor = admin(request)
+        channel_id = path_id(request)
+        await in_transaction(
+            self._pool, partial(self._channels.remove, actor=actor, channel_id=channel_id)
+        )
+        return succeed()

@@ -1,0 +1,143 @@
+"""Control's composition root."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+
+from services.control.api.channels import ChannelsApi
+from services.control.api.internal import InternalApi
+from services.control.api.models import ModelsApi
+from services.control.api.sessions import SessionsApi
+from services.control.api.tokens import TokensApi
+from services.control.api.users import UsersApi
+from services.control.channels import Channels
+from services.control.errors import database_errors
+from services.control.metrics import ControlMetrics
+from services.control.passwords import Passwords
+from services.control.routes import Apis, api_routes, internal_routes
+from services.control.sessions import Sessions
+from services.control.settings import ControlSettings, decode_key
+from services.control.start_up import StartUp
+from services.control.state import render
+from services.control.sweep import sweep_always
+from shared.crypto.sealed import ChannelKeyBox
+from shared.http.assertions import AssertionSigner, AssertionVerifier
+from shared.http.callers import authenticated
+from shared.http.egress import EgressPolicy
+from shared.http.envelope import envelope_errors
+from shared.http.internal_server import Readiness, internal_app
+from shared.http.serving import served
+from shared.kafka.metrics import OutboxMetrics
+from shared.kafka.outbox import OutboxPublisher
+from shared.kafka.producer import IdempotentProducer
+from shared.kafka.state_publisher import StatePublisher
+from shared.postgres.pool import open_pool
+from shared.service.background import BackgroundTasks
+from shared.service.clock import utc_now
+from shared.telemetry.metrics import new_registry
+
+AUDIENCE: Final = "control"
+_TRANSACTIONAL_ID: Final = "control-state"
+
+
+class _OwnKeys:
+    """Control verifies with the key that it signs with."""
+
+    def __init__(self, signer: AssertionSigner) -> None:
+        self._verifier = AssertionVerifier.from_jwks(signer.jwks(), audience=AUDIENCE)
+
+    async def verifier(self) -> AssertionVerifier:
+        return self._verifier
+
+
+@asynccontextmanager
+async def open_app(
+    settings: ControlSettings, *, background: BackgroundTasks
+) -> AsyncIterator[None]:
+    """Everything opened in order, and closed in reverse."""
+    registry = new_registry()
+    metrics = ControlMetrics(registry)
+    outbox_metrics = OutboxMetrics(registry)
+    signer = AssertionSigner(decode_key(settings.signing_seed))
+    dsn = settings.postgres_dsn.get_secret_value()
+    async with AsyncExitStack() as opened:
+        pool = await opened.enter_async_context(
+            open_pool(
+                dsn,
+                min_size=2,
+                max_size=settings.postgres_pool_size,
+                application_name=settings.instance,
+            )
+        )
+        metrics.watch_pool(pool)
+        passwords = await opened.enter_async_context(
+            Passwords(workers=settings.password_workers, queue=settings.password_queue)
+        )
+        metrics.watch_passwords(passwords)
+        producer = await opened.enter_async_context(
+            IdempotentProducer(bootstrap=settings.kafka_bootstrap, client_id=settings.instance)
+        )
+        await opened.enter_async_context(background)
+        start_up = StartUp(pool)
+        background.start("start-up", start_up.watch())
+        background.start(
+            "state-publisher",
+            StatePublisher(
+                dsn=dsn,
+                bootstrap=settings.kafka_bootstrap,
+                transactional_id=_TRANSACTIONAL_ID,
+                render=render,
+                metrics=outbox_metrics,
+            ).run(),
+        )
+        background.start(
+            "event-publisher",
+            OutboxPublisher(dsn=dsn, producer=producer, metrics=outbox_metrics).run(),
+        )
+        background.start("sweep", sweep_always(pool))
+        sessions = Sessions(
+            pool=pool,
+            passwords=passwords,
+            metrics=metrics,
+            idle=timedelta(seconds=settings.session_idle_s),
+            lifetime=timedelta(seconds=settings.session_lifetime_s),
+            clock=utc_now,
+        )
+        channels = Channels(
+            box=ChannelKeyBox(decode_key(settings.master_key)),
+            egress=EgressPolicy(settings.egress_allowed_networks),
+        )
+        apis = Apis(
+            sessions=SessionsApi(
+                sessions=sessions,
+                cookie_is_secure=settings.cookie_is_secure,
+                lifetime_s=settings.session_lifetime_s,
+            ),
+            users=UsersApi(pool=pool, passwords=passwords),
+            tokens=TokensApi(pool=pool),
+            channels=ChannelsApi(pool=pool, channels=channels),
+            models=ModelsApi(pool=pool),
+        )
+        public = web.Application(
+            middlewares=[envelope_errors, database_errors, authenticated(_OwnKeys(signer))]
+        )
+        public.router.add_routes(api_routes(apis))
+        readiness = Readiness()
+        readiness.add("database", start_up.database)
+        readiness.add("publisher", start_up.publisher)
+        internal = internal_app(
+            registry=registry,
+            readiness=readiness,
+            callers=settings.internal_callers,
+            routes=internal_routes(InternalApi(pool=pool, sessions=sessions, signer=signer)),
+        )
+        await opened.enter_async_context(
+            served(internal, host=settings.internal_host, port=settings.internal_port)
+        )
+        await opened.enter_async_context(
+            served(public, host=settings.http_host, port=settings.http_port)
+        )
+        yield

@@ -1,0 +1,64 @@
+"""Control's own metrics. Labels come from closed sets; never a user or a key."""
+
+from enum import StrEnum
+
+import asyncpg
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.control.passwords import Passwords
+
+
+class LoginResult(StrEnum):
+    """How a login ended."""
+
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    """Unknown name or wrong password: not told apart here either."""
+    DISABLED = "disabled"
+    BUSY = "busy"
+
+
+class ControlMetrics:
+    """Figures of one control process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._logins = Counter(
+            "ledgerline_control_logins", "Logins by result.", ("result",), registry=registry
+        )
+        for result in LoginResult:
+            self._logins.labels(result)
+        self._authentications = Counter(
+            "ledgerline_control_authentications",
+            "Credentials judged for the relay, by kind and result.",
+            ("kind", "result"),
+            registry=registry,
+        )
+
+    def login(self, result: LoginResult) -> None:
+        """One login has ended."""
+        self._logins.labels(result).inc()
+
+    def authentication(self, kind: str, result: str) -> None:
+        """One credential was judged."""
+        self._authentications.labels(kind, result).inc()
+
+    def watch_passwords(self, passwords: Passwords) -> None:
+        """Measure the queue at each scrape."""
+        gauge = Gauge(
+            "ledgerline_control_password_queue",
+            "Passwords that wait for a thread.",
+            registry=self._registry,
+        )
+        gauge.set_function(lambda: passwords.waiting)
+
+    def watch_pool(self, pool: asyncpg.Pool) -> None:
+        """Measure the connection pool at each scrape."""
+        connections = Gauge(
+            "ledgerline_postgres_pool_connections",
+            "Connections of the pool, by whether they are in use.",
+            ("state",),
+            registry=self._registry,
+        )
+        connections.labels("idle").set_function(pool.get_idle_size)
+        connections.labels("in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())

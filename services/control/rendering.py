@@ -1,0 +1,119 @@
+"""From control's rows to the events of its state topics. Pure.
+
+A row that is marked as deleted is rendered as such; for a row that is gone there is a tombstone,
+which is not made here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from shared.events.directory import KeyListed, UserChanged, WorkspaceChanged
+from shared.events.event import Event
+from shared.events.keys import KeyChanged
+from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
+
+Row: TypeAlias = Any
+"""A mapping of column to value; asyncpg's records are not declared as one."""
+
+
+def render_channel(row: Row) -> ChannelChanged:
+    """A row of `channels`."""
+    return ChannelChanged(
+        channel_id=row["id"],
+        name=row["name"],
+        provider=row["provider"],
+        dialect=row["dialect"],
+        base_url=row["base_url"],
+        key_ciphertext=row["key_ciphertext"],
+        models=tuple(row["models"]),
+        groups=tuple(row["groups"]),
+        model_mapping=orjson.loads(row["model_mapping"]),
+        priority=row["priority"],
+        weight=row["weight"],
+        status=Status(row["status"]),
+        is_deleted=row["deleted_at"] is not None,
+    )
+
+
+def render_model(row: Row) -> ModelChanged:
+    """A row of `models`."""
+    return ModelChanged(
+        name=row["name"],
+        groups=tuple(row["groups"]),
+        status=Status(row["status"]),
+        owned_by=row["owned_by"],
+        max_output_tokens=row["max_output_tokens"],
+        max_media_tokens=row["max_media_tokens"],
+        created=int(row["created_at"].timestamp()),
+        is_deleted=row["deleted_at"] is not None,
+    )
+
+
+def render_group(row: Row) -> GroupChanged:
+    """A row of `groups`: one that is there is enabled."""
+    return GroupChanged(name=row["name"], status=Status.ENABLED)
+
+
+def render_user(row: Row) -> UserChanged:
+    """A row of `users`."""
+    return UserChanged(
+        user_id=row["id"],
+        username=row["username"],
+        display_name=row["display_name"],
+        role=row["role"],
+        status=Status(row["status"]),
+        group=row["group"],
+        personal_workspace_id=row["personal_workspace_id"],
+    )
+
+
+def render_workspace(row: Row) -> WorkspaceChanged:
+    """A row of `workspaces`: one that is there is enabled."""
+    return WorkspaceChanged(
+        workspace_id=row["id"],
+        name=row["name"],
+        slug=row["slug"],
+        owner_user_id=row["owner_user_id"],
+        status=Status.ENABLED,
+    )
+
+
+def render_key(row: Row) -> KeyChanged:
+    """A row of `tokens`, for admission."""
+    return KeyChanged(
+        key_id=row["id"],
+        name=row["name"],
+        workspace_id=row["workspace_id"],
+        user_id=row["user_id"],
+        status=Status(row["status"]),
+        expires_at=row["expired_time"],
+        group=row["group"],
+        allow_addresses=tuple(row["allow_ips"]),
+        model_limits=tuple(row["model_limits"]) if row["model_limits_enabled"] else None,
+        is_deleted=row["deleted_at"] is not None,
+    )
+
+
+def render_listed_key(row: Row) -> KeyListed:
+    """A row of `tokens`, for those who show names."""
+    return KeyListed(
+        key_id=row["id"],
+        name=row["name"],
+        workspace_id=row["workspace_id"],
+        user_id=row["user_id"],
+        status=Status(row["status"]),
+        is_deleted=row["deleted_at"] is not None,
+    )
+
+
+RENDERERS: Final[Mapping[str, Callable[[Row], Event]]] = {
+    "channel": render_channel,
+    "model": render_model,
+    "group": render_group,
+    "user": render_user,
+    "workspace": render_workspace,
+    "key": render_listed_key,
+}
+"""By the kind that a key of control.routing or control.directory begins with."""

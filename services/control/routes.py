@@ -1,0 +1,73 @@
+"""Control's HTTP surface."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from services.control.api.channels import ChannelsApi
+from services.control.api.internal import InternalApi
+from services.control.api.models import ModelsApi
+from services.control.api.sessions import SessionsApi
+from services.control.api.tokens import TokensApi
+from services.control.api.users import UsersApi
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_ID = r"{id:[0-9]{1,19}}"
+_NAME = "{name:.+}"
+
+
+class Apis(NamedTuple):
+    """The handlers of each area."""
+
+    sessions: SessionsApi
+    users: UsersApi
+    tokens: TokensApi
+    channels: ChannelsApi
+    models: ModelsApi
+
+
+def api_routes(apis: Apis) -> list[web.RouteDef]:
+    """`/api/*`, on the port that the relay forwards to."""
+    sessions, users, tokens, channels, models = apis
+    table: list[tuple[str, str, _Handler]] = [
+        ("POST", "/api/user/login", sessions.log_in),
+        ("GET", "/api/user/logout", sessions.log_out),
+        ("GET", "/api/user/self", users.own),
+        ("GET", "/api/user/token", users.access_token),
+        ("GET", "/api/user/", users.list),
+        ("POST", "/api/user/", users.create),
+        ("PUT", "/api/user/", users.change),
+        ("GET", f"/api/user/{_ID}", users.read),
+        ("PUT", f"/api/user/{_ID}", users.change),
+        ("GET", "/api/token/", tokens.list),
+        ("POST", "/api/token/", tokens.create),
+        ("PUT", "/api/token/", tokens.change),
+        ("GET", f"/api/token/{_ID}", tokens.read),
+        ("PUT", f"/api/token/{_ID}", tokens.change),
+        ("DELETE", f"/api/token/{_ID}", tokens.delete),
+        ("GET", "/api/channel/", channels.list),
+        ("POST", "/api/channel/", channels.create),
+        ("PUT", "/api/channel/", channels.change),
+        ("GET", f"/api/channel/{_ID}", channels.read),
+        ("PUT", f"/api/channel/{_ID}", channels.change),
+        ("DELETE", f"/api/channel/{_ID}", channels.delete),
+        ("GET", "/api/models/", models.list),
+        ("POST", "/api/models/", models.create),
+        ("PUT", f"/api/models/{_NAME}", models.change),
+        ("DELETE", f"/api/models/{_NAME}", models.delete),
+        ("GET", "/api/group/", models.list_groups),
+        ("POST", "/api/group/", models.create_group),
+    ]
+    # Tools write a collection with and without the slash at its end.
+    bare = [(method, path[:-1], handler) for method, path, handler in table if path[-1] == "/"]
+    return [web.route(method, path, handler) for method, path, handler in (*table, *bare)]
+
+
+def internal_routes(internal: InternalApi) -> list[web.RouteDef]:
+    """`/internal/*`, on the second port, for holders of a service credential."""
+    return [
+        web.get("/internal/assertion-keys", internal.assertion_keys),
+        web.post("/internal/authenticate", internal.authenticate),
+        web.get(r"/internal/keys/{key_hash:[0-9a-f]{64}}", internal.key),
+    ]
