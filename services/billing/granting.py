@@ -1,0 +1,174 @@
+"""The arithmetic of leases. Pure: an account, a lease and a message in, an account and a lease out.
+
+Every figure of a lease is a running total, so that messages and charges may come in any order:
+
+    held by an open lease    granted − charged     (what the relay may still spend, or has spent)
+    held by a closed one     used − charged        (spent, and the charge is on its way)
+    account.held             the sum of both, over all its leases
+    what a lease may grow to charged + balance − what the other leases hold
+
+`balance − held` never falls by anything here but a grant, and a grant never takes it below zero:
+that is why admitted holds never exceed what was available.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+SHORTAGE_LASTS: Final = timedelta(seconds=6)
+"""How long an account remembers that somebody was short: a heartbeat (5 s) and a little, so that
+every other holder hears of it in its next answer."""
+_RESERVE_SHARE: Final = 8
+"""A lease gets at most one part in so many of what is left, beyond its need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFigures:
+    """What of an account decides over leases, in quota units."""
+
+    balance_units: int = 0
+    held_units: int = 0
+    """The sum of `Lease.held_units` over all leases of the account."""
+    uncharged_units: int = 0
+    """The sum of `Lease.uncharged_units` over all leases of the account."""
+    short_until: datetime | None = None
+    """Until then somebody waits for what others hold: nobody gets a reserve."""
+
+    @property
+    def available_units(self) -> int:
+        """What nobody holds. Below zero after an excess or a forced release."""
+        return self.balance_units - self.held_units
+
+    @property
+    def spendable_units(self) -> int:
+        """The balance less what is used and not yet charged, whoever holds it."""
+        return self.balance_units - self.uncharged_units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """One lease, and the flags of its last answer."""
+
+    seq: int = 0
+    granted_total: int = 0
+    used_total: int = 0
+    charged_total: int = 0
+    is_open: bool = True
+    is_short: bool = False
+    is_scarce: bool = False
+
+    @property
+    def held_units(self) -> int:
+        """What it holds of its account's balance."""
+        limit = self.granted_total if self.is_open else self.used_total
+        return max(0, limit - self.charged_total)
+
+    @property
+    def uncharged_units(self) -> int:
+        """What is used and not yet charged."""
+        return max(0, self.used_total - self.charged_total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One lease's message; see `shared.leases.protocol.LeaseAsk` for the totals."""
+
+    seq: int
+    used_total: int
+    need_total: int
+    want_total: int
+    is_close: bool = False
+
+
+def answer(
+    account: AccountFigures, lease: Lease, ask: Ask, *, now: datetime
+) -> tuple[AccountFigures, Lease]:
+    """Apply a message. One that is late or repeated changes nothing, and so does one after a close.
+
+    A close counts whatever its `seq`: who closes for a dead relay does not know its last one.
+    """
+    if not lease.is_open:
+        return account, lease
+    if ask.is_close:
+        return _moved(account, lease, _closed(lease, ask))
+    if ask.seq <= lease.seq:
+        return account, lease
+    return _granted(account, lease, ask, now)
+
+
+def charged(
+    account: AccountFigures, lease: Lease, quota_units: int
+) -> tuple[AccountFigures, Lease]:
+    """Count a charge against a lease, open or closed. The balance is not moved here."""
+    return _moved(account, lease, replace(lease, charged_total=lease.charged_total + quota_units))
+
+
+def released(account: AccountFigures, lease: Lease) -> tuple[AccountFigures, Lease, int]:
+    """Take back by force what a lease holds; also answers the exposure, in quota units.
+
+    The exposure is by how much the balance may fall below zero if what was taken back was used all
+    the same. An open lease is closed, and goes on holding what its relay said it used; a closed one
+    gives up that too, since its charge has not come.
+    """
+    if lease.is_open:
+        after = replace(lease, is_open=False, is_short=False, is_scarce=False)
+    else:
+        after = replace(lease, used_total=min(lease.used_total, lease.charged_total))
+    exposure = lease.held_units - after.held_units
+    account, lease = _moved(account, lease, after)
+    return account, lease, exposure
+
+
+def _closed(lease: Lease, ask: Ask) -> Lease:
+    # Not the greater of the two: a journal that lost its disk's last moments says less than the
+    # relay had said, and what it does not have will never be charged.
+    return replace(
+        lease,
+        seq=max(lease.seq, ask.seq),
+        used_total=ask.used_total,
+        is_open=False,
+        is_short=False,
+        is_scarce=False,
+    )
+
+
+def _granted(
+    account: AccountFigures, lease: Lease, ask: Ask, now: datetime
+) -> tuple[AccountFigures, Lease]:
+    used = max(lease.used_total, ask.used_total)
+    need = max(used, ask.need_total)
+    want = max(need, ask.want_total)
+    ceiling = lease.charged_total + max(0, account.available_units + lease.held_units)
+    is_contended = account.short_until is not None and account.short_until > now
+
+    # What is already granted may be in use: only the relay's own `want` takes it back. And what
+    # was used beyond it is spent: it is held like the rest.
+    kept = max(min(lease.granted_total, want), used)
+    reserve = 0 if is_contended else min(want - need, max(0, ceiling - need) // _RESERVE_SHARE)
+    granted = max(kept, need + reserve) if need <= ceiling else kept
+
+    is_short = granted < need
+    account, after = _moved(
+        account,
+        lease,
+        replace(lease, seq=ask.seq, granted_total=granted, used_total=used, is_short=is_short),
+    )
+    if is_short and need - used <= account.spendable_units:
+        # Others hold what it needs, so they are asked to shrink. Where the balance itself is
+        # short that would help nobody.
+        account = replace(account, short_until=now + SHORTAGE_LASTS)
+        is_contended = True
+    return account, replace(after, is_scarce=is_contended or granted < want)
+
+
+def _moved(account: AccountFigures, before: Lease, after: Lease) -> tuple[AccountFigures, Lease]:
+    return (
+        replace(
+            account,
+            held_units=account.held_units + after.held_units - before.held_units,
+            uncharged_units=account.uncharged_units
+            + after.uncharged_units
+            - before.uncharged_units,
+        ),
+        after,
+    )
