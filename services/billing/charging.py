@@ -1,0 +1,110 @@
+"""What a batch of charges does to balances, leases, keys and hours. Pure: sums, in order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from services.billing.chargeable import Charge
+
+
+class KeyUse(NamedTuple):
+    """What a batch adds to one key."""
+
+    workspace_id: int
+    quota_units: int
+    requests: int
+    last_used_at_us: int
+
+
+class HourOfUser(NamedTuple):
+    """One row of `quota_data`. The order of the fields is the order in which rows are locked."""
+
+    hour: int
+    user_id: int
+    model: str
+    username: str
+
+
+class HourUse(NamedTuple):
+    """What a batch adds to one row of `quota_data`."""
+
+    tokens: int
+    requests: int
+    quota_units: int
+
+
+def distinct(charges: Iterable[Charge], known_causes: frozenset[str]) -> list[Charge]:
+    """The charges that move money now: the first of each request, unless it is in the ledger."""
+    first: dict[str, Charge] = {}
+    for charge in charges:
+        if cause_of(charge) not in known_causes:
+            first.setdefault(charge.request_id, charge)
+    return list(first.values())
+
+
+def cause_of(charge: Charge) -> str:
+    """The ledger entry's cause: the same request is never charged twice."""
+    return f"request:{charge.request_id}"
+
+
+def balances_after(charges: Sequence[Charge], balances: Mapping[int, int]) -> list[int]:
+    """The balance after each charge, one after another."""
+    running = dict(balances)
+    after = []
+    for charge in charges:
+        running[charge.workspace_id] = balance = running[charge.workspace_id] - charge.quota_units
+        after.append(balance)
+    return after
+
+
+def by_account(charges: Iterable[Charge]) -> dict[int, int]:
+    """Quota by workspace."""
+    sums: dict[int, int] = {}
+    for charge in charges:
+        sums[charge.workspace_id] = sums.get(charge.workspace_id, 0) + charge.quota_units
+    return sums
+
+
+def by_lease(charges: Iterable[Charge]) -> dict[tuple[str, int], int]:
+    """Quota by lease and the workspace that it is for."""
+    sums: dict[tuple[str, int], int] = {}
+    for charge in charges:
+        if charge.lease_id is not None and charge.quota_units:
+            lease = (charge.lease_id, charge.workspace_id)
+            sums[lease] = sums.get(lease, 0) + charge.quota_units
+    return sums
+
+
+def by_key(charges: Iterable[Charge]) -> dict[int, KeyUse]:
+    """Use by key."""
+    uses: dict[int, KeyUse] = {}
+    for charge in charges:
+        use = uses.get(charge.key_id)
+        uses[charge.key_id] = (
+            KeyUse(charge.workspace_id, charge.quota_units, 1, charge.completed_at_us)
+            if use is None
+            else KeyUse(
+                use.workspace_id,
+                use.quota_units + charge.quota_units,
+                use.requests + 1,
+                max(use.last_used_at_us, charge.completed_at_us),
+            )
+        )
+    return uses
+
+
+def by_hour(charges: Iterable[Charge]) -> dict[HourOfUser, HourUse]:
+    """Use by user, model and hour of completion."""
+    uses: dict[HourOfUser, HourUse] = {}
+    for charge in charges:
+        row = HourOfUser(charge.hour, charge.user_id, charge.model, charge.username)
+        use = uses.get(row)
+        uses[row] = (
+            HourUse(charge.tokens, 1, charge.quota_units)
+            if use is None
+            else HourUse(
+                use.tokens + charge.tokens,
+                use.requests + 1,
+                use.quota_units + charge.quota_units,
+            )
+        )
+    return uses

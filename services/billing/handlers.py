@@ -1,0 +1,53 @@
+"""What billing reads from Kafka, on one screen: event to use case."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.billing.chargeable import Charge, NotChargeableError, charge_of, read_request
+from services.billing.metrics import BillingMetrics
+from services.billing.posting import post_charges
+from shared.events.catalog import RELAY_REQUESTS, TopicSpec
+from shared.events.event import Event
+from shared.events.requests import RequestCompleted
+from shared.kafka.errors import DeadLetterReason, Unreadable, UnreadableRecordError
+from shared.kafka.records import Record
+from shared.postgres.retrying import Connection
+
+CONSUMER_GROUP: Final = "billing"
+CONSUMED: Final[Mapping[TopicSpec, tuple[type[Event], ...]]] = {RELAY_REQUESTS: (RequestCompleted,)}
+_REQUEST_COMPLETED: Final = RequestCompleted.TYPE.encode()
+
+
+class ChargeRequests:
+    """Handles batches of `relay.requests`: `RequestCompleted` becomes a charge, or nothing."""
+
+    def __init__(self, metrics: BillingMetrics) -> None:
+        self._metrics = metrics
+
+    async def __call__(self, connection: Connection, records: Sequence[Record], /) -> None:
+        """Inside the transaction that moves the watermarks. Idempotent by the request's id."""
+        charges = read_charges(records)
+        posted = await post_charges(connection, charges)
+        self._metrics.charged(posted, repeated=len(charges) - len(posted))
+
+
+def read_charges(records: Sequence[Record]) -> list[Charge]:
+    """The charges of a batch, in order. Passes over events that it does not know.
+
+    Raises UnreadableRecordError with all records that say they are a request and cannot be read.
+    """
+    charges = []
+    unreadable = []
+    for record in records:
+        if record.headers.get("ce_type") != _REQUEST_COMPLETED:
+            continue
+        try:
+            charge = charge_of(read_request(record.value or b""))
+        except NotChargeableError:
+            unreadable.append(Unreadable(record, DeadLetterReason.MALFORMED))
+            continue
+        if charge is not None:
+            charges.append(charge)
+    if unreadable:
+        raise UnreadableRecordError(unreadable)
+    return charges

@@ -1,0 +1,111 @@
+"""The rows that a batch of charges writes, each kind in one statement."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.billing.chargeable import Charge
+from services.billing.charging import HourOfUser, HourUse, KeyUse, cause_of
+from shared.postgres.retrying import Connection
+
+_KNOWN: Final = "SELECT cause FROM ledger_entries WHERE cause = ANY($1::text[])"
+# Microseconds as integers: the client library takes ten times as long for a datetime.
+_INSERT: Final = """
+INSERT INTO ledger_entries (workspace_id, kind, cause, amount_units, balance_after_units,
+    excess_units, key_id, user_id, model, posted_at)
+SELECT workspace_id, 'charge', cause, -quota, balance_after, excess, key_id, user_id, model,
+    'epoch'::timestamptz + posted_at_us * interval '1 microsecond'
+FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+    $7::bigint[], $8::text[], $9::bigint[]) WITH ORDINALITY AS charge (workspace_id, cause, quota,
+    balance_after, excess, key_id, user_id, model, posted_at_us, position)
+ORDER BY position
+ON CONFLICT (cause) DO NOTHING
+RETURNING entry_id
+"""
+_COUNT_KEYS: Final = """
+INSERT INTO token_usage AS usage (key_id, workspace_id, used_quota, request_count, last_used_at)
+SELECT key_id, workspace_id, quota, requests,
+    'epoch'::timestamptz + last_used_us * interval '1 microsecond'
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+    AS used (key_id, workspace_id, quota, requests, last_used_us)
+ORDER BY key_id
+ON CONFLICT (key_id) DO UPDATE
+SET used_quota = usage.used_quota + EXCLUDED.used_quota,
+    request_count = usage.request_count + EXCLUDED.request_count,
+    last_used_at = greatest(usage.last_used_at, EXCLUDED.last_used_at)
+"""
+_COUNT_HOURS: Final = """
+INSERT INTO quota_data AS data
+    (created_at, user_id, model_name, username, token_used, count, quota)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bigint[],
+    $6::bigint[], $7::bigint[])
+    AS used (created_at, user_id, model_name, username, token_used, count, quota)
+ORDER BY created_at, user_id, model_name COLLATE "C", username COLLATE "C"
+ON CONFLICT (created_at, user_id, model_name, username) DO UPDATE
+SET token_used = data.token_used + EXCLUDED.token_used,
+    count = data.count + EXCLUDED.count, quota = data.quota + EXCLUDED.quota
+"""
+
+
+class ConcurrentChargeError(Exception):
+    """Another transaction has put one of these charges into the ledger: try the batch again."""
+
+    sqlstate = "40001"
+    """What the database calls the same thing, so that the consumer tries again."""
+
+
+async def known_causes(connection: Connection, charges: Sequence[Charge]) -> frozenset[str]:
+    """Those of the charges' causes that are in the ledger."""
+    rows = await connection.fetch(_KNOWN, [cause_of(charge) for charge in charges])
+    return frozenset(row["cause"] for row in rows)
+
+
+async def insert_charges(
+    connection: Connection, charges: Sequence[Charge], balances_after: Sequence[int]
+) -> list[int]:
+    """Put charges into the ledger and answer their entry ids, in order.
+
+    The unique cause has the last word: raises ConcurrentChargeError where one was there after all.
+    """
+    rows = await connection.fetch(
+        _INSERT,
+        [c.workspace_id for c in charges],
+        [cause_of(c) for c in charges],
+        [c.quota_units for c in charges],
+        balances_after,
+        [c.excess_units for c in charges],
+        [c.key_id for c in charges],
+        [c.user_id for c in charges],
+        [c.model for c in charges],
+        [c.completed_at_us for c in charges],
+    )
+    if len(rows) != len(charges):
+        raise ConcurrentChargeError
+    return [row[0] for row in rows]
+
+
+async def count_keys(connection: Connection, uses: Mapping[int, KeyUse]) -> None:
+    """Add to `token_usage`, in order of key."""
+    items = sorted(uses.items())
+    await connection.execute(
+        _COUNT_KEYS,
+        [key_id for key_id, _ in items],
+        [use.workspace_id for _, use in items],
+        [use.quota_units for _, use in items],
+        [use.requests for _, use in items],
+        [use.last_used_at_us for _, use in items],
+    )
+
+
+async def count_hours(connection: Connection, uses: Mapping[HourOfUser, HourUse]) -> None:
+    """Add to `quota_data`, in order of its unique key. A user's rows may be in several batches."""
+    items = list(uses.items())
+    await connection.execute(
+        _COUNT_HOURS,
+        [row.hour for row, _ in items],
+        [row.user_id for row, _ in items],
+        [row.model for row, _ in items],
+        [row.username for row, _ in items],
+        [use.tokens for _, use in items],
+        [use.requests for _, use in items],
+        [use.quota_units for _, use in items],
+    )

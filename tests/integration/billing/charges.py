@@ -1,0 +1,107 @@
+"""Requests as a relay would tell of them, and the sums that must agree."""
+
+from datetime import UTC, datetime
+
+import asyncpg
+
+from services.billing.chargeable import Charge, charge_of, read_request
+from services.billing.posting import post_charges
+from shared.events.event import encode_value, new_event_id
+from shared.events.requests import LeaseUse, Outcome, RequestCompleted
+from shared.events.usage import Usage
+from shared.postgres.retrying import in_transaction
+
+COMPLETED_AT = datetime(2026, 5, 4, 3, 20, 1, 5, tzinfo=UTC)
+
+
+def request(
+    *,
+    workspace: int = 1,
+    quota: int = 10,
+    hold: int = 10,
+    lease: str | None = None,
+    request_id: str | None = None,
+    outcome: Outcome = Outcome.SUCCEEDED,
+    key: int = 7,
+    completed_at: datetime = COMPLETED_AT,
+) -> RequestCompleted:
+    return RequestCompleted(
+        request_id=request_id or new_event_id(),
+        workspace_id=workspace,
+        key_id=key,
+        user_id=workspace,
+        username=f"user {workspace}",
+        dialect="openai",
+        method="POST",
+        path="/v1/chat/completions",
+        group="default",
+        requested_model="gpt-4o-mini",
+        outcome=outcome,
+        http_status=200,
+        usage=Usage(prompt_tokens=3, completion_tokens=4),
+        quota=quota,
+        hold_quota=hold,
+        leases=() if lease is None else (LeaseUse(lease_id=lease, subject=f"account:{workspace}"),),
+        started_at=completed_at,
+        completed_at=completed_at,
+        latency_ms=1,
+    )
+
+
+def charge(event: RequestCompleted) -> Charge:
+    made = charge_of(read_request(encode_value(event)))
+    assert made is not None
+    return made
+
+
+async def post(pool: asyncpg.Pool, *events: RequestCompleted) -> int:
+    """Charge requests as one batch; answers how many were new."""
+    charges = [charge(event) for event in events]
+    return len(await in_transaction(pool, lambda connection: post_charges(connection, charges)))
+
+
+async def balance(pool: asyncpg.Pool, workspace: int = 1) -> int:
+    return int(
+        await pool.fetchval("SELECT balance_units FROM accounts WHERE workspace_id = $1", workspace)
+    )
+
+
+async def assert_sums_agree(pool: asyncpg.Pool) -> None:
+    """Balances are the sums of the ledger, and what is held is the sum over the leases."""
+    wrong = await pool.fetch(
+        """
+        SELECT a.workspace_id FROM accounts a
+        WHERE balance_units IS DISTINCT FROM (SELECT coalesce(sum(amount_units), 0)
+                FROM ledger_entries e WHERE e.workspace_id = a.workspace_id)
+            OR charged_units IS DISTINCT FROM (SELECT coalesce(-sum(amount_units), 0)
+                FROM ledger_entries e WHERE e.workspace_id = a.workspace_id AND kind = 'charge')
+            OR held_units IS DISTINCT FROM (SELECT coalesce(sum(greatest(0,
+                    CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)), 0)
+                FROM leases l WHERE l.workspace_id = a.workspace_id)
+            OR uncharged_units IS DISTINCT FROM (SELECT
+                    coalesce(sum(greatest(0, used_total - charged_total)), 0)
+                FROM leases l WHERE l.workspace_id = a.workspace_id)
+        """
+    )
+    assert wrong == []
+    entries = await pool.fetchrow(
+        "SELECT count(*), coalesce(-sum(amount_units), 0)::bigint FROM ledger_entries"
+        " WHERE kind = 'charge'"
+    )
+    for table, count in (("quota_data", "count"), ("token_usage", "request_count")):
+        quota = "quota" if table == "quota_data" else "used_quota"
+        row = await pool.fetchrow(
+            f"SELECT coalesce(sum({count}), 0)::bigint, coalesce(sum({quota}), 0)::bigint"
+            f" FROM {table}"
+        )
+        assert tuple(row) == tuple(entries), table
+    broken = await pool.fetchval(
+        """
+        SELECT count(*) FROM (
+            SELECT balance_after_units,
+                sum(amount_units) OVER (PARTITION BY workspace_id ORDER BY entry_id) AS running
+            FROM ledger_entries
+        ) AS entries WHERE balance_after_units <> running
+        """
+    )
+    assert broken == 0
