@@ -6,7 +6,9 @@ reaches into the client (0.14) in the one way that it offers to nobody.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
@@ -27,5 +29,19 @@ async def abandon(producer: AIOKafkaProducer) -> None:
         if asyncio.get_running_loop().time() > deadline:
             break
     await asyncio.gather(producer.client.close(), return_exceptions=True)
-    if sender_task is not None and sender_task.done() and not sender_task.cancelled():
-        sender_task.exception()
+    _look_at(*_futures(producer), *([sender_task] if sender_task is not None else []))
+
+
+def _futures(producer: AIOKafkaProducer) -> Iterator[asyncio.Future[Any]]:
+    accumulator = producer._message_accumulator  # noqa: SLF001
+    for batch in (*chain(*accumulator._batches.values()), *accumulator._pending_batches):  # noqa: SLF001
+        yield batch.future
+        yield batch._drain_waiter  # noqa: SLF001
+        yield from (future for future, _ in batch._msg_futures)  # noqa: SLF001
+
+
+def _look_at(*futures: asyncio.Future[Any]) -> None:
+    # An error that nobody has looked at is logged by asyncio when it is collected.
+    for future in futures:
+        if future.done() and not future.cancelled():
+            future.exception()

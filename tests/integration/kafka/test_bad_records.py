@@ -5,6 +5,7 @@ import asyncpg
 from shared.kafka.errors import HaltReason
 from shared.kafka.producer import IdempotentProducer
 from shared.kafka.records import Partition
+from shared.kafka.replay import replay
 from tests.integration.kafka.broker import Broker
 from tests.integration.kafka.ledger import Ledger, consuming, event
 from tests.integration.kafka.waiting import until
@@ -77,3 +78,22 @@ async def test_a_halted_partition_goes_on_at_the_next_start(
     ledger.halting = False
     async with consuming(ledger, producer, broker.bootstrap, topic):
         await ledger.has(0, 1, 2, 3, 4)
+
+
+async def test_replay_sends_each_letter_once_and_unchanged(
+    pool: asyncpg.Pool, producer: IdempotentProducer, broker: Broker
+) -> None:
+    topic = await broker.new_topic()
+    await producer.send_all([event(topic, n, b"5000" if n == 1 else b"1") for n in range(3)])
+    ledger = Ledger(pool)
+    async with consuming(ledger, producer, broker.bootstrap, topic, on_poison="dead-letter"):
+        await ledger.has(0, 2)
+        await pool.execute("ALTER TABLE entries DROP CONSTRAINT entries_amount_check")
+        for expected in (1, 0):
+            count = await replay(
+                bootstrap=broker.bootstrap, producer=producer, topic=topic, group="readers"
+            )
+            assert count == expected
+        await ledger.has(0, 1, 2)
+    again = (await broker.read(topic))[-1]
+    assert again.headers == (("ce_id", b"e1"), ("ce_type", b"test.v1"))
