@@ -5,6 +5,7 @@ billing.ledger   LedgerEntryPosted   recharge (top-up), system (release); charge
 audit.actions    ActionTaken         management
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,6 +28,10 @@ GROUP: Final = "logging"
 CONSUMES: Final[tuple[TopicSpec, ...]] = (RELAY_REQUESTS, BILLING_LEDGER, AUDIT_ACTIONS)
 PRODUCES: Final[tuple[TopicSpec, ...]] = ()
 
+_PART: Final = 500
+"""Records of a batch that are written together."""
+_TURN: Final = 50
+"""Records that are read without letting others on the loop."""
 _DECODER: Final = Decoder((RequestCompleted, LedgerEntryPosted, ActionTaken))
 _LOGGED_KINDS: Final = frozenset(kind.value.encode() for kind in LOGGED_KINDS)
 
@@ -38,20 +43,46 @@ class LogWriter:
         self._metrics = metrics
 
     async def __call__(self, connection: Connection, records: Sequence[Record]) -> None:
-        """A BatchHandler. Raises UnreadableRecordError for all that cannot be read, at once."""
-        rows: list[LogRow] = []
+        """A BatchHandler. Raises UnreadableRecordError for all that cannot be read, at once.
+
+        While the database writes one part of the batch, the next one is read.
+        """
         unreadable: list[Unreadable] = []
-        for record in records:
-            try:
-                row = to_row(record)
-            except MalformedEventError:
-                unreadable.append(Unreadable(record, DeadLetterReason.MALFORMED))
-            else:
-                if row is not None:
-                    rows.append(row)
+        written = 0
+        writing: asyncio.Task[int] | None = None
+        try:
+            for start in range(0, len(records), _PART):
+                rows = await _read(records[start : start + _PART], unreadable)
+                if writing is not None:
+                    written += await writing
+                writing = asyncio.create_task(insert_rows(connection, rows))
+            if writing is not None:
+                written += await writing
+        finally:
+            if writing is not None:
+                # Only after an error: nobody may use the connection before its statement has ended.
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
         if unreadable:
             raise UnreadableRecordError(unreadable)
-        self._metrics.rows_written.inc(await insert_rows(connection, rows))
+        self._metrics.rows_written.inc(written)
+
+
+async def _read(records: Sequence[Record], unreadable: list[Unreadable]) -> list[LogRow]:
+    """The rows of the records. What cannot be read is added to `unreadable`."""
+    rows: list[LogRow] = []
+    for count, record in enumerate(records, start=1):
+        try:
+            row = to_row(record)
+        except MalformedEventError:
+            unreadable.append(Unreadable(record, DeadLetterReason.MALFORMED))
+        else:
+            if row is not None:
+                rows.append(row)
+        if count % _TURN == 0:
+            # About a millisecond: the statement that is under way and the API's callers go on.
+            await asyncio.sleep(0)
+    return rows
 
 
 def to_row(record: Record) -> LogRow | None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+import asyncpg
+
 from services.logging.rows import COLUMNS, LogRow
 from shared.postgres.retrying import Connection
 
@@ -24,8 +26,7 @@ _ARRAYS: Final = ", ".join(
     f"${position}::{_TYPES.get(column, 'text')}[]" for position, column in enumerate(COLUMNS, 1)
 )
 _QUOTED: Final = ", ".join(f'"{column}"' for column in COLUMNS)
-# The unique index decides what is new: an event that is delivered again changes nothing.
-_INSERT: Final = f"""
+_INSERT_NEW: Final = f"""
 INSERT INTO logs ({_QUOTED})
 SELECT * FROM unnest({_ARRAYS})
 ON CONFLICT (event_id) DO NOTHING
@@ -33,8 +34,17 @@ ON CONFLICT (event_id) DO NOTHING
 
 
 async def insert_rows(connection: Connection, rows: Sequence[LogRow]) -> int:
-    """Write the rows whose event has none yet, in one statement; answer how many. Repeatable."""
+    """Write the rows whose event has none yet; answer how many. Repeatable.
+
+    The unique index decides what is new. COPY costs half of an INSERT and cannot skip a row, so it
+    is tried first, under a savepoint: events come again only after a crash.
+    """
     if not rows:
         return 0
-    status = await connection.execute(_INSERT, *zip(*rows, strict=True))
-    return int(status.rpartition(" ")[2])
+    try:
+        async with connection.transaction():
+            await connection.copy_records_to_table("logs", records=rows, columns=COLUMNS)
+    except asyncpg.UniqueViolationError:
+        status = await connection.execute(_INSERT_NEW, *zip(*rows, strict=True))
+        return int(status.rpartition(" ")[2])
+    return len(rows)
