@@ -4,6 +4,7 @@ import asyncio
 import os
 import pwd
 import signal
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class PostgresServer:
         while leftovers := self._processes_in_data_folder():
             if asyncio.get_running_loop().time() > deadline:
                 for process in leftovers:
-                    process.kill()
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
             await asyncio.sleep(0.05)
         (self._data / "postmaster.pid").unlink(missing_ok=True)
 
