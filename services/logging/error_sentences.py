@@ -7,6 +7,12 @@ from shared.events.requests import ErrorCode, Outcome
 
 SENTENCES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.INVALID_REQUEST: "The request was not valid",
+    ErrorCode.NOT_FOUND: "There is no such call",
+    ErrorCode.METHOD_NOT_ALLOWED: "The call has no such method",
+    ErrorCode.BODY_TOO_LARGE: "The request's body was too large",
+    ErrorCode.BODY_TIMEOUT: "The request's body did not arrive in time",
+    ErrorCode.INVALID_API_KEY: "The key is not valid",
+    ErrorCode.CONTROL_UNREACHABLE: "Control could not be asked about the key",
     ErrorCode.KEY_DISABLED: "The key is disabled",
     ErrorCode.KEY_EXPIRED: "The key has expired",
     ErrorCode.KEY_EXHAUSTED: "The key's quota is used up",

@@ -20,6 +20,8 @@ SignedQuotaUnits = Annotated[int, Field(ge=-MAX_QUOTA_UNITS, le=MAX_QUOTA_UNITS)
 Balance = Annotated[int, Field(ge=-MAX_ID, le=MAX_ID)]
 ByteCount = Annotated[int, Field(ge=0, le=MAX_BYTES)]
 Milliseconds = Annotated[int, Field(ge=0, le=MAX_MS)]
+HttpStatus = Annotated[int, Field(ge=100, le=999)]
+"""Three digits, as HTTP/1.1 has them; not every upstream keeps to those that are defined."""
 Count = Annotated[int, Field(ge=0, le=MAX_ID)]
 Ratio = Annotated[Decimal, Field(ge=0, le=1_000_000, max_digits=18, decimal_places=9)]
 Time = Annotated[datetime, AwareDatetime]

@@ -8,6 +8,7 @@ from shared.events.event import Event
 from shared.events.numbers import (
     ByteCount,
     Count,
+    HttpStatus,
     Id,
     Milliseconds,
     QuotaUnits,
@@ -33,6 +34,12 @@ class ErrorCode(StrEnum):
     """Why a request or an attempt did not succeed: a closed set, never an upstream's own text."""
 
     INVALID_REQUEST = "invalid_request"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_TIMEOUT = "body_timeout"
+    INVALID_API_KEY = "invalid_api_key"
+    CONTROL_UNREACHABLE = "control_unreachable"
     KEY_DISABLED = "key_disabled"
     KEY_EXPIRED = "key_expired"
     KEY_EXHAUSTED = "key_exhausted"
@@ -71,7 +78,7 @@ class Attempt(Event):
     offset_ms: Milliseconds
     """From the start of the request to the start of this attempt."""
     latency_ms: Milliseconds
-    http_status: int | None = None
+    http_status: HttpStatus | None = None
     """What the upstream answered; null where it did not."""
     error_code: ErrorCode | None = None
 
@@ -146,7 +153,7 @@ class RequestCompleted(Event):
     is_stream: bool = False
     outcome: Outcome
     error_code: ErrorCode | None = None
-    http_status: int
+    http_status: HttpStatus
     """What the client was answered; 499 where it was gone before the answer."""
     client_disconnected: bool = False
     """The client left before its last byte; it is charged what the upstream did all the same."""

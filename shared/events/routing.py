@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.events.event import Event
-from shared.events.numbers import Id, Tokens
+from shared.events.numbers import Count, Id, Tokens
 from shared.events.text import Code, ModelName, Name, Secretless, Url
 
 
@@ -58,7 +58,7 @@ class ModelChanged(Event):
     """The most that the model can answer: what a hold reckons with when the request names none."""
     max_media_tokens: Tokens = 0
     """The most input tokens that one image or audio clip can count; 0: takes no media."""
-    created: Annotated[int, Field(ge=0)] = 0
+    created: Count = 0
     """Unix seconds, for `GET /v1/models`."""
     is_deleted: bool = False
 
