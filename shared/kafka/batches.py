@@ -29,7 +29,7 @@ from shared.kafka.errors import (
 )
 from shared.kafka.metrics import ConsumerMetrics
 from shared.kafka.positions import Halt
-from shared.kafka.records import Partition, Record
+from shared.kafka.records import Partition, Record, last_by_partition
 from shared.postgres.failures import (
     STATEMENT_TIMEOUT,
     Failure,
@@ -91,7 +91,6 @@ class BatchApplier:
         self._metrics = metrics
         self._poison_in_a_row = 0
         # Of the batch in hand.
-        self._applied: dict[Partition, Record] = {}
         self._passed_over: set[tuple[Partition, int]] = set()
         self._halts: dict[Partition, Halt] = {}
 
@@ -151,9 +150,7 @@ class BatchApplier:
                 return
 
     async def _commit(self, batch: list[Record], offsets: dict[Partition, int]) -> None:
-        moves: dict[Partition, Record] = {}
-        for record in batch:
-            moves[Partition(record.topic, record.partition)] = record
+        moves = last_by_partition(batch)
         readable = batch
         if self._passed_over:
             readable = [record for record in batch if _place(record) not in self._passed_over]

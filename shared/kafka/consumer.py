@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final, Literal, TypeVar
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
@@ -27,16 +27,16 @@ from shared.kafka.dead_letters import DeadLetters
 from shared.kafka.errors import StalePositionError
 from shared.kafka.incoming import event_id, to_record
 from shared.kafka.metrics import ConsumerMetrics
+from shared.kafka.noted_offsets import NotedOffsets
 from shared.kafka.partition_watch import PartitionWatch
-from shared.kafka.positions import Flow, Halt
-from shared.kafka.records import Partition, Record
+from shared.kafka.positions import Halt
+from shared.kafka.records import Partition, Record, last_by_partition
 from shared.postgres.failures import classify, describe_error
 from shared.telemetry.logs import get_logger
 
 _IDLE_POLL_MS: Final = 200
 _RECONNECT_S: Final = 0.5
 _STOP_GRACE_S: Final = 20.0
-_NOTE_OFFSETS_S: Final = 0.5
 _LOOK_S: Final = 2.0
 _REQUEST_TIMEOUT_MS: Final = 10_000
 # A database that is away for a day must not cost the group its member.
@@ -94,9 +94,6 @@ class KeptTopicConsumer:
         self._watch = PartitionWatch(group=group, pool=pool, metrics=metrics)
         self._last_batch_at = 0.0
         self._looked_at = 0.0
-        self._noted: dict[TopicPartition, int] = {}
-        self._noting: asyncio.Task[None] | None = None
-        self._noted_at = 0.0
 
     # What health and metrics ask for.
 
@@ -172,6 +169,7 @@ class KeptTopicConsumer:
             max_partition_fetch_bytes=4 * 1024 * 1024,
             metadata_max_age_ms=30_000,
         )
+        noted = NotedOffsets(consumer, group=self._group)
         consumer.subscribe(self._topics, listener=rebalances)
         try:
             await self._or_stop(consumer.start())
@@ -180,21 +178,21 @@ class KeptTopicConsumer:
                 if seen != rebalances.count or not self._watch.fits(consumer.assignment()):
                     seen = rebalances.count
                     self._watch.assigned(consumer.assignment())
-                    self._noted.clear()
-                await self._turn(consumer)
+                    noted.forget()
+                await self._turn(consumer, noted)
         finally:
             self._watch.unassigned()
-            await self._note_last(consumer)
+            await noted.finish(self._watch.states)
             await consumer.stop()
 
-    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+    async def _turn(self, consumer: AIOKafkaConsumer, noted: NotedOffsets) -> None:
         try:
             if self._watch.has_unverified:
                 await self._or_stop(self._watch.verify(consumer))
             batch = await self._collect(consumer)
             if batch:
                 await self._apply(batch)
-            self._note(consumer)
+            noted.note(self._watch.states)
             if time.monotonic() - self._looked_at > _LOOK_S:
                 self._looked_at = time.monotonic()
                 await self._or_stop(self._watch.look(consumer))
@@ -245,12 +243,10 @@ class KeptTopicConsumer:
             _logger.warning("watermark_moved_by_another", group=self._group)
             self._watch.doubt_all()
             return
-        for record in batch:
-            states[
-                Partition(record.topic, record.partition)
-            ].applied_timestamp_ms = record.timestamp_ms
         for partition, offset in offsets.items():
             states[partition].applied_offset = offset
+        for partition, last in last_by_partition(batch).items():
+            states[partition].applied_timestamp_ms = last.timestamp_ms
         for partition, halt in halts.items():
             self._watch.halt_by_handler(partition, halt)
         _logger.info(
@@ -259,42 +255,6 @@ class KeptTopicConsumer:
             records=len(batch),
             duration_ms=round((time.monotonic() - started) * 1000, 1),
         )
-
-    # Offsets in Kafka: for those who watch the group from outside. The watermark is the truth.
-
-    def _note(self, consumer: AIOKafkaConsumer) -> None:
-        now = time.monotonic()
-        if now - self._noted_at < _NOTE_OFFSETS_S:
-            return
-        if self._noting is not None and not self._noting.done():
-            return
-        self._noted_at = now
-        self._noting = asyncio.create_task(self._note_offsets(consumer))
-
-    async def _note_last(self, consumer: AIOKafkaConsumer) -> None:
-        if self._noting is not None:
-            self._noting.cancel()
-            await asyncio.gather(self._noting, return_exceptions=True)
-            self._noting = None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(2):
-                await self._note_offsets(consumer)
-
-    async def _note_offsets(self, consumer: AIOKafkaConsumer) -> None:
-        offsets = {
-            TopicPartition(*partition): state.applied_offset
-            for partition, state in self._watch.states.items()
-            if state.flow is Flow.FLOWING
-        }
-        changed = {tp: o for tp, o in offsets.items() if self._noted.get(tp) != o}
-        if not changed:
-            return
-        try:
-            await consumer.commit(changed)
-        except (KafkaError, OSError) as error:
-            _logger.debug("offsets_not_noted", group=self._group, error=type(error).__name__)
-        else:
-            self._noted.update(changed)
 
     async def _or_stop(self, awaitable: Awaitable[_T]) -> _T:
         """Wait for something, but not for longer than until `stop`; then StoppedError."""

@@ -1,6 +1,6 @@
 """What goes in and out of Kafka, free of the client library's types."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -44,3 +44,10 @@ class OutgoingRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = field(default=())
+
+
+def last_by_partition(records: Iterable[Record]) -> dict[Partition, Record]:
+    """The last record of each partition among these."""
+    # Plain tuples first: this runs over every record that is consumed.
+    lasts = {(record.topic, record.partition): record for record in records}
+    return {Partition(*place): record for place, record in lasts.items()}

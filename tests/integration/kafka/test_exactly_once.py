@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from shared.kafka.consumer import KeptTopicConsumer
+from shared.kafka.noted_offsets import NotedOffsets
 from shared.kafka.producer import IdempotentProducer
 from shared.kafka.records import Record
 from shared.postgres.retrying import Connection
@@ -23,10 +23,10 @@ async def test_a_crash_between_commit_and_position(
 ) -> None:
     """Kafka never learns of the first consumer's offsets; the second must not apply them again."""
 
-    async def note_nothing(_self: KeptTopicConsumer, _client: object) -> None:
+    async def note_nothing(_self: NotedOffsets, _states: object) -> None:
         return
 
-    monkeypatch.setattr(KeptTopicConsumer, "_note_offsets", note_nothing)
+    monkeypatch.setattr(NotedOffsets, "_commit", note_nothing)
     topic = await broker.new_topic(partitions=3)
     await producer.send_all([event(topic, n, key=bytes([n])) for n in range(50)])
     first = Ledger(pool)
