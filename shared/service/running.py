@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Protocol, TypeVar
 
 from shared.service.background import BackgroundTasks
@@ -32,18 +32,28 @@ def run(service: str, settings: _Settings, open_app: OpenApp[_Settings]) -> None
     async def main(stop: asyncio.Event) -> None:
         nonlocal exit_code
         background = BackgroundTasks()
-        async with open_app(settings, background=background):
-            _logger.info("service.started")
-            stopped = asyncio.create_task(stop.wait())
-            failed = asyncio.create_task(background.failed.wait())
-            await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
-            exit_code = 0 if stop.is_set() else 1
-            for task in (stopped, failed):
-                task.cancel()
-            _logger.info("service.stopping", exit_code=exit_code)
+        serving = asyncio.create_task(_serve(settings, open_app, background))
+        ends = [asyncio.create_task(event.wait()) for event in (stop, background.failed)]
+        await asyncio.wait([serving, *ends], return_when=asyncio.FIRST_COMPLETED)
+        exit_code = 0 if stop.is_set() else 1
+        _logger.info("service.stopping", exit_code=exit_code)
+        # Also ends a service that still waits for what it needs to open.
+        serving.cancel()
+        for task in ends:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
 
     run_service(main)
     sys.exit(exit_code)
+
+
+async def _serve(
+    settings: _Settings, open_app: OpenApp[_Settings], background: BackgroundTasks
+) -> None:
+    async with open_app(settings, background=background):
+        _logger.info("service.started")
+        await asyncio.Event().wait()
 
 
 def configure_service_logs(service: str, settings: ServiceSettings) -> None:

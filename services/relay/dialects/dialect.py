@@ -53,6 +53,10 @@ class StreamReader(Protocol):
     has_error: bool
     """The upstream told of an error inside the stream."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether what came so far can be all of it: the end, or at least a reason to end."""
+
     def feed(self, chunk: bytes) -> bytes:
         """The bytes to pass on now; perhaps none. Raises AnswerMalformedError (event too long)."""
 
@@ -76,6 +80,9 @@ class Dialect(Protocol):
 
     def stream_reader(self, facts: RequestFacts) -> StreamReader:
         """A reader for one stream."""
+
+    def is_error(self, body: bytes) -> bool:
+        """Whether an upstream's error body is one that the dialect's clients understand."""
 
     def error_body(self, error: RelayError, request_id: str) -> bytes:
         """The error as the dialect's clients expect it."""

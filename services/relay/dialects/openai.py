@@ -56,6 +56,14 @@ class OpenAIDialect:
         """See Dialect."""
         return OpenAIStreamReader(passes_usage=facts.wants_usage)
 
+    def is_error(self, body: bytes) -> bool:
+        """See Dialect."""
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return False
+        return isinstance(parsed, dict) and isinstance(parsed.get("error"), dict)
+
     def error_body(self, error: RelayError, request_id: str) -> bytes:
         """See Dialect."""
         return orjson.dumps(self._error(error, request_id))

@@ -14,6 +14,7 @@ _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
 _ERROR: Final = re.compile(rb'^data:\s*\{\s*"error"\s*:', re.MULTILINE)
 _DONE: Final = re.compile(rb"^data:\s*\[DONE\]\s*$", re.MULTILINE)
+_FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"')
 _DATA: Final = re.compile(rb"^data: ?(.*?)\r?$", re.MULTILINE)
 _MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
 
@@ -26,6 +27,7 @@ class OpenAIStreamReader:
         self._partial = b""
         self._end = b""
         self._overhead_bytes: int | None = None
+        self._last = b""
         self.usage: Usage | None = None
         self.content_bytes = 0
         self.is_ended = False
@@ -47,6 +49,13 @@ class OpenAIStreamReader:
             raise AnswerMalformedError
         return passed[0] if len(passed) == 1 else b"".join(passed)
 
+    @property
+    def is_whole(self) -> bool:
+        """See StreamReader. Some providers send no `[DONE]`: usage or a finish reason will do."""
+        if self.is_ended or self.usage is not None:
+            return True
+        return _FINISHED.search(self._last) is not None
+
     def ending(self) -> bytes:
         """See StreamReader. Where the upstream sent no `[DONE]`, none is made up."""
         return self._end
@@ -66,6 +75,7 @@ class OpenAIStreamReader:
         elif _ERROR.search(event):
             self.has_error = True
             return True
+        self._last = event
         self._count(event)
         return True
 

@@ -1,0 +1,98 @@
+"""What a request may use and what it may cost at the most. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from services.relay.authentication import ApiCaller
+from services.relay.books.prices import GroupRatioInForce, PriceBook, PriceInForce
+from services.relay.books.routing import RoutingBook
+from services.relay.dialects.dialect import RequestFacts
+from services.relay.errors import RelayError
+from shared.events.requests import ErrorCode
+from shared.events.routing import ModelChanged
+from shared.money.quota import QUOTA_PER_UNIT
+from shared.money.rating import affordable_output_tokens, upper_bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a request is admitted."""
+
+    model: ModelChanged
+    price: PriceInForce
+    group_ratio: GroupRatioInForce
+    prompt_tokens: int
+    """Upper bound of the input."""
+    output_tokens: int
+    """Upper bound of one answer."""
+    hold_units: int
+    """Upper bound of the charge."""
+
+
+def terms_of(
+    facts: RequestFacts,
+    caller: ApiCaller,
+    *,
+    routing: RoutingBook,
+    prices: PriceBook,
+    at: datetime,
+) -> Terms:
+    """The terms for a request that arrived `at`. Raises RelayError 403, 404 or 503."""
+    limits = caller.key.model_limits
+    if limits is not None and facts.model not in limits:
+        raise RelayError(
+            ErrorCode.MODEL_NOT_ALLOWED, 403, "The API key may not use this model.", param="model"
+        )
+    model = routing.usable_model(facts.model, caller.group)
+    if model is None:
+        raise RelayError(
+            ErrorCode.MODEL_NOT_FOUND,
+            404,
+            "The model does not exist or your group may not use it.",
+            param="model",
+        )
+    price = prices.price(facts.model, at)
+    group_ratio = prices.group_ratio(caller.group, caller.user.group, at)
+    if price is None or group_ratio is None:
+        raise RelayError(
+            ErrorCode.MODEL_PRICE_NOT_SET, 503, "No price is set for this model.", param="model"
+        )
+    prompt_tokens = facts.text_bytes + facts.media_count * model.max_media_tokens
+    maximum = price.max_output_tokens or model.max_output_tokens
+    output_tokens = maximum if facts.max_output_tokens is None else facts.max_output_tokens
+    return Terms(
+        model=model,
+        price=price,
+        group_ratio=group_ratio,
+        prompt_tokens=prompt_tokens,
+        output_tokens=output_tokens,
+        hold_units=upper_bound(
+            prompt_tokens=prompt_tokens,
+            output_tokens=output_tokens,
+            answers=facts.answers,
+            price=price.ratios,
+            dearest_group_ratio=group_ratio.ratio,
+        ),
+    )
+
+
+def balance_short(terms: Terms, facts: RequestFacts, spendable_units: int) -> RelayError:
+    """403: the balance does not cover the hold. Says which `max_tokens` it would cover."""
+    covered = affordable_output_tokens(
+        available_units=spendable_units,
+        prompt_tokens=terms.prompt_tokens,
+        answers=facts.answers,
+        price=terms.price.ratios,
+        dearest_group_ratio=terms.group_ratio.ratio,
+    )
+    short = (
+        f"The balance (${_dollars(spendable_units)}) does not cover what this request may cost"
+        f" (${_dollars(terms.hold_units)})."
+    )
+    hint = f" It would cover `max_tokens` up to {covered}." if covered > 0 else ""
+    return RelayError(ErrorCode.INSUFFICIENT_QUOTA, 403, short + hint)
+
+
+def _dollars(units: int) -> str:
+    return f"{Decimal(max(0, units)) / QUOTA_PER_UNIT:.6f}"

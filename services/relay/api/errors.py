@@ -1,0 +1,62 @@
+"""Every answer has a request id, and every error is in the caller's dialect."""
+
+from typing import Final
+
+from aiohttp import web
+
+from services.relay.dialects.openai import OpenAIDialect
+from services.relay.errors import RelayError
+from services.relay.passing import REQUEST_ID_HEADER
+from shared.events.event import new_event_id
+from shared.events.requests import ErrorCode
+from shared.http.envelope import Handler
+from shared.telemetry.logs import get_logger
+
+_logger = get_logger()
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+_DIALECT: Final = OpenAIDialect()
+_HTTP_ERRORS: Final = {
+    404: (ErrorCode.NOT_FOUND, "There is no such call."),
+    405: (ErrorCode.METHOD_NOT_ALLOWED, "The call does not take this method."),
+    413: (ErrorCode.BODY_TOO_LARGE, "The request's body is too large."),
+}
+
+
+@web.middleware
+async def dialect_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn exceptions into the dialect's errors. What is unforeseen is logged and told as 500."""
+    try:
+        response = await handler(request)
+    except RelayError as error:
+        response = error_response(error, _request_id(request))
+    except web.HTTPException as error:
+        known = _HTTP_ERRORS.get(error.status, (ErrorCode.INVALID_REQUEST, error.reason))
+        response = error_response(
+            RelayError(known[0], error.status, known[1]), _request_id(request)
+        )
+    except ConnectionError:
+        raise  # the client is gone: there is nobody to answer
+    except Exception:
+        _logger.exception("relay.failed", request_id=_request_id(request))
+        told = RelayError(ErrorCode.INTERNAL, 500, "Something went wrong inside the gateway.")
+        response = error_response(told, _request_id(request))
+    if not response.prepared:
+        response.headers.setdefault(REQUEST_ID_HEADER, _request_id(request))
+    return response
+
+
+def error_response(error: RelayError, request_id: str) -> web.Response:
+    """The error in the dialect."""
+    headers = {"Content-Type": "application/json"}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    body = _DIALECT.error_body(error, request_id)
+    return web.Response(status=error.http_status, body=body, headers=headers)
+
+
+def _request_id(request: web.Request) -> str:
+    """The id that its handler gave it; a new one for a request that never came to a handler."""
+    request_id: str | None = request.get(REQUEST_ID)
+    if request_id is None:
+        request_id = request[REQUEST_ID] = new_event_id()
+    return request_id

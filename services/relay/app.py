@@ -1,0 +1,252 @@
+"""The relay's composition root: the one file that builds concrete things, in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+
+from services.relay.api.chat import chat_completions
+from services.relay.api.door import Door
+from services.relay.api.errors import dialect_errors
+from services.relay.api.models import list_models
+from services.relay.api.paths import refuse_ambiguous_paths
+from services.relay.api.status import status
+from services.relay.arrivals import Arrivals
+from services.relay.attempts import Attempts
+from services.relay.authentication import Authenticator
+from services.relay.billing_client import BillingLeases
+from services.relay.books.directory import DirectoryBook
+from services.relay.books.keys import KeyBook
+from services.relay.books.prices import PriceBook
+from services.relay.books.routing import RoutingBook
+from services.relay.handlers import CONSUMES, StateHandlers
+from services.relay.journal.directory import JournalDirectory
+from services.relay.journal.journal import Journal
+from services.relay.journal.syncing import Syncing
+from services.relay.key_lookup import ControlKeyLookup
+from services.relay.lease_keeper import LeaseKeeper
+from services.relay.leasing import LeaseLimits
+from services.relay.metrics import JournalMetrics, LeaseMetrics, RequestMetrics
+from services.relay.observing import observe
+from services.relay.passing import Passing
+from services.relay.publishing import Publisher
+from services.relay.recorder import Recorder
+from services.relay.recovery import Recovery
+from services.relay.rejections import Rejections
+from services.relay.relaying import Relaying
+from services.relay.routes import Surface, owners, relay_routes
+from services.relay.settings import RelaySettings
+from services.relay.upstream import AiohttpUpstream
+from shared.crypto.sealed import ChannelKeyBox
+from shared.events.event import new_event_id
+from shared.http.egress import EgressPolicy, EgressResolver
+from shared.http.internal_client import InternalClient
+from shared.http.internal_server import Readiness, internal_app
+from shared.http.serving import served
+from shared.kafka.errors import SendError
+from shared.kafka.metrics import StateReaderMetrics
+from shared.kafka.producer import IdempotentProducer
+from shared.kafka.state_reader import StateTopicReader
+from shared.service.background import BackgroundTasks
+from shared.telemetry.logs import get_logger
+from shared.telemetry.metrics import new_registry
+
+VERSION: Final = "0.1.0"
+_FLUSH_S: Final = 10.0
+_logger = get_logger()
+
+
+@asynccontextmanager
+async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> AsyncIterator[None]:
+    """Open the relay; at the end: stop accepting, finish, close leases, flush the journal."""
+    registry = new_registry()
+    request_metrics = RequestMetrics(registry)
+    lease_metrics = LeaseMetrics(registry)
+    journal_metrics = JournalMetrics(registry)
+    relay_id = new_event_id()
+    egress = EgressPolicy(settings.egress_allowed_networks)
+    async with AsyncExitStack() as stack:
+        internal_session = await stack.enter_async_context(aiohttp.ClientSession())
+        upstream_session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, resolver=EgressResolver(egress), keepalive_timeout=60
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent",),
+            )
+        )
+        control = InternalClient(
+            session=internal_session,
+            base_url=settings.control_internal_url,
+            caller="relay",
+            secret=settings.service_secret.get_secret_value(),
+        )
+        billing = InternalClient(
+            session=internal_session,
+            base_url=settings.billing_internal_url,
+            caller="relay",
+            secret=settings.service_secret.get_secret_value(),
+        )
+        exchange = BillingLeases(billing)
+
+        # What the relay knows: state topics, read into books.
+        keys, directory, prices = KeyBook(), DirectoryBook(), PriceBook()
+        routing = RoutingBook(box=ChannelKeyBox(settings.master_key_bytes()), egress=egress)
+        state = StateHandlers(keys=keys, routing=routing, directory=directory, prices=prices)
+        reader = StateTopicReader(
+            bootstrap=settings.kafka_bootstrap,
+            client_id=settings.instance,
+            topics=[topic.name for topic in CONSUMES],
+            apply=state.apply,
+            metrics=StateReaderMetrics(registry),
+        )
+
+        # What must not be lost: the journal, and what publishes it.
+        producer = await stack.enter_async_context(
+            IdempotentProducer(
+                bootstrap=settings.kafka_bootstrap, client_id=f"{settings.instance}-{relay_id}"
+            )
+        )
+        journal_directory = JournalDirectory.create(settings.journal_dir, relay_id)
+        stack.callback(journal_directory.unlock)
+        journal = Journal(
+            journal_directory,
+            segment_bytes=settings.journal_segment_bytes,
+            max_bytes=settings.journal_max_bytes,
+        )
+        stack.callback(journal.close)
+        syncing = Syncing(journal, settings.journal_fsync)
+        rejections = Rejections(request_metrics)
+        publisher = Publisher(
+            relay_id=relay_id,
+            journal=journal,
+            rejections=rejections,
+            producer=producer,
+            metrics=journal_metrics,
+        )
+        recovery = Recovery(
+            root=settings.journal_dir,
+            producer=producer,
+            exchange=exchange,
+            metrics=journal_metrics,
+        )
+        leases = LeaseKeeper(
+            relay_id=relay_id,
+            exchange=exchange,
+            journal=journal,
+            limits=LeaseLimits(
+                first_reserve_units=settings.lease_first_reserve_units,
+                validity_s=settings.lease_validity_s,
+                heartbeat_s=settings.lease_heartbeat_s,
+            ),
+            wait_s=settings.lease_wait_s,
+            metrics=lease_metrics,
+        )
+
+        # The way of a request.
+        recorder = Recorder(journal=journal, leases=leases, metrics=request_metrics)
+        relaying = Relaying(
+            arrivals=Arrivals(settings.trusted_proxies),
+            authenticator=Authenticator(
+                keys=keys, directory=directory, lookup=ControlKeyLookup(control)
+            ),
+            routing=routing,
+            prices=prices,
+            leases=leases,
+            journal=journal,
+            attempts=Attempts(
+                upstream=AiohttpUpstream(
+                    upstream_session,
+                    first_byte_s=settings.first_byte_timeout_s,
+                    idle_s=settings.idle_upstream_s,
+                    connect_s=settings.connect_timeout_s,
+                ),
+                routing=routing,
+                max_tries=settings.max_tries,
+                metrics=request_metrics,
+            ),
+            passing=Passing(
+                recorder=recorder,
+                durable=syncing.durable,
+                max_answer_bytes=settings.max_answer_bytes,
+                client_idle_s=settings.idle_client_s,
+                drain_s=settings.drain_s,
+            ),
+            recorder=recorder,
+            rejections=rejections,
+            metrics=request_metrics,
+            body_timeout_s=settings.body_timeout_s,
+        )
+        door = Door(owners=owners(settings), control=control, session=internal_session)
+        public = web.Application(
+            middlewares=[dialect_errors, refuse_ambiguous_paths],
+            client_max_size=settings.max_body_bytes,
+        )
+        public.router.add_routes(
+            relay_routes(
+                Surface(
+                    chat=chat_completions(relaying),
+                    models=list_models(relaying, routing, prices),
+                    status=status(version=VERSION, started_at=datetime.now(UTC)),
+                    door=door,
+                )
+            )
+        )
+        readiness = Readiness()
+        readiness.add("state", lambda: None if reader.ready else "reading the state topics")
+        internal = internal_app(
+            registry=registry, readiness=readiness, callers=settings.internal_callers
+        )
+
+        await stack.enter_async_context(
+            _published_to_the_end(publisher, leases, journal, journal_directory)
+        )
+        await stack.enter_async_context(background)
+        background.start("state", reader.run())
+        background.start("leases", leases.run())
+        background.start("publisher", publisher.run())
+        background.start("recovery", recovery.run())
+        background.start("sync", syncing.run())
+        background.start("observer", observe(journal, leases, journal_metrics, lease_metrics))
+        await stack.enter_async_context(
+            served(internal, host=settings.internal_host, port=settings.internal_port)
+        )
+        await reader.wait_ready()
+        await stack.enter_async_context(
+            served(
+                public,
+                host=settings.http_host,
+                port=settings.http_port,
+                shutdown_timeout_s=settings.graceful_stop_s,
+            )
+        )
+        yield
+
+
+@asynccontextmanager
+async def _published_to_the_end(
+    publisher: Publisher, leases: LeaseKeeper, journal: Journal, directory: JournalDirectory
+) -> AsyncIterator[None]:
+    """At the end, with no request left: close the leases, publish the rest, mark the relay closed.
+
+    What cannot be done in time stays in the journal, and the next relay on this machine does it.
+    """
+    yield
+    await leases.close_all()
+    is_done = await publisher.flush(deadline_s=_FLUSH_S) and not journal.leases
+    if is_done and not journal.in_flight:
+        with suppress(SendError, TimeoutError):
+            async with asyncio.timeout(_FLUSH_S):
+                await publisher.mark(closed=True)
+            journal.close()
+            directory.remove()
+            return
+    journal.write_published()
+    _logger.warning(
+        "relay.left_to_recover", unpublished=journal.unpublished_count, leases=len(journal.leases)
+    )

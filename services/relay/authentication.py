@@ -1,0 +1,120 @@
+"""Who sends a request: from an API key to the key's user, workspace and group."""
+
+import hashlib
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.relay.books.directory import DirectoryBook
+from services.relay.books.keys import KeyBook
+from services.relay.errors import RelayError
+from shared.events.directory import UserChanged, WorkspaceChanged
+from shared.events.keys import KeyChanged
+from shared.events.requests import ErrorCode
+from shared.events.routing import Status
+
+_KEY_PREFIX = "sk-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCaller:
+    """A known key and whose it is."""
+
+    key: KeyChanged
+    user: UserChanged
+    workspace: WorkspaceChanged
+    project_name: str | None
+    group: str
+    """The group that its requests use: the key's own, else the user's."""
+
+
+class KeyLookup(Protocol):
+    """Asks control for a key that no topic has brought yet."""
+
+    async def find(self, key_hash: bytes) -> ApiCaller | None:
+        """Null: there is no such key. Raises RelayError 503 where control cannot be asked."""
+
+
+def key_hash_of(authorization: str | None) -> bytes | None:
+    """The SHA-256 of the key in an `Authorization` header; `Bearer ` and `sk-` are optional."""
+    if not authorization:
+        return None
+    scheme, _, rest = authorization.partition(" ")
+    secret = (rest if scheme.lower() == "bearer" else authorization).strip()
+    secret = secret.removeprefix(_KEY_PREFIX)
+    if not secret:
+        return None
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+class Authenticator:
+    """Finds the caller of a request in memory, and asks control only for keys not there yet."""
+
+    def __init__(self, *, keys: KeyBook, directory: DirectoryBook, lookup: KeyLookup) -> None:
+        self._keys = keys
+        self._directory = directory
+        self._lookup = lookup
+
+    async def identify(self, headers: Mapping[str, str]) -> ApiCaller:
+        """The caller, whether or not its key may be used. Raises RelayError 401 or 503."""
+        key_hash = key_hash_of(headers.get("Authorization"))
+        if key_hash is None:
+            raise RelayError(
+                ErrorCode.INVALID_API_KEY,
+                401,
+                "No API key was given: send it as `Authorization: Bearer sk-...`.",
+            )
+        caller = self._known(key_hash) or await self._lookup.find(key_hash)
+        if caller is None:
+            raise RelayError(ErrorCode.INVALID_API_KEY, 401, "The API key is not valid.")
+        return caller
+
+    def _known(self, key_hash: bytes) -> ApiCaller | None:
+        key = self._keys.find(key_hash)
+        if key is None:
+            return None
+        user = self._directory.users.get(key.user_id)
+        workspace = self._directory.workspaces.get(key.workspace_id)
+        if user is None or workspace is None:
+            return None
+        project = self._directory.projects.get(key.project_id) if key.project_id else None
+        return ApiCaller(
+            key=key,
+            user=user,
+            workspace=workspace,
+            project_name=project.name if project else None,
+            group=key.group or user.group,
+        )
+
+
+def refusal(caller: ApiCaller, *, now: datetime, client_address: str) -> RelayError | None:
+    """Why this key may not be used now and from there; null: it may. Pure."""
+    key, user = caller.key, caller.user
+    if (
+        key.is_deleted
+        or key.status is Status.DISABLED
+        or user.is_deleted
+        or user.status is not Status.ENABLED
+        or caller.workspace.is_deleted
+        or caller.workspace.status is not Status.ENABLED
+    ):
+        return RelayError(ErrorCode.KEY_DISABLED, 401, "The API key is disabled.")
+    if key.status is Status.EXPIRED or (key.expires_at is not None and key.expires_at <= now):
+        return RelayError(ErrorCode.KEY_EXPIRED, 401, "The API key has expired.")
+    if key.status is Status.EXHAUSTED:
+        return RelayError(ErrorCode.KEY_EXHAUSTED, 403, "The API key's quota is used up.")
+    if key.allow_addresses and not _is_allowed(client_address, key.allow_addresses):
+        return RelayError(
+            ErrorCode.ADDRESS_NOT_ALLOWED, 403, "The API key may not be used from this address."
+        )
+    return None
+
+
+def _is_allowed(address: str, allowed: tuple[str, ...]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+        return any(ip in ipaddress.ip_network(network, strict=False) for network in allowed)
+    except ValueError:
+        return False

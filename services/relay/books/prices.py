@@ -1,0 +1,92 @@
+"""Prices and group ratios with the time from which each holds, from `billing.prices`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
+from shared.money.rating import PriceRatios
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceInForce:
+    """A model's price at one moment."""
+
+    version: int
+    ratios: PriceRatios
+    max_output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRatioInForce:
+    """A group's ratio at one moment, for one user."""
+
+    ratio: Decimal
+    is_for_user_group: bool
+    """It is the ratio for (the user's group, the group in use)."""
+
+
+class PriceBook:
+    """What is in force when. A request is rated with what held at its start."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, list[tuple[datetime, PriceInForce]]] = {}
+        self._groups: dict[str, tuple[GroupRatio, ...]] = {}
+
+    def put_model(self, changed: PriceChanged) -> None:
+        """The newest list of a model's versions."""
+        versions = sorted(changed.versions, key=lambda v: (v.effective_from, v.version))
+        self._models[changed.model] = [(v.effective_from, _in_force(v)) for v in versions]
+
+    def put_group(self, changed: GroupRatioChanged) -> None:
+        """The newest list of a group's versions."""
+        self._groups[changed.group] = tuple(
+            sorted(changed.versions, key=lambda v: (v.effective_from, v.version))
+        )
+
+    def forget(self, key: str) -> None:
+        """A tombstone of `model:<name>` or `group:<name>`."""
+        kind, _, name = key.partition(":")
+        if kind == "model":
+            self._models.pop(name, None)
+        elif kind == "group":
+            self._groups.pop(name, None)
+
+    def price(self, model: str, at: datetime) -> PriceInForce | None:
+        """The model's price; null: it has none, and must be refused."""
+        found = None
+        for effective_from, price in self._models.get(model, ()):
+            if effective_from > at:
+                break
+            found = price
+        return found
+
+    def group_ratio(self, group: str, user_group: str, at: datetime) -> GroupRatioInForce | None:
+        """The ratio of `group` for a user of `user_group`; null: the group has none."""
+        found = None
+        for version in self._groups.get(group, ()):
+            if version.effective_from > at:
+                break
+            found = version
+        if found is None:
+            return None
+        special = found.user_group_ratios.get(user_group)
+        return GroupRatioInForce(
+            ratio=found.ratio if special is None else special, is_for_user_group=special is not None
+        )
+
+
+def _in_force(price: ModelPrice) -> PriceInForce:
+    return PriceInForce(
+        version=price.version,
+        max_output_tokens=price.max_output_tokens,
+        ratios=PriceRatios(
+            model_ratio=price.model_ratio,
+            completion_ratio=price.completion_ratio,
+            cache_ratio=price.cache_ratio,
+            cache_creation_ratio=price.cache_creation_ratio,
+            image_ratio=price.image_ratio,
+            audio_ratio=price.audio_ratio,
+            model_price=price.model_price,
+        ),
+    )

@@ -1,0 +1,124 @@
+"""Channels, models and groups, from `control.routing`, arranged for choosing."""
+
+from dataclasses import dataclass
+
+from services.relay.routing import Route, Tier, arrange
+from shared.crypto.sealed import CannotOpenError, ChannelKeyBox
+from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
+from shared.http.egress import EgressPolicy
+from shared.telemetry.logs import get_logger
+
+_logger = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel(Route):
+    """A channel ready to be called. `authorization` is a secret: never log a Channel."""
+
+    name: str
+    provider: str
+    base_url: str
+    authorization: str
+    model_mapping: dict[str, str]
+
+    def upstream_model(self, model: str) -> str:
+        """The provider's name of `model`."""
+        return self.model_mapping.get(model, model)
+
+    def __repr__(self) -> str:
+        return f"Channel({self.channel_id})"
+
+
+class RoutingBook:
+    """What can serve what. Candidates are arranged anew at each change, not at each request."""
+
+    def __init__(self, *, box: ChannelKeyBox, egress: EgressPolicy) -> None:
+        self._box = box
+        self._egress = egress
+        self._channels: dict[int, tuple[ChannelChanged, Channel]] = {}
+        self.models: dict[str, ModelChanged] = {}
+        self._groups: dict[str, GroupChanged] = {}
+        self._tiers: dict[tuple[str, str], tuple[Tier[Channel], ...]] = {}
+
+    def put_channel(self, changed: ChannelChanged) -> None:
+        """The newest state of a channel. One that cannot be used is left out, and logged."""
+        self._channels.pop(changed.channel_id, None)
+        if not changed.is_deleted and changed.status is Status.ENABLED:
+            channel = self._opened(changed)
+            if channel is not None:
+                self._channels[changed.channel_id] = (changed, channel)
+        self._tiers.clear()
+
+    def put_model(self, model: ModelChanged) -> None:
+        """The newest state of a model."""
+        self.models[model.name] = model
+
+    def put_group(self, group: GroupChanged) -> None:
+        """The newest state of a group."""
+        self._groups[group.name] = group
+
+    def forget(self, key: str) -> None:
+        """A tombstone of `channel:<id>`, `model:<name>` or `group:<name>`."""
+        kind, _, name = key.partition(":")
+        if kind == "model":
+            self.models.pop(name, None)
+        elif kind == "group":
+            self._groups.pop(name, None)
+        elif kind == "channel" and name.isdigit():
+            self._channels.pop(int(name), None)
+            self._tiers.clear()
+
+    def usable_model(self, name: str, group: str) -> ModelChanged | None:
+        """The model, if `group` may use it now."""
+        model = self.models.get(name)
+        if model is None or model.is_deleted or model.status is not Status.ENABLED:
+            return None
+        known = self._groups.get(group)
+        if known is None or known.is_deleted or known.status is not Status.ENABLED:
+            return None
+        return model if group in model.groups else None
+
+    def usable_models(self, group: str) -> list[ModelChanged]:
+        """All models that `group` may use now, by name."""
+        return [self.models[n] for n in sorted(self.models) if self.usable_model(n, group)]
+
+    def tiers(self, model: str, group: str) -> tuple[Tier[Channel], ...]:
+        """The channels that serve `model` in `group`, highest priority first."""
+        wanted = (model, group)
+        tiers = self._tiers.get(wanted)
+        if tiers is None:
+            serving = [
+                channel
+                for changed, channel in self._channels.values()
+                if model in changed.models and group in changed.groups
+            ]
+            tiers = arrange(serving)
+            # Only for what is configured: a client's made-up names must not fill the memory.
+            if model in self.models and group in self._groups:
+                self._tiers[wanted] = tiers
+        return tiers
+
+    def label(self, channel_id: int) -> str:
+        """The channel's name as a metric's label, from the configured ones only."""
+        known = self._channels.get(channel_id)
+        return known[1].name if known else "other"
+
+    def _opened(self, changed: ChannelChanged) -> Channel | None:
+        try:
+            self._egress.check_url(changed.base_url)
+            secret = self._box.open(changed.key_ciphertext, channel_id=changed.channel_id)
+        except (CannotOpenError, ValueError) as error:
+            _logger.error(
+                "channel.unusable", channel_id=changed.channel_id, reason=type(error).__name__
+            )
+            return None
+        return Channel(
+            channel_id=changed.channel_id,
+            priority=changed.priority,
+            weight=changed.weight,
+            name=changed.name,
+            provider=changed.provider,
+            base_url=changed.base_url.rstrip("/"),
+            authorization=f"Bearer {secret}",
+            model_mapping=dict(changed.model_mapping),
+        )

@@ -1,0 +1,83 @@
+"""One request on its way through the relay: what is known so far, and nothing that was said."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.relay.authentication import ApiCaller
+from services.relay.books.prices import GroupRatioInForce, PriceInForce
+from services.relay.books.routing import Channel
+from services.relay.dialects.dialect import RequestFacts
+from services.relay.lease_keeper import Hold
+from shared.events.requests import Attempt, ErrorCode, Outcome
+from shared.events.usage import Usage, UsageSource
+from shared.telemetry.traces import TraceContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What is known of a request before it is read."""
+
+    request_id: str
+    id_bytes: bytes
+    trace: TraceContext
+    started_at: datetime
+    started: float
+    """`time.perf_counter()` at its arrival."""
+    method: str
+    path: str
+    query_parameters: tuple[str, ...]
+    client_address: str
+    user_agent: str
+    fitted: tuple[str, ...]
+
+    def elapsed_ms(self) -> int:
+        """Whole milliseconds since the arrival."""
+        return int((time.perf_counter() - self.started) * 1000)
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """An admitted request. `complete` in `completion.py` makes its one event from it."""
+
+    arrival: Arrival
+    caller: ApiCaller
+    facts: RequestFacts
+    price: PriceInForce
+    group_ratio: GroupRatioInForce
+    hold: Hold
+    base: dict[str, Any]
+    """The event's fields that were known at admission; also what the journal keeps of it."""
+    attempts: list[Attempt] = field(default_factory=list)
+    channel: Channel | None = None
+    """The one whose answer is passed on."""
+    upstream_request_id: str | None = None
+    upstream_ms: int = 0
+    first_byte_at: datetime | None = None
+    first_byte_ms: int | None = None
+    response_bytes: int = 0
+    content_bytes: int = 0
+    """Bytes of the answer's own text, to estimate by."""
+    waited_for_client_s: float = 0.0
+    usage: Usage | None = None
+    client_disconnected: bool = False
+    is_completed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a request ended."""
+
+    outcome: Outcome
+    http_status: int
+    error_code: ErrorCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a request is charged, and by which figures."""
+
+    quota_units: int
+    usage: Usage
+    source: UsageSource

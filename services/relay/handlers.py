@@ -1,0 +1,77 @@
+"""What the relay reads from Kafka, and where each event goes. It writes requests and its mark."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from services.relay.books.directory import DirectoryBook
+from services.relay.books.keys import KeyBook
+from services.relay.books.prices import PriceBook
+from services.relay.books.routing import RoutingBook
+from shared.events.catalog import (
+    BILLING_PRICES,
+    CONTROL_DIRECTORY,
+    CONTROL_KEYS,
+    CONTROL_ROUTING,
+    RELAY_HEALTH,
+    RELAY_REQUESTS,
+)
+from shared.events.directory import ProjectChanged, UserChanged, WorkspaceChanged
+from shared.events.event import Decoder, Event, MalformedEventError, UnknownEventError
+from shared.events.prices import GroupRatioChanged, PriceChanged
+from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged
+from shared.kafka.records import Record
+from shared.telemetry.logs import get_logger
+
+CONSUMES: Final = (CONTROL_ROUTING, CONTROL_KEYS, CONTROL_DIRECTORY, BILLING_PRICES)
+PRODUCES: Final = (RELAY_REQUESTS, RELAY_HEALTH)
+
+_logger = get_logger()
+
+
+class StateHandlers:
+    """Puts each state record into its book."""
+
+    def __init__(
+        self, *, keys: KeyBook, routing: RoutingBook, directory: DirectoryBook, prices: PriceBook
+    ) -> None:
+        self._keys = keys
+        self._handlers: Mapping[type[Event], Callable[[Any], None]] = {
+            ChannelChanged: routing.put_channel,
+            ModelChanged: routing.put_model,
+            GroupChanged: routing.put_group,
+            UserChanged: directory.put_user,
+            WorkspaceChanged: directory.put_workspace,
+            ProjectChanged: directory.put_project,
+            PriceChanged: prices.put_model,
+            GroupRatioChanged: prices.put_group,
+        }
+        self._tombstones: Mapping[str, Callable[[str], None]] = {
+            CONTROL_ROUTING.name: routing.forget,
+            CONTROL_DIRECTORY.name: directory.forget,
+            BILLING_PRICES.name: prices.forget,
+        }
+        self._decoder = Decoder(tuple(self._handlers))
+
+    def apply(self, record: Record) -> None:
+        """Take one record. What cannot be read changes nothing, and is logged without its value."""
+        if record.topic == CONTROL_KEYS.name:
+            self._apply_key(record)
+        elif record.value is None:
+            self._tombstones[record.topic]((record.key or b"").decode("utf-8", "replace"))
+        else:
+            try:
+                event = self._decoder.decode(record.headers, record.value)
+            except UnknownEventError:
+                return
+            except MalformedEventError as error:
+                _logger.error("state.malformed", topic=record.topic, why=str(error))
+                return
+            self._handlers[type(event)](event)
+
+    def _apply_key(self, record: Record) -> None:
+        try:
+            key_hash = bytes.fromhex((record.key or b"").decode("ascii"))
+        except ValueError:
+            _logger.error("state.malformed", topic=record.topic, why="the key is not a hash")
+            return
+        self._keys.put(key_hash, record.value)

@@ -1,0 +1,229 @@
+"""Passing an upstream's answer on to the client, and completing the request before its last bytes.
+
+The order is the promise: the charge is in the journal, then the end of the answer leaves. A client
+that got an answer whole has therefore been charged; one that did not may have been, if it left.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import web
+
+from services.relay.attempts import Answered, Refused
+from services.relay.dialects.dialect import AnswerMalformedError, Dialect, StreamReader
+from services.relay.errors import RelayError
+from services.relay.exchange import Ending, Exchange
+from services.relay.recorder import Recorder
+from services.relay.upstream import UpstreamFailure
+from shared.events.requests import ErrorCode, Outcome
+
+_OK: Final = 200
+_BAD_GATEWAY: Final = 502
+REQUEST_ID_HEADER: Final = "x-request-id"
+# What an upstream may tell the client beside its body.
+_PASSED_HEADERS: Final = ("openai-processing-ms", "openai-version")
+
+
+class Passing:
+    """Passes answers on for one relay."""
+
+    def __init__(
+        self,
+        *,
+        recorder: Recorder,
+        durable: Callable[[], Awaitable[None]],
+        max_answer_bytes: int,
+        client_idle_s: float,
+        drain_s: float,
+    ) -> None:
+        self._recorder = recorder
+        self._durable = durable
+        self._max_answer_bytes = max_answer_bytes
+        self._client_idle_s = client_idle_s
+        self._drain_s = drain_s
+
+    async def plain(
+        self, exchange: Exchange, answered: Answered, dialect: Dialect
+    ) -> web.StreamResponse:
+        """The whole body at once. Raises RelayError 502 where it was cut or is malformed."""
+        answer = answered.answer
+        try:
+            body = await answer.read(self._max_answer_bytes)
+            facts = dialect.read_answer(body)
+        except UpstreamFailure as failure:
+            answer.abort()
+            raise RelayError(
+                failure.code, _BAD_GATEWAY, "The provider's answer was not whole."
+            ) from None
+        except AnswerMalformedError:
+            answer.abort()
+            raise RelayError(
+                ErrorCode.UPSTREAM_MALFORMED, _BAD_GATEWAY, "The provider's answer is malformed."
+            ) from None
+        answer.release()
+        _took(exchange, answered)
+        exchange.usage = facts.usage
+        exchange.content_bytes = facts.content_bytes
+        exchange.response_bytes = len(body)
+        self._first_byte(exchange)
+        self._recorder.complete(exchange, Ending(outcome=Outcome.SUCCEEDED, http_status=_OK))
+        await self._durable()
+        return web.Response(
+            body=body,
+            headers={**_passed(answered), "Content-Type": "application/json"},
+        )
+
+    def refused(self, exchange: Exchange, refused: Refused, dialect: Dialect) -> web.Response:
+        """The upstream's own error, with its status, in the dialect."""
+        ending = Ending(outcome=Outcome.FAILED, http_status=refused.status, error_code=refused.code)
+        body = refused.body
+        if not dialect.is_error(body):
+            told = RelayError(refused.code, refused.status, "The provider refused the request.")
+            body = dialect.error_body(told, exchange.arrival.request_id)
+        exchange.response_bytes = len(body)
+        self._recorder.complete(exchange, ending)
+        headers = {"Content-Type": "application/json"}
+        if refused.retry_after is not None and refused.retry_after.isdigit():
+            headers["Retry-After"] = refused.retry_after
+        return web.Response(status=refused.status, body=body, headers=headers)
+
+    async def stream(
+        self, request: web.Request, exchange: Exchange, answered: Answered, dialect: Dialect
+    ) -> web.StreamResponse:
+        """Events as they come, with back-pressure; then the charge; then the end."""
+        response = web.StreamResponse(
+            headers={
+                **_passed(answered),
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-cache",
+                "X-Accel-Buffering": "no",
+                REQUEST_ID_HEADER: exchange.arrival.request_id,
+            }
+        )
+        reader = dialect.stream_reader(exchange.facts)
+        try:
+            await self._prepare(request, response, exchange)
+            ending = await self._pass_events(response, exchange, answered, reader)
+        except asyncio.CancelledError:
+            # The relay is stopping and its deadline has passed.
+            answered.answer.abort()
+            self._finish(exchange, answered, reader, _failed(ErrorCode.SHUTTING_DOWN))
+            raise
+        self._finish(exchange, answered, reader, ending)
+        await self._durable()
+        last = reader.ending()
+        if ending.error_code is not None and not reader.has_error:
+            told = RelayError(ending.error_code, _BAD_GATEWAY, "The provider's answer was cut off.")
+            last = dialect.error_event(told, exchange.arrival.request_id)
+        await self._write_end(response, exchange, last)
+        return response
+
+    # --- steps of a stream --------------------------------------------------------------------
+
+    async def _prepare(
+        self, request: web.Request, response: web.StreamResponse, exchange: Exchange
+    ) -> None:
+        try:
+            await response.prepare(request)
+        except ConnectionError:
+            exchange.client_disconnected = True
+        self._first_byte(exchange)
+
+    async def _pass_events(
+        self,
+        response: web.StreamResponse,
+        exchange: Exchange,
+        answered: Answered,
+        reader: StreamReader,
+    ) -> Ending:
+        answer = answered.answer
+        chunk = answered.first
+        drain_until: float | None = None
+        try:
+            while chunk:
+                passed = reader.feed(chunk)
+                if passed and not exchange.client_disconnected:
+                    await self._write(response, exchange, passed)
+                if exchange.client_disconnected:
+                    drain_until = drain_until or time.monotonic() + self._drain_s
+                    chunk = await self._drain(answered, drain_until)
+                else:
+                    chunk = await answer.next_chunk()
+        except UpstreamFailure as failure:
+            answer.abort()
+            return _failed(failure.code)
+        except AnswerMalformedError:
+            answer.abort()
+            return _failed(ErrorCode.UPSTREAM_MALFORMED)
+        if reader.has_error:
+            answer.release()
+            return _failed(ErrorCode.UPSTREAM_SERVER_ERROR)
+        if drain_until is None and not reader.is_whole:
+            answer.abort()
+            return _failed(ErrorCode.UPSTREAM_CUT)
+        answer.release()
+        return Ending(outcome=Outcome.SUCCEEDED, http_status=_OK)
+
+    async def _drain(self, answered: Answered, until: float) -> bytes:
+        """What comes next for a client that is gone; empty where the time for it is over."""
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                return await answered.answer.next_chunk()
+        except TimeoutError:
+            answered.answer.abort()
+            return b""
+
+    async def _write(self, response: web.StreamResponse, exchange: Exchange, data: bytes) -> None:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._client_idle_s):
+                await response.write(data)
+            exchange.response_bytes += len(data)
+        except (ConnectionError, TimeoutError):
+            exchange.client_disconnected = True
+        exchange.waited_for_client_s += time.perf_counter() - started
+
+    async def _write_end(
+        self, response: web.StreamResponse, exchange: Exchange, last: bytes
+    ) -> None:
+        if exchange.client_disconnected:
+            response.force_close()
+            return
+        try:
+            async with asyncio.timeout(self._client_idle_s):
+                await response.write_eof(last)
+        except (ConnectionError, TimeoutError):
+            response.force_close()
+
+    def _finish(
+        self, exchange: Exchange, answered: Answered, reader: StreamReader, ending: Ending
+    ) -> None:
+        _took(exchange, answered)
+        exchange.usage = reader.usage
+        exchange.content_bytes = reader.content_bytes
+        self._recorder.complete(exchange, ending)
+
+    @staticmethod
+    def _first_byte(exchange: Exchange) -> None:
+        exchange.first_byte_at = datetime.now(UTC)
+        exchange.first_byte_ms = exchange.arrival.elapsed_ms()
+
+
+def _failed(code: ErrorCode) -> Ending:
+    return Ending(outcome=Outcome.FAILED, http_status=_OK, error_code=code)
+
+
+def _took(exchange: Exchange, answered: Answered) -> None:
+    exchange.upstream_ms += int((time.perf_counter() - answered.started) * 1000)
+
+
+def _passed(answered: Answered) -> dict[str, str]:
+    headers = answered.answer.headers
+    return {
+        name: value
+        for name in _PASSED_HEADERS
+        if (value := headers.get(name)) is not None and value.isprintable()
+    }

@@ -1,0 +1,51 @@
+"""The relay's HTTP surface: the only public door."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from services.relay.api.door import Door, Owner
+from services.relay.api.models import MODELS_PATH
+from services.relay.dialects.openai import CHAT_PATH
+from services.relay.settings import RelaySettings
+from shared.http.envelope import envelope_errors
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_CONTROL: Final = ("user", "token", "channel", "models", "group", "workspace", "project", "audit")
+_BILLING: Final = ("prices", "pricing", "billing", "data", "subscription")
+_LOGGING: Final = ("log", "requests", "usage")
+
+
+class Surface(NamedTuple):
+    """The handlers."""
+
+    chat: _Handler
+    models: _Handler
+    status: _Handler
+    door: Door
+
+
+def relay_routes(surface: Surface) -> list[web.RouteDef]:
+    """`/v1/*` and `/api/*`. Everything else is 404; `/internal/*` is on another port."""
+
+    async def api(request: web.Request) -> web.StreamResponse:
+        # `/api` speaks the envelope, whatever the dialect of `/v1`.
+        return await envelope_errors(request, surface.door.handle)
+
+    return [
+        web.post(CHAT_PATH, surface.chat),
+        web.get(MODELS_PATH, surface.models),
+        web.get("/api/status", surface.status),
+        web.route("*", "/api/{rest:.*}", api),
+    ]
+
+
+def owners(settings: RelaySettings) -> Mapping[str, Owner]:
+    """Which service owns which prefix of `/api`."""
+    by_service = {
+        Owner("control", settings.control_api_url): _CONTROL,
+        Owner("billing", settings.billing_api_url): _BILLING,
+        Owner("logging", settings.logging_api_url): _LOGGING,
+    }
+    return {f"/api/{name}": owner for owner, names in by_service.items() for name in names}
