@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+import asyncpg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.billing.chargeable import Charge
@@ -65,12 +66,18 @@ class BillingMetrics:
         self.held_quota = Gauge(
             "ledgerline_billing_held_quota", "Quota units that leases hold.", registry=registry
         )
-        self.pool_connections = Gauge(
-            "ledgerline_billing_pool_connections",
-            "Connections to the database, by state.",
+        self._pool_connections = Gauge(
+            "ledgerline_postgres_pool_connections",
+            "Connections of the pool, by whether they are in use.",
             ("state",),
             registry=registry,
         )
+
+    def watch_pool(self, pool: asyncpg.Pool) -> None:
+        """Measure the connection pool at each scrape."""
+        connections = self._pool_connections
+        connections.labels("idle").set_function(pool.get_idle_size)
+        connections.labels("in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())
 
     def charged(self, posted: Sequence[Charge], *, repeated: int) -> None:
         """Count a batch; called before its commit, so that a try that fails is counted as well."""

@@ -65,6 +65,7 @@ CREATE TABLE leases (
     close_reason text
 ) WITH (fillfactor = 50);
 CREATE INDEX leases_by_workspace ON leases (workspace_id);
+CREATE INDEX leases_open ON leases (lease_id) WHERE is_open;
 
 -- What each key has spent.
 CREATE TABLE token_usage (

@@ -1,0 +1,82 @@
+"""`/internal/leases`, for relays, and `/api/billing/leases`, for admins."""
+
+from functools import partial
+from typing import Annotated, Final
+
+import asyncpg
+from aiohttp import web
+from pydantic import Field, StringConstraints, ValidationError
+
+from services.billing.api.requests import Body, Named, RowId
+from services.billing.audit import Admin
+from services.billing.errors import database_told
+from services.billing.leasing import answer_message
+from services.billing.metrics import BillingMetrics
+from services.billing.releases import Order, release
+from services.billing.store_lease_lists import list_leases
+from shared.http.callers import admin_of
+from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
+from shared.leases.protocol import LeaseAsks
+from shared.postgres.retrying import in_transaction
+
+_MAX_LISTED: Final = 100
+_RELAY: Final = "relay"
+
+
+class _ListQuery(Body):
+    workspace_id: RowId | None = None
+    after: Annotated[str, StringConstraints(max_length=64)] = ""
+    with_closed: bool = False
+    page_size: Annotated[int, Field(ge=1, le=2**31)] = 20
+
+
+class _ReleaseBody(Body):
+    reason: Named
+
+
+class LeasesApi:
+    """Handlers."""
+
+    def __init__(self, *, pool: asyncpg.Pool, metrics: BillingMetrics) -> None:
+        self._pool = pool
+        self._metrics = metrics
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """One relay's message, as `shared.leases.protocol` has it. Repeatable."""
+        if request["caller_service"] != _RELAY:
+            raise EnvelopeError("only relays have leases", http_status=403)
+        try:
+            message = LeaseAsks.model_validate_json(await request.read())
+        except ValidationError:
+            raise EnvelopeError("not a lease message", http_status=400) from None
+        with database_told(), self._metrics.message_seconds.time():
+            # Totals, never changes: what was committed unheard may simply be done again.
+            answers = await in_transaction(
+                self._pool, partial(answer_message, message=message), idempotent=True
+            )
+        self._metrics.answered(answers)
+        body = answers.__pydantic_serializer__.to_json(answers)
+        return web.Response(body=body, content_type="application/json")
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Who holds what since when, in order of id: `after` is the last one's."""
+        admin_of(request)
+        query = read_query(request, _ListQuery)
+        items = await list_leases(
+            self._pool,
+            after=query.after,
+            workspace_id=query.workspace_id,
+            with_closed=query.with_closed,
+            limit=(limit := min(query.page_size, _MAX_LISTED)),
+        )
+        after = items[-1]["lease_id"] if len(items) == limit else None
+        return succeed({"items": items, "next_after": after})
+
+    async def release(self, request: web.Request) -> web.Response:
+        """Take back by force what a lease holds."""
+        admin = Admin.of(request)
+        body = await read_body(request, _ReleaseBody)
+        order = Order(lease_id=request.match_info["lease_id"], admin=admin, reason=body.reason)
+        done = await in_transaction(self._pool, partial(release, order=order))
+        self._metrics.releases.inc()
+        return succeed(done._asdict())

@@ -1,0 +1,88 @@
+"""Releasing a lease by force: an entry in the ledger says what that exposes."""
+
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from services.billing.audit import Admin, record_action
+from services.billing.granting import released
+from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
+from services.billing.store_leases import CloseReason, lock_leases, put_leases
+from services.billing.store_ledger import insert_entry, next_entry_id
+from shared.events.ledger import EntryKind, LedgerEntryPosted
+from shared.events.numbers import MAX_QUOTA_UNITS
+from shared.http.envelope import EnvelopeError
+from shared.postgres.retrying import Connection
+from shared.service.clock import utc_now
+
+_WHOSE: Final = "SELECT workspace_id FROM leases WHERE lease_id = $1"
+_NOTE_ABANDONED: Final = "no heartbeat for 24 hours"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who has a lease released, and why. Without an admin, it is its age."""
+
+    lease_id: str
+    admin: Admin | None = None
+    reason: str = _NOTE_ABANDONED
+
+
+class Release(NamedTuple):
+    """What came of it."""
+
+    lease_id: str
+    workspace_id: int
+    entry_id: int
+    exposure_units: int
+    still_held_units: int
+    """Of a lease that was open: what its relay said it used, until the charges come."""
+
+
+async def release(connection: Connection, order: Order) -> Release:
+    """Take back what a lease holds. The caller commits.
+
+    Raises EnvelopeError where there is no such lease, or it holds nothing any more.
+    """
+    workspace = await connection.fetchval(_WHOSE, order.lease_id)
+    if workspace is None:
+        raise EnvelopeError("lease not found")
+    await add_missing_accounts(connection, [workspace])
+    account = (await lock_accounts(connection, [workspace])).accounts[workspace]
+    row = (await lock_leases(connection, [order.lease_id]))[order.lease_id]
+    if not row.lease.is_open and row.lease.held_units == 0:
+        raise EnvelopeError("the lease is closed and holds nothing")
+    account, lease, exposure = released(account, row.lease)
+    # An open lease and what it leaves behind are released one after the other, each once.
+    stage = "open" if row.lease.is_open else "used"
+    entry = LedgerEntryPosted(
+        entry_id=await next_entry_id(connection),
+        workspace_id=workspace,
+        kind=EntryKind.RELEASE,
+        cause=f"release:{order.lease_id}:{stage}",
+        amount_units=0,
+        balance_after_units=account.balance_units,
+        exposure_units=min(exposure, MAX_QUOTA_UNITS),
+        actor_user_id=None if order.admin is None else order.admin.caller.user_id,
+        actor_name="" if order.admin is None else order.admin.caller.username,
+        note=order.reason,
+        posted_at=utc_now(),
+    )
+    if not await insert_entry(connection, entry):
+        raise EnvelopeError("the lease was released before")
+    await put_leases(
+        connection,
+        {row.lease_id: replace(row, lease=lease)},
+        is_heartbeat=False,
+        close_reason=CloseReason.ABANDONED if order.admin is None else CloseReason.OPERATOR,
+    )
+    await write_accounts(connection, {workspace: account})
+    if order.admin is not None:
+        await record_action(
+            connection,
+            order.admin,
+            "lease.release",
+            resource_id=order.lease_id,
+            workspace_id=workspace,
+            changes={"exposure_units": exposure, "reason": order.reason},
+        )
+    return Release(order.lease_id, workspace, entry.entry_id, exposure, lease.held_units)

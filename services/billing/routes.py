@@ -1,0 +1,47 @@
+"""Billing's HTTP surface."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from services.billing.api.accounts import AccountsApi
+from services.billing.api.leases import LeasesApi
+from services.billing.api.prices import PricesApi
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_NAME = "{name:.+}"
+
+
+class Apis(NamedTuple):
+    """The handlers of each area."""
+
+    accounts: AccountsApi
+    leases: LeasesApi
+    prices: PricesApi
+
+
+def api_routes(apis: Apis) -> list[web.RouteDef]:
+    """`/api/*`, on the port that the relay forwards to."""
+    accounts, leases, prices = apis
+    table: list[tuple[str, str, _Handler]] = [
+        ("GET", "/api/billing/account", accounts.account),
+        ("GET", "/api/billing/ledger", accounts.ledger),
+        ("POST", "/api/billing/topups", accounts.top_up),
+        ("GET", "/api/billing/leases", leases.list),
+        ("POST", "/api/billing/leases/{lease_id}/release", leases.release),
+        ("GET", "/api/prices", prices.list),
+        ("GET", "/api/prices/", prices.list),
+        # Before the models: a model may not be called `groups/…`.
+        ("GET", f"/api/prices/groups/{_NAME}", prices.read_group),
+        ("PUT", f"/api/prices/groups/{_NAME}", prices.set_group),
+        ("PUT", f"/api/prices/{_NAME}", prices.set),
+        ("DELETE", f"/api/prices/{_NAME}", prices.remove),
+        ("GET", "/api/pricing", prices.pricing),
+    ]
+    return [web.route(method, path, handler) for method, path, handler in table]
+
+
+def internal_routes(leases: LeasesApi) -> list[web.RouteDef]:
+    """`/internal/*`, on the second port, for holders of a service credential."""
+    return [web.post("/internal/leases", leases.answer)]

@@ -1,0 +1,46 @@
+"""Leases that nobody keeps: released after a day, forgotten after a month; and their figures."""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+import asyncpg
+
+from services.billing.metrics import BillingMetrics
+from services.billing.releases import Order, release
+from services.billing.store_lease_lists import abandoned_leases, lease_figures, prune_leases
+from shared.http.envelope import EnvelopeError
+from shared.postgres.failures import describe_error
+from shared.postgres.retrying import in_transaction
+from shared.telemetry.logs import get_logger
+
+_EVERY_S: Final = 15.0
+_BATCH: Final = 200
+
+_logger = get_logger()
+
+
+async def sweep_always(pool: asyncpg.Pool, metrics: BillingMetrics) -> None:
+    """Sweep and measure until cancelled. A database that is away is waited for."""
+    while True:
+        try:
+            await sweep(pool, metrics)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _logger.warning("sweep.failed", **describe_error(error))
+        await asyncio.sleep(_EVERY_S)
+
+
+async def sweep(pool: asyncpg.Pool, metrics: BillingMetrics) -> None:
+    """Once: release what was abandoned, delete what ended long ago, set the gauges. Repeatable."""
+    for lease_id in await abandoned_leases(pool, _BATCH):
+        try:
+            done = await in_transaction(pool, partial(release, order=Order(lease_id=lease_id)))
+        except EnvelopeError:
+            continue  # another billing was quicker
+        metrics.releases.inc()
+        _logger.warning("lease.abandoned", lease_id=lease_id, exposure_units=done.exposure_units)
+    await prune_leases(pool, _BATCH)
+    figures = await lease_figures(pool)
+    metrics.open_leases.set(figures["open"])
+    metrics.suspect_leases.set(figures["suspect"])
+    metrics.held_quota.set(figures["held"])
