@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import orjson
 from aiohttp import web
@@ -13,6 +14,7 @@ from shared.telemetry.metrics import exposition
 
 Waiting = Callable[[], str | None]
 """Null when ready, else what it waits for, in a few words."""
+_CALLER_SERVICE: Final = web.RequestKey("caller_service", str)
 
 
 class Readiness:
@@ -64,6 +66,11 @@ def internal_app(
     return app
 
 
+def calling_service(request: web.Request) -> str:
+    """The service that showed its credential; only for handlers of `/internal/*`."""
+    return request[_CALLER_SERVICE]
+
+
 def _credentials(callers: Mapping[str, str]) -> Callable[..., Awaitable[web.StreamResponse]]:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -74,7 +81,7 @@ def _credentials(callers: Mapping[str, str]) -> Callable[..., Awaitable[web.Stre
             known = callers.get(name, "")
             if scheme != "Bearer" or not hmac.compare_digest(shown, known):
                 raise EnvelopeError("a service credential is needed", http_status=401)
-            request["caller_service"] = name
+            request[_CALLER_SERVICE] = name
         return await handler(request)
 
     return check

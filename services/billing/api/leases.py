@@ -16,6 +16,7 @@ from services.billing.releases import Order, release
 from services.billing.store_lease_lists import list_leases
 from shared.http.callers import admin_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
+from shared.http.internal_server import calling_service
 from shared.leases.protocol import LeaseAsks
 from shared.postgres.retrying import in_transaction
 
@@ -43,7 +44,7 @@ class LeasesApi:
 
     async def answer(self, request: web.Request) -> web.Response:
         """One relay's message, as `shared.leases.protocol` has it. Repeatable."""
-        if request["caller_service"] != _RELAY:
+        if calling_service(request) != _RELAY:
             raise EnvelopeError("only relays have leases", http_status=403)
         try:
             message = LeaseAsks.model_validate_json(await request.read())

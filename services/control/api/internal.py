@@ -23,6 +23,7 @@ from services.control.store_keys import find_key
 from shared.events.text import Code
 from shared.http.assertions import LIFETIME, AssertionSigner
 from shared.http.envelope import EnvelopeError, read_body
+from shared.http.internal_server import calling_service
 
 _RELAY: Final = "relay"
 _MAX_CREDENTIAL: Final = 4096
@@ -95,7 +96,7 @@ class InternalApi:
 
 
 def _require_relay(request: web.Request) -> None:
-    if request["caller_service"] != _RELAY:
+    if calling_service(request) != _RELAY:
         raise EnvelopeError("this call is the relay's", http_status=403)
 
 
