@@ -15,6 +15,7 @@ from shared.events.text import Url
 _SAFE: Final = r"^[^\x00-\x1f\x7f]+$"
 _MAX_UNIX_S: Final = 253_402_300_799  # the end of the year 9999, the last that a datetime takes
 NEVER: Final = -1
+_ADDRESS_NEEDED: Final = "allow_ips takes one address or CIDR range a line"
 
 Named = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True, pattern=_SAFE)
@@ -24,8 +25,18 @@ RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 Tokens = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 UnixSeconds = Annotated[int, Field(ge=NEVER, le=_MAX_UNIX_S)]
 Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
-# Visible ASCII: it goes into a header of the provider's.
-ProviderKey = Annotated[SecretStr, Field(min_length=1, max_length=2048, pattern=r"^[\x21-\x7e]+$")]
+
+
+def _fits_a_header(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a key is of visible ASCII characters")
+    return key
+
+
+ProviderKey = Annotated[
+    SecretStr, Field(min_length=1, max_length=2048), AfterValidator(_fits_a_header)
+]
 
 
 def _can_be_set(status: Status) -> Status:
@@ -57,7 +68,10 @@ def parse_addresses(lines: str) -> list[str]:
         try:
             network = ipaddress.ip_network(line, strict=False)
         except ValueError:
-            raise ValueError("allow_ips takes one address or CIDR range a line") from None
+            raise ValueError(_ADDRESS_NEEDED) from None
+        # A zone means something on one machine only, and is as long as one likes.
+        if getattr(network.network_address, "scope_id", None) is not None:
+            raise ValueError(_ADDRESS_NEEDED)
         is_single = network.prefixlen == network.max_prefixlen
         addresses.append(str(network.network_address if is_single else network))
     return addresses

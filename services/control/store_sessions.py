@@ -30,7 +30,8 @@ WHERE t.key_hash = $1 AND t.deleted_at IS NULL
 """
 # At most once a minute: a write for each call would be one too many.
 _TOUCH: Final = """
-UPDATE sessions SET last_active_at = $2 WHERE id = $1 AND last_active_at < $2 - interval '1 minute'
+UPDATE sessions SET last_active_at = $2::timestamptz
+WHERE id = $1 AND last_active_at < $2::timestamptz - interval '1 minute'
 """
 _REVOKE: Final = "UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL"
 _REVOKE_ALL: Final = """

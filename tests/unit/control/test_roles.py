@@ -1,0 +1,17 @@
+import itertools
+
+import pytest
+
+from services.control.roles import may_change, may_make
+from shared.events.directory import Role
+
+
+@pytest.mark.parametrize(("actor", "other"), list(itertools.product(Role, Role)))
+def test_an_admin_acts_only_on_those_below(actor: Role, other: Role) -> None:
+    below = {
+        (Role.ADMIN, Role.USER),
+        (Role.ROOT, Role.USER),
+        (Role.ROOT, Role.ADMIN),
+    }
+    assert may_make(actor, other) is ((actor, other) in below)
+    assert may_change(actor, other) is ((actor, other) in below)
