@@ -78,6 +78,8 @@ async def open_app(
             secret=settings.service_secret.get_secret_value(),
         )
         lists = LogLists(reading, statement_timeout_ms=settings.list_timeout_ms)
+        await stack.enter_async_context(background)
+        background.start("consumer", consumer.run())
         await stack.enter_async_context(
             served(
                 internal_app(
@@ -98,5 +100,4 @@ async def open_app(
                 port=settings.http_port,
             )
         )
-        background.start("consumer", consumer.run())
         yield

@@ -18,17 +18,25 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_entered = False
         self.failed = asyncio.Event()
         """Set when a task ended by an exception, or ended at all though it should run on."""
 
     def start(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run `work` until the service ends."""
+        """Run `work` until the service ends. Raises RuntimeError outside of the context.
+
+        Without it the tasks would end with the event loop, after what they need was closed.
+        """
+        if not self._is_entered:
+            work.close()
+            raise RuntimeError("enter the background tasks' context first")
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
     async def __aenter__(self) -> Self:
+        self._is_entered = True
         return self
 
     async def __aexit__(self, *_exc: object) -> None:

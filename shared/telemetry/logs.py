@@ -50,6 +50,7 @@ def configure_logs(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _library_message],
+            use_get_message=False,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -103,7 +104,7 @@ def _library_message(_logger: WrappedLogger, _name: str, event: EventDict) -> Ev
     """Keep a library's format string and drop its arguments, which may quote what was said."""
     record = event.get("_record")
     if isinstance(record, logging.LogRecord):
-        event["event"] = str(record.msg) if record.args else "a library reported something"
+        event["event"] = str(record.msg)[:200]
         event["library"] = record.name
         event["where"] = f"{_short(record.pathname)}:{record.lineno}"
         if record.exc_info and record.exc_info[1] is not None:
