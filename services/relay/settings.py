@@ -10,42 +10,61 @@ from shared.service.settings import ServiceSettings
 
 
 class RelaySettings(ServiceSettings):
-    """Defaults are the design's; each is described in docs/settings.md."""
+    """From the environment, with the prefix `LEDGERLINE_`."""
 
     master_key: SecretStr
     """Base64 of 32 bytes: opens the channels' keys."""
     journal_dir: Path
     """The root of the relays' journals. It must outlive the process."""
     control_internal_url: str
+    """Control's internal port: who calls `/api`, and keys that are not on the topic yet."""
     billing_internal_url: str
+    """Billing's internal port: leases."""
     control_api_url: str
+    """Where `/api` calls that control owns go."""
     billing_api_url: str
+    """Where `/api` calls that billing owns go."""
     logging_api_url: str
+    """Where `/api` calls that logging owns go."""
     egress_allowed_networks: list[str] = Field(default_factory=list)
     """Networks that channels may lie in although they are not public."""
     trusted_proxies: list[str] = Field(default_factory=list)
     """Networks of the operator's own proxies, whose `X-Forwarded-For` is believed."""
 
     max_tries: int = Field(default=3, ge=1, le=16)
+    """Channels tried for one request at the most; never one of them twice."""
     connect_timeout_s: float = 10.0
+    """How long a connection to a provider may take."""
     first_byte_timeout_s: float = 120.0
+    """How long a provider may take to begin its answer."""
     idle_upstream_s: float = 300.0
+    """How long a provider may pause within an answer."""
     idle_client_s: float = 60.0
+    """How long a client may take nothing of its answer before it counts as gone."""
     body_timeout_s: float = 60.0
+    """How long a request's body may take to arrive."""
     drain_s: float = 30.0
     """How long the rest of an answer is read for a client that has left."""
     graceful_stop_s: float = 30.0
+    """How long open requests may take to finish after SIGTERM."""
     max_body_bytes: int = 32 * 1024 * 1024
+    """Size of a request's body at the most."""
     max_answer_bytes: int = 64 * 1024 * 1024
+    """Size of an answer that is no stream at the most; it is held in memory."""
 
     journal_max_bytes: int = 1024 * 1024 * 1024
+    """Disk for one relay's journal; beyond it new requests are refused."""
     journal_segment_bytes: int = 16 * 1024 * 1024
+    """Size of one file of the journal, set aside whole."""
     journal_fsync: Literal["never", "always"] | int = 100
     """Milliseconds between syncs of the journal's disk, or `never`, or `always`."""
 
     lease_first_reserve_units: int = 500_000
+    """Quota to hold ahead of need before there is a spend to go by; 500,000 is $1."""
     lease_validity_s: float = 600.0
+    """How long a lease admits without an answer from billing."""
     lease_heartbeat_s: float = 5.0
+    """How often billing hears of each lease."""
     lease_wait_s: float = 2.0
     """How long a request waits for room that other requests hold."""
 

@@ -21,13 +21,17 @@ class ServiceSettings(BaseSettings):
     kafka_bootstrap: str
     """Kafka's bootstrap servers, `host:port` with commas."""
     http_host: str = "127.0.0.1"
+    """Address that the `/api` surface listens on."""
     http_port: int
     """Port of the `/api` surface; the relay's is the public door."""
     internal_host: str = "127.0.0.1"
+    """Address that the internal surface listens on; of a network that is not public."""
     internal_port: int
     """Port of `/internal`, `/metrics` and `/health`. Never reachable through the relay."""
     log_format: LogFormat = LogFormat.JSON
+    """`json` for machines, `console` for people."""
     log_level: str = "info"
+    """The least severe that is written: `debug`, `info`, `warning`, `error`, `critical`."""
     service_secret: SecretStr
     """This service's credential for the `/internal` calls of others."""
     internal_callers: dict[str, str] = Field(default_factory=dict)
@@ -42,3 +46,4 @@ class DatabaseSettings(ServiceSettings):
     postgres_owner_dsn: SecretStr | None = None
     """Of the role that migrates. Needed by `migrate` alone."""
     postgres_pool_size: int = 8
+    """Connections to PostgreSQL at the most."""
