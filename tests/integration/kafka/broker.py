@@ -56,9 +56,9 @@ class Broker:
 
         await until(is_gone, f"{name} is gone")
 
-    async def cut(self, topic: str, before_offset: int) -> None:
+    async def cut(self, topic: str, before_offset: int, *, partition: int = 0) -> None:
         """Delete what lies before an offset, as retention does."""
-        tp = TopicPartition(topic, 0)
+        tp = TopicPartition(topic, partition)
         await self._admin.delete_records({tp: RecordsToDelete(before_offset=before_offset)})
 
     async def read(self, topic: str) -> list[ConsumerRecord]:

@@ -1,0 +1,155 @@
+"""What the tables say, each read in the one snapshot of the caller's transaction."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import asyncpg
+
+from shared.kafka.records import Partition
+
+_PREFETCH: Final = 5_000
+_CHARGES: Final = """
+SELECT substr(cause, 9) AS request_id, -amount_units AS charged_units, posted_at
+FROM billing.ledger_entries
+WHERE kind = 'charge' AND starts_with(cause, 'request:')
+  AND ($1::timestamptz IS NULL OR posted_at >= $1)
+"""
+_LOG_ROWS: Final = """
+SELECT event_id, request_id, quota, type, created_at FROM logging.logs
+WHERE type IN (2, 4) AND ($1::timestamptz IS NULL OR created_at >= extract(epoch FROM $1))
+"""
+_KNOWN_ROWS: Final = "SELECT event_id FROM logging.logs WHERE event_id = ANY($1::uuid[])"
+_BALANCES: Final = """
+SELECT coalesce(a.workspace_id, e.workspace_id) AS workspace_id,
+       coalesce(a.balance_units, 0)::bigint AS balance, coalesce(e.amount, 0)::bigint AS entries,
+       coalesce(a.charged_units, 0)::bigint AS charged, coalesce(e.charged, 0)::bigint AS charges,
+       coalesce(e.allowed_debt, 0)::bigint AS allowed_debt
+FROM billing.accounts AS a
+FULL JOIN (
+    SELECT workspace_id, sum(amount_units) AS amount,
+           -sum(amount_units) FILTER (WHERE kind = 'charge') AS charged,
+           sum(excess_units + exposure_units
+               + CASE WHEN kind = 'top_up' THEN greatest(0, -amount_units) ELSE 0 END
+           ) AS allowed_debt
+    FROM billing.ledger_entries GROUP BY workspace_id
+) AS e ON e.workspace_id = a.workspace_id
+"""
+_HOLDS: Final = """
+SELECT coalesce(a.workspace_id, l.workspace_id) AS workspace_id,
+       coalesce(a.held_units, 0)::bigint AS held, coalesce(l.held, 0)::bigint AS by_leases,
+       coalesce(a.uncharged_units, 0)::bigint AS uncharged,
+       coalesce(l.uncharged, 0)::bigint AS uncharged_by_leases
+FROM billing.accounts AS a
+FULL JOIN (
+    SELECT workspace_id,
+           sum(greatest(0, CASE WHEN is_open THEN granted_total ELSE used_total END
+                           - charged_total)) AS held,
+           sum(greatest(0, used_total - charged_total)) AS uncharged
+    FROM billing.leases GROUP BY workspace_id
+) AS l ON l.workspace_id = a.workspace_id
+"""
+# A user may have had several names within an hour; the ledger does not keep them.
+_HOURS: Final = """
+SELECT hour, user_id, model,
+       coalesce(q.count, 0)::bigint AS count, coalesce(e.count, 0)::bigint AS entries,
+       coalesce(q.quota, 0)::bigint AS quota, coalesce(e.quota, 0)::bigint AS charged
+FROM (
+    SELECT created_at AS hour, user_id, model_name AS model, sum(count) AS count,
+           sum(quota) AS quota
+    FROM billing.quota_data GROUP BY 1, 2, 3
+) AS q
+FULL JOIN (
+    SELECT hour, user_id, model, count(*) AS count, -sum(amount_units) AS quota
+    FROM (
+        SELECT floor(extract(epoch FROM posted_at) / 3600)::bigint * 3600 AS hour,
+               coalesce(user_id, 0) AS user_id, coalesce(model, '') AS model, amount_units
+        FROM billing.ledger_entries WHERE kind = 'charge' AND starts_with(cause, 'request:')
+    ) AS charges GROUP BY 1, 2, 3
+) AS e USING (hour, user_id, model)
+"""
+_TOKENS: Final = """
+SELECT created_at AS hour, sum(token_used)::bigint AS tokens
+FROM billing.quota_data GROUP BY created_at
+"""
+_WATERMARKS: Final = """
+SELECT consumer_group, partition, next_offset FROM {schema}.consumer_watermarks WHERE topic = $1
+"""
+Row: TypeAlias = dict[str, Any]
+"""Column to value."""
+APPLYING: Final = ("billing", "logging")
+"""The schemas of those who apply `relay.requests`; their groups have the same names."""
+
+
+class Charge(NamedTuple):
+    """A request's ledger entry."""
+
+    request_id: str
+    charged_units: int
+    posted_at: datetime
+
+
+class LogRow(NamedTuple):
+    """A request's log row."""
+
+    event_id: bytes
+    request_id: str
+    quota: int
+    type: int
+    created_at: int
+
+
+class Tables:
+    """Queries; they change nothing."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def charges(self, since: datetime | None) -> AsyncIterator[Charge]:
+        """The ledger's entries for requests."""
+        async for row in self._connection.cursor(_CHARGES, since, prefetch=_PREFETCH):
+            yield Charge(row["request_id"], row["charged_units"], row["posted_at"])
+
+    async def log_rows(self, since: datetime | None) -> AsyncIterator[LogRow]:
+        """The logs' rows for requests."""
+        async for row in self._connection.cursor(_LOG_ROWS, since, prefetch=_PREFETCH):
+            yield LogRow(
+                row["event_id"].bytes,
+                row["request_id"],
+                row["quota"],
+                row["type"],
+                row["created_at"],
+            )
+
+    async def balances(self) -> list[Row]:
+        """Each account beside the sum of its entries."""
+        return [dict(row) for row in await self._connection.fetch(_BALANCES)]
+
+    async def holds(self) -> list[Row]:
+        """What each account holds beside the sum over its leases."""
+        return [dict(row) for row in await self._connection.fetch(_HOLDS)]
+
+    async def hours(self) -> list[Row]:
+        """Each row of `quota_data`, by user, model and hour, beside the ledger's sums."""
+        return [dict(row) for row in await self._connection.fetch(_HOURS)]
+
+    async def tokens_by_hour(self) -> dict[int, int]:
+        """The tokens of `quota_data`."""
+        return {row["hour"]: row["tokens"] for row in await self._connection.fetch(_TOKENS)}
+
+    async def have_rows(self, event_ids: list[str]) -> set[bytes]:
+        """Those of the events that have a log row."""
+        rows = await self._connection.fetch(_KNOWN_ROWS, event_ids)
+        return {row["event_id"].bytes for row in rows}
+
+
+async def watermarks(
+    connection: asyncpg.Connection, topic: str
+) -> dict[tuple[str, Partition], int]:
+    """The next offset of each group that applies the topic, by partition."""
+    found = {}
+    for schema in APPLYING:
+        for row in await connection.fetch(_WATERMARKS.format(schema=schema), topic):
+            key = (row["consumer_group"], Partition(topic, row["partition"]))
+            found[key] = row["next_offset"]
+    return found

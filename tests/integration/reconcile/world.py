@@ -1,0 +1,192 @@
+"""What relay, billing and logging leave behind, written by hand, so that a test can leave it wrong.
+
+The rules are written out again here, on purpose: a gap must not be hidden by sharing its cause.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+import asyncpg
+
+from operations.reconcile.gaps import Findings, Gap
+from operations.reconcile.reconciling import Wish, reconcile
+from services.logging.request_rows import request_row
+from services.logging.store_rows import insert_rows
+from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
+from shared.events.health import RelayMarked
+from shared.events.requests import Outcome, RequestCompleted
+from shared.kafka.producer import IdempotentProducer
+from shared.kafka.records import OutgoingRecord, Partition
+from shared.kafka.spans import Span, SpanReader
+from tests.integration.kafka.broker import Broker
+from tests.made_events import outgoing
+from tests.stack_fixtures import Database
+
+RELAY: Final = "relay-start-1"
+TOP_UP: Final = 1_000_000
+_ENTRY: Final = """
+INSERT INTO billing.ledger_entries
+    (workspace_id, kind, cause, amount_units, balance_after_units, key_id, user_id, model,
+     posted_at)
+VALUES ($1, $2, $3, $4, 0, 70, $5, $6, $7)
+"""
+_ACCOUNT: Final = """
+INSERT INTO billing.accounts (workspace_id, balance_units, charged_units, held_units)
+VALUES ($1, $2, $3, 100)
+"""
+_LEASE: Final = """
+INSERT INTO billing.leases (lease_id, relay_id, workspace_id, seq, granted_total, used_total,
+                            charged_total, is_open, is_short, is_scarce)
+VALUES ('lease-' || $1::bigint, 'relay-start-1', $1, 1, $2 + 100, $2, $2, true, false, false)
+"""
+_HOUR: Final = """
+INSERT INTO billing.quota_data
+    (created_at, user_id, username, model_name, token_used, count, quota)
+VALUES ($1, $2, $3, $4, $5, 1, $6)
+ON CONFLICT (created_at, user_id, model_name, username) DO UPDATE
+SET token_used = quota_data.token_used + EXCLUDED.token_used,
+    count = quota_data.count + 1, quota = quota_data.quota + EXCLUDED.quota
+"""
+_WATERMARK: Final = """
+INSERT INTO {schema}.consumer_watermarks (consumer_group, topic, partition, next_offset)
+VALUES ('{schema}', $1, $2, $3)
+ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset
+"""
+
+
+def has_entry(event: RequestCompleted) -> bool:
+    return event.outcome is Outcome.SUCCEEDED or event.quota > 0
+
+
+@dataclass(kw_only=True)
+class World:
+    """One database and the topics."""
+
+    database: Database
+    broker: Broker
+    producer: IdempotentProducer = field(init=False)
+    _connection: asyncpg.Connection = field(init=False)
+
+    async def __aenter__(self) -> Self:
+        self._connection = await asyncpg.connect(self.database.dsn("superuser"))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._connection.close()
+
+    async def settle(
+        self,
+        events: Sequence[RequestCompleted],
+        *,
+        published: Sequence[RequestCompleted] | None = None,
+        charged: Sequence[RequestCompleted] | None = None,
+        logged: Sequence[RequestCompleted] | None = None,
+    ) -> None:
+        """Everybody has seen `events`, but for those who are said to have seen others."""
+        on_topic = events if published is None else published
+        await self.publish([self.record(event) for event in on_topic])
+        await self._charge(events if charged is None else charged)
+        await self._connection.execute("SET search_path = logging")
+        rows = [request_row(event) for event in (events if logged is None else logged)]
+        await insert_rows(self._connection, rows)
+        await self.catch_up()
+        counted = [event for event in events if event.outcome is not Outcome.REJECTED]
+        await self.mark(len(counted))
+
+    def record(self, event: RequestCompleted, relay_id: str = RELAY) -> OutgoingRecord:
+        """The event as the relay publishes it."""
+        return outgoing(
+            RELAY_REQUESTS.name,
+            event,
+            source=f"ledgerline/relay/{relay_id}",
+            key=str(event.workspace_id).encode(),
+        )
+
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        await self.producer.send_all(records)
+
+    async def mark(self, published_count: int, *, relay_id: str = RELAY) -> None:
+        """The relay's mark on `relay.health`."""
+        now = datetime.now(UTC)
+        mark = RelayMarked(
+            relay_id=relay_id,
+            published_until=now,
+            published_count=published_count,
+            closed=True,
+            marked_at=now,
+        )
+        key = f"mark:{relay_id}".encode()
+        await self.publish([outgoing(RELAY_HEALTH.name, mark, key=key)])
+
+    async def execute(self, query: str, *values: Any) -> None:
+        """Change something behind everybody's back."""
+        await self._connection.execute(query, *values)
+
+    async def catch_up(self) -> None:
+        """Billing and logging are at the topic's end."""
+        spans = await self.held()
+        for schema in ("billing", "logging"):
+            for partition, span in spans.items():
+                await self._connection.execute(
+                    _WATERMARK.format(schema=schema), *partition, span.end
+                )
+
+    async def held(self) -> dict[Partition, Span]:
+        """What the topic has."""
+        async with self._reader() as reader:
+            return await reader.held(RELAY_REQUESTS.name)
+
+    async def reconcile(self, **wish: Any) -> Findings:
+        """As the command does, with the role that can only read."""
+        connection = await asyncpg.connect(self.database.dsn("reconcile"))
+        try:
+            async with self._reader() as reader:
+                return await reconcile(
+                    reader=reader,
+                    connection=connection,
+                    wish=Wish(**({"settle_s": 0.0} | wish)),
+                )
+        finally:
+            await connection.close()
+
+    async def gaps(self, **wish: Any) -> dict[str, list[Gap]]:
+        """The checks that have gaps."""
+        findings = await self.reconcile(**wish)
+        return {each.name: list(each.gaps) for each in findings.checks if each.gaps}
+
+    def _reader(self) -> SpanReader:
+        return SpanReader(bootstrap=self.broker.bootstrap, client_id="reconcile-test")
+
+    async def _charge(self, events: Sequence[RequestCompleted]) -> None:
+        spent: dict[int, int] = {}
+        for event in filter(has_entry, events):
+            workspace = event.workspace_id
+            spent[workspace] = spent.get(workspace, 0) + event.quota
+            at = int(event.completed_at.timestamp())
+            model = event.requested_model or ""
+            await self._connection.execute(
+                _ENTRY,
+                *(workspace, "charge", f"request:{event.request_id}", -event.quota),
+                *(event.user_id, model, event.completed_at),
+            )
+            await self._connection.execute(
+                _HOUR,
+                *(at - at % 3600, event.user_id, event.username, model),
+                event.usage.prompt_tokens + event.usage.completion_tokens,
+                event.quota,
+            )
+        for workspace, quota in spent.items():
+            await self._connection.execute(
+                _ENTRY,
+                *(workspace, "top_up", f"top_up:{workspace}", TOP_UP, 1, "", datetime.now(UTC)),
+            )
+            await self._connection.execute(_ACCOUNT, workspace, TOP_UP - quota, quota)
+            await self._connection.execute(_LEASE, workspace, quota)
