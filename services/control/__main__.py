@@ -1,4 +1,4 @@
-"""`python -P -m services.control [migrate | create-root --username U --password-stdin]`."""
+"""`python -P -m services.control [migrate | rebuild | create-root …]`."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from services.control.app import open_app
 from services.control.fields import Named, Password
 from services.control.passwords import Passwords
 from services.control.people import DEFAULT_GROUP, NewUser, create_root
+from services.control.rebuild import rebuild
 from services.control.settings import ControlSettings
 from services.control.store_users import RootExistsError, UsernameTakenError, has_root
 from shared.events.directory import Role
@@ -37,6 +38,8 @@ def main() -> int:
     configure_service_logs(_SERVICE, settings)
     if arguments.command == "migrate":
         return asyncio.run(_migrate(settings))
+    if arguments.command == "rebuild":
+        return asyncio.run(_rebuild(settings))
     return asyncio.run(_create_root(settings, arguments.username))
 
 
@@ -46,6 +49,17 @@ async def _migrate(settings: ControlSettings) -> int:
     owner_dsn = settings.postgres_owner_dsn.get_secret_value()
     applied = await migrate(owner_dsn, schema=_SERVICE, directory=_MIGRATIONS)
     print(f"{applied} migrations applied")
+    return 0
+
+
+async def _rebuild(settings: ControlSettings) -> int:
+    dsn = settings.postgres_dsn.get_secret_value()
+    async with open_pool(dsn, min_size=1, max_size=1, application_name="rebuild") as pool:
+        try:
+            marked = await rebuild(pool, bootstrap=settings.kafka_bootstrap)
+        except TimeoutError:
+            return _refuse("the state topics could not be read within a minute")
+    print(f"{marked} keys marked; a running control publishes them")
     return 0
 
 
@@ -89,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="services.control", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("migrate", help="bring the tables up to date")
+    commands.add_parser("rebuild", help="publish all state again")
     root = commands.add_parser("create-root", help="make the first user")
     root.add_argument("--username", required=True)
     root.add_argument("--password-stdin", action="store_true", required=True)

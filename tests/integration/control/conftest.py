@@ -5,6 +5,7 @@ import base64
 import hashlib
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Control:
     database: Database
     http: aiohttp.ClientSession
     environment: dict[str, str]
+    started_ms: int = field(default_factory=lambda: int(time.time() * 1000))
     cookies: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -159,13 +161,18 @@ async def control(
     for name, value in control_environment.items():
         monkeypatch.setenv(name, value)
     settings = ControlSettings()  # type: ignore[call-arg]  # the environment has them
+    started_ms = int(time.time() * 1000)
     await migrate(database.dsn("control_owner"), schema="control", directory=MIGRATIONS)
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         open_app(settings, background=BackgroundTasks()),
     ):
         made = Control(
-            settings=settings, database=database, http=http, environment=control_environment
+            settings=settings,
+            database=database,
+            http=http,
+            environment=control_environment,
+            started_ms=started_ms,
         )
         await until(lambda: _ready(made))
         yield made
@@ -199,27 +206,36 @@ async def user(root: Person) -> Person:
 
 async def run_create_root(control: Control, username: str, password: str) -> tuple[int, str]:
     """The command's exit code and what it said on standard error."""
+    return await run_command(
+        control, "create-root", "--username", username, "--password-stdin", stdin=password
+    )
+
+
+async def run_command(control: Control, *arguments: str, stdin: str = "") -> tuple[int, str]:
+    """A command's exit code and what it said on standard error."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "services.control"),
-        *("create-root", "--username", username, "--password-stdin"),
+        *(sys.executable, "-P", "-m", "services.control", *arguments),
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), **control.environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, complaints = await process.communicate(password.encode() + b"\n")
+    _, complaints = await process.communicate(stdin.encode() + b"\n")
     return process.returncode or 0, complaints.decode()
 
 
 class Followed:
     """What was read of control's state topics: the newest record of each key."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, since_ms: int) -> None:
+        self._since_ms = since_ms
         self.newest: dict[tuple[str, str], Record] = {}
         self.all: list[Record] = []
 
     def apply(self, record: Record) -> None:
+        if record.timestamp_ms < self._since_ms:
+            return  # of a test before, whose ids were the same
         self.all.append(record)
         self.newest[record.topic, (record.key or b"").decode()] = record
 
@@ -237,7 +253,7 @@ async def topics(control: Control) -> AsyncIterator[Followed]:
 @asynccontextmanager
 async def follow(control: Control, *names: str) -> AsyncIterator[Followed]:
     """Read topics from their beginning and go on; entered when their end was reached."""
-    followed = Followed()
+    followed = Followed(since_ms=control.started_ms)
     reader = StateTopicReader(
         bootstrap=control.settings.kafka_bootstrap,
         client_id=f"test-{uuid4().hex}",
