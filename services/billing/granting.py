@@ -70,6 +70,17 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRow:
+    """A lease and whose it is."""
+
+    lease_id: str
+    relay_id: str
+    """Empty while only a charge has named the lease."""
+    workspace_id: int
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One lease's message; see `shared.leases.protocol.LeaseAsk` for the totals."""
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from services.billing import charging
 from services.billing.chargeable import Charge
-from services.billing.granting import AccountFigures, Lease, charged
+from services.billing.granting import AccountFigures, Lease, LeaseRow, charged
 from services.billing.ledger_events import charge_records
 from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
 from services.billing.store_charges import (
@@ -24,7 +24,7 @@ from services.billing.store_charges import (
     insert_charges,
     known_causes,
 )
-from services.billing.store_leases import LeaseRow, lock_leases, put_leases
+from services.billing.store_leases import lock_leases, put_leases
 from shared.events.catalog import BILLING_LEDGER
 from shared.kafka.outbox import enqueue
 from shared.postgres.retrying import Connection

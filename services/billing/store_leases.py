@@ -1,11 +1,10 @@
 """Rows of `leases`. Always under the lock of their account, which is taken first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from services.billing.granting import Lease
+from services.billing.granting import Lease, LeaseRow
 from shared.postgres.retrying import Connection
 
 
@@ -16,17 +15,6 @@ class CloseReason(StrEnum):
     OPERATOR = "operator"
     ABANDONED = "abandoned"
     """Without a heartbeat for a day."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseRow:
-    """A lease and whose it is."""
-
-    lease_id: str
-    relay_id: str
-    """Empty while only a charge has named the lease."""
-    workspace_id: int
-    lease: Lease
 
 
 _COLUMNS: Final = """lease_id, relay_id, workspace_id, seq, granted_total, used_total,

@@ -1,6 +1,7 @@
 """Requests as a relay would tell of them, and the sums that must agree."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 
@@ -60,6 +61,13 @@ async def post(pool: asyncpg.Pool, *events: RequestCompleted) -> int:
     return len(await in_transaction(pool, lambda connection: post_charges(connection, charges)))
 
 
+async def one_row(pool: asyncpg.Pool, query: str) -> tuple[Any, ...]:
+    """The first row."""
+    row = await pool.fetchrow(query)
+    assert row is not None
+    return tuple(row)
+
+
 async def balance(pool: asyncpg.Pool, workspace: int = 1) -> int:
     return int(
         await pool.fetchval("SELECT balance_units FROM accounts WHERE workspace_id = $1", workspace)
@@ -84,17 +92,19 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
         """
     )
     assert wrong == []
-    entries = await pool.fetchrow(
+    entries = await one_row(
+        pool,
         "SELECT count(*), coalesce(-sum(amount_units), 0)::bigint FROM ledger_entries"
-        " WHERE kind = 'charge'"
+        " WHERE kind = 'charge'",
     )
     for table, count in (("quota_data", "count"), ("token_usage", "request_count")):
         quota = "quota" if table == "quota_data" else "used_quota"
-        row = await pool.fetchrow(
+        row = await one_row(
+            pool,
             f"SELECT coalesce(sum({count}), 0)::bigint, coalesce(sum({quota}), 0)::bigint"
-            f" FROM {table}"
+            f" FROM {table}",
         )
-        assert tuple(row) == tuple(entries), table
+        assert row == entries, table
     broken = await pool.fetchval(
         """
         SELECT count(*) FROM (

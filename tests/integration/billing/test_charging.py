@@ -6,7 +6,7 @@ import pytest
 from shared.events.ledger import LedgerEntryPosted
 from shared.events.requests import Outcome
 from shared.kafka.outbox_rows import decode_row
-from tests.integration.billing.charges import assert_sums_agree, balance, post, request
+from tests.integration.billing.charges import assert_sums_agree, balance, one_row, post, request
 from tests.stack_fixtures import Database
 
 
@@ -27,9 +27,9 @@ async def test_the_same_request_twice_in_one_batch_is_one_charge(pool: asyncpg.P
 
 async def test_the_outbox_tells_of_each_entry_as_the_ledger_has_it(pool: asyncpg.Pool) -> None:
     await post(pool, request(quota=7, hold=5), request(quota=0, workspace=2))
-    row = await pool.fetchrow("SELECT topic, records FROM event_outbox")
-    assert row["topic"] == "billing.ledger"
-    records = decode_row(row["records"])
+    topic, row = await one_row(pool, "SELECT topic, records FROM event_outbox")
+    assert topic == "billing.ledger"
+    records = decode_row(row)
     entries = [LedgerEntryPosted.model_validate_json(r.value or b"") for r in records]
     assert [(e.amount_units, e.balance_after_units, e.excess_units) for e in entries] == [
         (-7, -7, 2),
@@ -49,8 +49,8 @@ async def test_what_cost_something_is_charged_however_it_ended(
 
 async def test_hours_are_those_of_completion(pool: asyncpg.Pool) -> None:
     await post(pool, request(), request())
-    row = await pool.fetchrow("SELECT created_at, token_used, count, quota FROM quota_data")
-    assert tuple(row) == (1777863600, 14, 2, 20)
+    row = await one_row(pool, "SELECT created_at, token_used, count, quota FROM quota_data")
+    assert row == (1777863600, 14, 2, 20)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The promise of leases, against any order of messages: admitted holds never exceed the balance.
 
-Billing's half is `services.billing.granting`, the real one. The relays here keep the contract of
-`shared.leases.protocol` and nothing more; the network loses, repeats and reorders.
+Both halves are the real ones: `services.billing` grants, `services.relay.leasing` spends. The
+network between them loses, repeats and reorders.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,57 +11,35 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.billing.granting import AccountFigures, Ask, Lease, answer, charged
+from services.billing.desk import LeaseDesk
+from services.billing.granting import AccountFigures, LeaseRow, charged
+from services.billing.granting import Lease as StoredLease
+from services.relay.leasing import Lease, LeaseLimits
+from shared.leases.protocol import LeaseAnswer, LeaseAsk
 
 UNITS = st.integers(0, 100)
 HOLDERS = 3
 INDEX = st.integers(0, HOLDERS - 1)
 PICK = st.integers(0, 1_000_000)
+SUBJECT = "account:1"
+LIMITS = LeaseLimits(first_reserve_units=40, validity_s=1e9)
+LAST_SEQ = 2**62
+"""What whoever recovers a dead relay's journal numbers its close with."""
 
 
 @dataclass
 class Holder:
-    """One relay's lease: what it believes, and what is true of its requests."""
+    """One relay's lease, and what is true of its requests."""
 
-    seq: int = 0
-    granted_total: int = 0
-    answered_seq: int = 0
-    used_total: int = 0
+    lease: Lease
     holds: list[int] = field(default_factory=list)
-    unanswered: dict[int, int] = field(default_factory=dict)
-    """Of each ask under way, what it wants at the most: the relay lives within that."""
-    is_closed: bool = False
     charged_total: int = 0
     excess_total: int = 0
+    is_closed: bool = False
 
     @property
     def spent(self) -> int:
-        return self.used_total + sum(self.holds)
-
-    @property
-    def limit(self) -> int:
-        return min([self.granted_total, *self.unanswered.values()])
-
-    def ask(self, waiting: int, reserve: int) -> Ask:
-        self.seq += 1
-        need = self.spent + waiting
-        self.unanswered[self.seq] = need + reserve
-        return Ask(
-            seq=self.seq, used_total=self.used_total, need_total=need, want_total=need + reserve
-        )
-
-    def take(self, lease: Lease) -> None:
-        if lease.seq <= self.answered_seq:
-            return
-        self.answered_seq = lease.seq
-        self.granted_total = lease.granted_total
-        self.unanswered = {s: w for s, w in self.unanswered.items() if s > lease.seq}
-
-
-def _close(seq: int, used_total: int) -> Ask:
-    return Ask(
-        seq=seq, used_total=used_total, need_total=used_total, want_total=used_total, is_close=True
-    )
+        return self.lease.used_total + self.lease.held_units
 
 
 class Leases(RuleBasedStateMachine):
@@ -71,10 +49,14 @@ class Leases(RuleBasedStateMachine):
         super().__init__()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.account = AccountFigures()
-        self.stored: dict[int, Lease] = {}
-        self.holders = [Holder() for _ in range(HOLDERS)]
-        self.asks: list[tuple[int, Ask]] = []
-        self.answers: list[tuple[int, Lease]] = []
+        self.clock = 0.0
+        self.rows: dict[str, LeaseRow] = {}
+        self.holders = [
+            Holder(Lease(lease_id=f"l{n}", subject=SUBJECT, limits=LIMITS, now=0.0))
+            for n in range(HOLDERS)
+        ]
+        self.asks: list[tuple[int, LeaseAsk]] = []
+        self.answers: list[tuple[int, LeaseAnswer]] = []
         self.events: list[tuple[int, int]] = []
         self.topped_up = 0
         self.completed = 0
@@ -99,30 +81,44 @@ class Leases(RuleBasedStateMachine):
     def _charge(self, index: int, quota: int) -> None:
         self.holders[index].charged_total += quota
         account = replace(self.account, balance_units=self.account.balance_units - quota)
-        self.account, self.stored[index] = charged(account, self.stored.get(index, Lease()), quota)
+        row = self._row(index)
+        self.account, lease = charged(account, row.lease, quota)
+        self.rows[row.lease_id] = replace(row, lease=lease)
+
+    def _row(self, index: int) -> LeaseRow:
+        lease_id = f"l{index}"
+        unknown = LeaseRow(lease_id=lease_id, relay_id="", workspace_id=1, lease=StoredLease())
+        return self.rows.get(lease_id, unknown)
 
     # -- Relays ----------------------------------------------------------------------------------
 
-    @rule(index=INDEX, waiting=UNITS, reserve=UNITS)
-    def ask(self, index: int, waiting: int, reserve: int) -> None:
+    @rule(index=INDEX, waiting=st.lists(UNITS, max_size=2))
+    def ask(self, index: int, waiting: list[int]) -> None:
         holder = self.holders[index]
         if not holder.is_closed:
-            self.asks.append((index, holder.ask(waiting, reserve)))
+            self.asks.append((index, holder.lease.ask(waiting=waiting, now=self.clock)))
 
-    @rule(index=INDEX, waiting=UNITS, reserve=UNITS)
-    def ask_and_hear(self, index: int, waiting: int, reserve: int) -> None:
+    @rule(index=INDEX, waiting=st.lists(UNITS, max_size=2))
+    def ask_and_hear(self, index: int, waiting: list[int]) -> None:
         """What happens nearly always: nothing is lost."""
         holder = self.holders[index]
         if not holder.is_closed:
-            self._deliver(index, holder.ask(waiting, reserve))
-            holder.take(self.stored[index])
+            holder.lease.apply(
+                self._deliver(index, holder.lease.ask(waiting=waiting, now=self.clock))
+            )
 
-    @rule(index=INDEX, share=st.integers(1, 2))
-    def admit(self, index: int, share: int) -> None:
+    @rule(index=INDEX, units=UNITS)
+    def admit(self, index: int, units: int) -> None:
+        self._admit(index, units)
+
+    @rule(index=INDEX)
+    def admit_all_there_is_room_for(self, index: int) -> None:
+        self._admit(index, max(0, self.holders[index].lease.room_units))
+
+    def _admit(self, index: int, units: int) -> None:
         holder = self.holders[index]
-        hold = max(0, holder.limit - holder.spent) // share
-        if hold > 0 and not holder.is_closed:
-            holder.holds.append(hold)
+        if not holder.is_closed and holder.lease.try_hold(units, self.clock):
+            holder.holds.append(units)
 
     @rule(index=INDEX, used=UNITS)
     def complete(self, index: int, used: int) -> None:
@@ -140,19 +136,37 @@ class Leases(RuleBasedStateMachine):
 
     def _complete(self, index: int, quota: int) -> None:
         holder = self.holders[index]
-        holder.holds.pop(0)
-        holder.used_total += quota
+        holder.lease.settle(holder.holds.pop(0), quota, self.clock)
         self.completed += quota
         self.events.append((index, quota))
 
-    @rule(index=INDEX, is_by_another=st.booleans())
-    def close(self, index: int, *, is_by_another: bool = False) -> None:
-        """In order, or by whoever finds the journal: what was in flight is interrupted, at 0."""
+    @rule(index=INDEX)
+    def retire(self, index: int) -> None:
+        """A relay closes a lease that has nothing in flight."""
         holder = self.holders[index]
-        holder.holds.clear()
+        if not holder.holds:
+            holder.is_closed = True
+            ask = holder.lease.ask(waiting=(), now=self.clock, close=True)
+            self.asks.append((index, ask))
+
+    @rule(index=INDEX)
+    def die(self, index: int) -> None:
+        """Whoever finds the journal closes; what was in flight is interrupted, at 0."""
+        holder = self.holders[index]
+        while holder.holds:
+            holder.lease.settle(holder.holds.pop(), 0, self.clock)
         holder.is_closed = True
-        seq = 1 if is_by_another else holder.seq + 1
-        self.asks.append((index, _close(seq, holder.used_total)))
+        used = holder.lease.used_total
+        ask = LeaseAsk(
+            lease_id=holder.lease.lease_id,
+            subject=SUBJECT,
+            seq=LAST_SEQ,
+            used_total=used,
+            need_total=used,
+            want_total=used,
+            close=True,
+        )
+        self.asks.append((index, ask))
 
     # -- The network -----------------------------------------------------------------------------
 
@@ -171,32 +185,37 @@ class Leases(RuleBasedStateMachine):
         for index, ask in reversed(self.asks):
             self._deliver(index, ask)
 
-    def _deliver(self, index: int, ask: Ask) -> None:
-        before = self.stored.get(index, Lease())
-        self.account, after = answer(self.account, before, ask, now=self.now)
-        self.stored[index] = after
-        self.answers.append((index, after))
-        if not before.is_open:
-            assert after == before, "a close is final"
+    def _deliver(self, index: int, ask: LeaseAsk) -> LeaseAnswer:
+        desk = LeaseDesk(f"relay {index}", self.now, {1: self.account}, self.rows)
+        before = self.rows.get(ask.lease_id)
+        answer = desk.answer(ask)
+        self.account = desk.changed_accounts.get(1, self.account)
+        self.rows |= desk.changed_leases
+        self.answers.append((index, answer))
+        if before is not None and not before.lease.is_open:
+            assert self.rows[ask.lease_id] == before, "a close is final"
+        return answer
 
     @precondition(lambda self: self.answers)
     @rule(pick=PICK, is_repeated=st.booleans(), is_lost=st.booleans())
     def hear(self, pick: int, *, is_repeated: bool, is_lost: bool) -> None:
         at = pick % len(self.answers)
-        index, lease = self.answers[at] if is_repeated else self.answers.pop(at)
+        index, answer = self.answers[at] if is_repeated else self.answers.pop(at)
         if not is_lost:
-            self.holders[index].take(lease)
+            self.holders[index].lease.apply(answer)
 
     @rule(seconds=st.integers(1, 10))
     def wait(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
+        self.clock += seconds
 
     # -- What must hold --------------------------------------------------------------------------
 
     @invariant()
     def sums_agree(self) -> None:
-        assert self.account.held_units == sum(s.held_units for s in self.stored.values())
-        assert self.account.uncharged_units == sum(s.uncharged_units for s in self.stored.values())
+        stored = [row.lease for row in self.rows.values()]
+        assert self.account.held_units == sum(lease.held_units for lease in stored)
+        assert self.account.uncharged_units == sum(lease.uncharged_units for lease in stored)
 
     @invariant()
     def nothing_is_held_that_was_not_there(self) -> None:
@@ -205,16 +224,16 @@ class Leases(RuleBasedStateMachine):
     @invariant()
     def billing_holds_what_each_relay_spends(self) -> None:
         for index, holder in enumerate(self.holders):
-            lease = self.stored.get(index, Lease())
+            lease = self._row(index).lease
             if lease.is_open:
-                assert lease.granted_total >= holder.limit
+                assert lease.granted_total >= holder.lease.granted_total
             spent = holder.spent - holder.charged_total
             assert lease.held_units >= spent - holder.excess_total
 
     @invariant()
     def every_admitted_hold_is_covered(self) -> None:
         under_way = sum(quota for _, quota in self.events)
-        in_flight = sum(sum(holder.holds) for holder in self.holders)
+        in_flight = sum(holder.lease.held_units for holder in self.holders)
         assert self.account.balance_units - under_way - in_flight >= -self.excess
 
     @invariant()
@@ -224,9 +243,9 @@ class Leases(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for index in range(HOLDERS):
-            self.close(index)
-        for index, ask in self.asks:
-            if ask.is_close:
+            self.die(index)
+        for index, ask in list(self.asks):
+            if ask.close:
                 self._deliver(index, ask)
         while self.events:
             self._charge(*self.events.pop())

@@ -1,0 +1,96 @@
+"""Sums over a batch: what is added is what was charged, whichever way it is cut."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.billing import charging
+from services.billing.chargeable import Charge
+from services.billing.ledger_events import charge_records, entry_record
+from shared.events.ledger import EntryKind, LedgerEntryPosted
+from shared.events.numbers import MAX_QUOTA_UNITS
+
+AT = datetime(2026, 5, 4, 3, 2, 1, 7, tzinfo=UTC)
+CHARGES = st.lists(
+    st.builds(
+        Charge,
+        request_id=st.sampled_from([f"r{n}" for n in range(30)]),
+        workspace_id=st.integers(1, 3),
+        key_id=st.integers(1, 3),
+        user_id=st.integers(1, 3),
+        username=st.sampled_from(["a", "b"]),
+        model=st.sampled_from(["m", ""]),
+        quota_units=st.integers(0, MAX_QUOTA_UNITS),
+        excess_units=st.integers(0, 9),
+        lease_id=st.sampled_from([None, "l1", "l2"]),
+        tokens=st.integers(0, 10**9),
+        hour=st.sampled_from([0, 3600]),
+        completed_at=st.just(AT),
+        completed_at_us=st.integers(0, 10**15),
+    ),
+    max_size=40,
+)
+
+
+@given(CHARGES, st.integers(0, 10))
+def test_a_request_is_charged_once_and_not_when_the_ledger_has_it(
+    charges: list[Charge], known: int
+) -> None:
+    causes = frozenset(f"request:r{n}" for n in range(known))
+    new = charging.distinct(charges, causes)
+    ids = [charge.request_id for charge in new]
+    assert len(set(ids)) == len(ids)
+    assert set(ids) == {c.request_id for c in charges} - {f"r{n}" for n in range(known)}
+
+
+@given(CHARGES)
+def test_every_sum_is_the_sum_of_the_charges(charges: list[Charge]) -> None:
+    total = sum(charge.quota_units for charge in charges)
+    by_key = charging.by_key(charges).values()
+    by_hour = charging.by_hour(charges).values()
+    assert sum(charging.by_account(charges).values()) == total
+    assert sum(use.quota_units for use in by_key) == total
+    assert sum(use.quota_units for use in by_hour) == total
+    assert sum(use.requests for use in by_key) == len(charges)
+    assert sum(use.requests for use in by_hour) == len(charges)
+    assert sum(use.tokens for use in by_hour) == sum(charge.tokens for charge in charges)
+    leased = sum(charge.quota_units for charge in charges if charge.lease_id)
+    assert sum(charging.by_lease(charges).values()) == leased
+
+
+@given(CHARGES)
+def test_each_balance_follows_from_the_one_before(charges: list[Charge]) -> None:
+    running = {1: 5, 2: -7, 3: 10**18}
+    for charge, after in zip(charges, charging.balances_after(charges, running), strict=True):
+        assert after == running[charge.workspace_id] - charge.quota_units
+        running[charge.workspace_id] = after
+
+
+@given(CHARGES)
+def test_a_charge_is_told_as_the_model_would_tell_it(charges: list[Charge]) -> None:
+    after = charging.balances_after(charges, {1: 0, 2: 0, 3: 0})
+    records = charge_records(charges, range(1, len(charges) + 1), after, now=AT)
+    for number, (charge, balance, record) in enumerate(
+        zip(charges, after, records, strict=True), 1
+    ):
+        entry = LedgerEntryPosted(
+            entry_id=number,
+            workspace_id=charge.workspace_id,
+            kind=EntryKind.CHARGE,
+            cause=f"request:{charge.request_id}",
+            amount_units=-charge.quota_units,
+            balance_after_units=balance,
+            excess_units=charge.excess_units,
+            request_id=charge.request_id,
+            key_id=charge.key_id,
+            user_id=charge.user_id,
+            model=charge.model or None,
+            posted_at=charge.completed_at,
+        )
+        plain = entry_record(entry, now=AT)
+        assert LedgerEntryPosted.model_validate_json(record.value or b"") == entry
+        assert record.key == plain.key
+        told, expected = dict(record.headers), dict(plain.headers)
+        assert told.pop("ce_id") != expected.pop("ce_id")
+        assert told == expected
