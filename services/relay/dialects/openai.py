@@ -5,6 +5,7 @@ from typing import Any, Final
 import orjson
 
 from services.relay.dialects.dialect import AnswerFacts, AnswerMalformedError, RequestFacts
+from services.relay.dialects.openai_content import content_bytes
 from services.relay.dialects.openai_request import read_chat_request, upstream_chat_body
 from services.relay.dialects.openai_stream import OpenAIStreamReader
 from services.relay.dialects.openai_usage import read_usage
@@ -50,7 +51,7 @@ class OpenAIDialect:
             raise AnswerMalformedError from None
         if not isinstance(parsed, dict):
             raise AnswerMalformedError
-        return AnswerFacts(read_usage(parsed.get("usage")), _content_bytes(parsed.get("choices")))
+        return AnswerFacts(read_usage(parsed.get("usage")), content_bytes(parsed, "message"))
 
     def stream_reader(self, facts: RequestFacts) -> OpenAIStreamReader:
         """See Dialect."""
@@ -82,19 +83,3 @@ class OpenAIDialect:
                 "code": _PUBLIC_CODES.get(error.code.value, error.code.value),
             }
         }
-
-
-def _content_bytes(choices: Any) -> int:
-    if not isinstance(choices, list):
-        return 0
-    total = 0
-    for choice in choices:
-        message = choice.get("message") if isinstance(choice, dict) else None
-        if not isinstance(message, dict):
-            continue
-        content = message.get("content")
-        if isinstance(content, str):
-            total += len(content.encode())
-        if message.get("tool_calls"):
-            total += len(orjson.dumps(message["tool_calls"]))
-    return total

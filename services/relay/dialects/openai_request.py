@@ -6,7 +6,7 @@ import orjson
 
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import invalid_request
-from services.relay.json_fields import insert_first, replace_values, top_level_fields
+from services.relay.json_fields import Field, insert_first, replace_values, top_level_fields
 
 # Fields that decide what a request may cost or how it is answered. A second occurrence, or another
 # case of the same letters, would let the upstream read another value than we did.
@@ -19,12 +19,15 @@ DECIDING: Final = frozenset(
         "best_of",
         "max_tokens",
         "max_completion_tokens",
+        "messages",
     }
 )
+_DECIDING_OPTIONS: Final = frozenset({"include_usage"})
 _MAX_COUNT: Final = 10**9
 _MAX_ANSWERS: Final = 1024
 _MEDIA_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
-_USAGE_ASKED: Final = b'{"include_usage":true}'
+_USAGE_ASKED: Final = b'"include_usage":true'
+_BRACE: Final = ord("{")
 
 
 def read_chat_request(body: bytes) -> RequestFacts:
@@ -69,7 +72,7 @@ def upstream_chat_body(body: bytes, facts: RequestFacts, *, model: str) -> bytes
     asks_usage = facts.is_stream and not facts.wants_usage
     if model == facts.model and not asks_usage:
         return body
-    changes = []
+    changes: list[tuple[Field, bytes]] = []
     options = None
     for field in top_level_fields(body):
         if field.name == "model" and model != facts.model:
@@ -77,23 +80,32 @@ def upstream_chat_body(body: bytes, facts: RequestFacts, *, model: str) -> bytes
         elif field.name == "stream_options":
             options = field
     if asks_usage and options is not None:
-        value = orjson.loads(body[options.start : options.end])
-        asked = orjson.dumps({**(value or {}), "include_usage": True})
-        changes.append((options, asked))
+        changes.append((options, _asking_for_usage(body[options.start : options.end])))
     changed = replace_values(body, changes) if changes else body
     if asks_usage and options is None:
-        changed = insert_first(changed, b'"stream_options":' + _USAGE_ASKED)
+        changed = insert_first(changed, b'"stream_options":{' + _USAGE_ASKED + b"}")
     return changed
 
 
-def _refuse_ambiguous(body: bytes) -> None:
+def _asking_for_usage(options: bytes) -> bytes:
+    """These `stream_options`, asking for usage; what else they say stays as it was written."""
+    fields = list(top_level_fields(options)) if options[0] == _BRACE else []
+    for field in fields:
+        if field.name == "include_usage":
+            return replace_values(options, [(field, b"true")])
+    return insert_first(options, _USAGE_ASKED) if fields else b"{" + _USAGE_ASKED + b"}"
+
+
+def _refuse_ambiguous(body: bytes, deciding: frozenset[str] = DECIDING) -> None:
     seen: set[str] = set()
     for field in top_level_fields(body):
-        if field.name in DECIDING:
+        if field.name in deciding:
             if field.name in seen:
                 raise invalid_request(f"`{field.name}` occurs more than once.", param=field.name)
             seen.add(field.name)
-        elif (folded := field.name.casefold()) in DECIDING:
+            if field.name == "stream_options" and body[field.start] == _BRACE:
+                _refuse_ambiguous(body[field.start : field.end], _DECIDING_OPTIONS)
+        elif (folded := field.name.casefold()) in deciding:
             raise invalid_request(f"`{folded}` must be written in lower case.", param=folded)
 
 
@@ -130,14 +142,14 @@ def _media(messages: list[Any]) -> tuple[int, int]:
         if not isinstance(content, list):
             continue
         for part in content:
-            if isinstance(part, dict) and part.get("type") in _MEDIA_PARTS:
+            kind = part.get("type") if isinstance(part, dict) else None
+            if isinstance(kind, str) and kind in _MEDIA_PARTS:
                 count += 1
-                inline_bytes += _inline_bytes(part)
+                inline_bytes += _inline_bytes(part.get(kind))
     return count, inline_bytes
 
 
-def _inline_bytes(part: dict[str, Any]) -> int:
-    holder = part.get(part["type"])
+def _inline_bytes(holder: Any) -> int:
     if not isinstance(holder, dict):
         return 0
     inline = 0

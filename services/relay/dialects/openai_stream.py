@@ -6,16 +6,18 @@ from typing import Any, Final
 import orjson
 
 from services.relay.dialects.dialect import AnswerMalformedError
+from services.relay.dialects.openai_content import content_bytes
 from services.relay.dialects.openai_usage import read_usage
 from shared.events.usage import Usage
 
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
 # Inside of a JSON string the quotes are escaped, so an answer that speaks of usage does not match.
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
-_ERROR: Final = re.compile(rb'^data:\s*\{\s*"error"\s*:', re.MULTILINE)
+_ERROR: Final = b'"error"'
 _DONE: Final = re.compile(rb"^data:\s*\[DONE\]\s*$", re.MULTILINE)
 _FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"')
 _DATA: Final = re.compile(rb"^data: ?(.*?)\r?$", re.MULTILINE)
+_COMMENT: Final = b":"
 _MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -35,11 +37,13 @@ class OpenAIStreamReader:
 
     def feed(self, chunk: bytes) -> bytes:
         """See StreamReader."""
+        # What was searched before is not searched again, but for an end that it may begin.
+        unsearched = max(0, len(self._partial) - 2)
         if self._partial:
             chunk = self._partial + chunk
         passed: list[bytes] = []
         position = 0
-        for match in _EVENT_END.finditer(chunk):
+        for match in _EVENT_END.finditer(chunk, unsearched):
             event = chunk[position : match.end()]
             position = match.end()
             if self._is_passed(event):
@@ -72,43 +76,30 @@ class OpenAIStreamReader:
             self.usage = read_usage(data.get("usage")) or self.usage
             if data.get("choices") == [] and not self._passes_usage:
                 return False
-        elif _ERROR.search(event):
+        if _ERROR in event and self._parse(event).get("error"):
             self.has_error = True
             return True
-        self._last = event
-        self._count(event)
+        if not event.startswith(_COMMENT):
+            self._last = event
+            self._count(event)
         return True
 
     def _count(self, event: bytes) -> None:
-        """Count the answer's own bytes, by what the first event with content has around it."""
-        if self._overhead_bytes is None:
-            content = _content_bytes(self._parse(event))
+        """Count the answer's own bytes, by what an event with content has around it.
+
+        Only the first such event is read, and those that are smaller than what was around it.
+        """
+        if self._overhead_bytes is None or len(event) < self._overhead_bytes:
+            content = content_bytes(self._parse(event), "delta")
             if content == 0:
                 return
             self._overhead_bytes = max(0, len(event) - content)
-        self.content_bytes += max(0, len(event) - self._overhead_bytes)
+        self.content_bytes += len(event) - self._overhead_bytes
 
     @staticmethod
     def _parse(event: bytes) -> dict[str, Any]:
-        match = _DATA.search(event)
-        if match is None:
-            return {}
         try:
-            data = orjson.loads(match.group(1))
+            data = orjson.loads(b"\n".join(_DATA.findall(event)))
         except orjson.JSONDecodeError:
             return {}
         return data if isinstance(data, dict) else {}
-
-
-def _content_bytes(data: dict[str, Any]) -> int:
-    choices = data.get("choices")
-    if not isinstance(choices, list):
-        return 0
-    deltas = [choice.get("delta") for choice in choices if isinstance(choice, dict)]
-    return sum(
-        len(value.encode("utf-8", "replace"))
-        for delta in deltas
-        if isinstance(delta, dict)
-        for name, value in delta.items()
-        if name != "role" and isinstance(value, str)
-    )

@@ -1,0 +1,120 @@
+"""Usage as providers report it, made sound or given up."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.relay.dialects.openai_usage import read_usage
+from shared.events.numbers import MAX_TOKENS
+from shared.events.usage import Usage
+
+
+def reported(prompt: Any, completion: Any, **details: Any) -> dict[str, Any]:
+    return {"prompt_tokens": prompt, "completion_tokens": completion, **details}
+
+
+def cached(tokens: Any, audio: Any = 0) -> dict[str, Any]:
+    return {"prompt_tokens_details": {"cached_tokens": tokens, "audio_tokens": audio}}
+
+
+@pytest.mark.parametrize(
+    ("report", "usage"),
+    [
+        (reported(0, 0), Usage()),
+        (reported(5, 7), Usage(prompt_tokens=5, completion_tokens=7)),
+        (reported("5", "7"), Usage(prompt_tokens=5, completion_tokens=7)),
+        (reported(5.0, 7.0), Usage(prompt_tokens=5, completion_tokens=7)),
+        (reported(5, 7, total_tokens=-1), Usage(prompt_tokens=5, completion_tokens=7)),
+        (reported(MAX_TOKENS, "1000000000"), Usage(prompt_tokens=10**9, completion_tokens=10**9)),
+        (
+            reported(5, 7, **cached(3)),
+            Usage(prompt_tokens=5, completion_tokens=7, cached_tokens=3),
+        ),
+        (
+            reported(5, 7, **cached(50)),
+            Usage(prompt_tokens=5, completion_tokens=7, cached_tokens=5),
+        ),
+        (
+            reported(5, 7, **cached(3, 9)),
+            Usage(prompt_tokens=5, completion_tokens=7, cached_tokens=3, audio_tokens=2),
+        ),
+        (
+            reported(5, 7, completion_tokens_details={"reasoning_tokens": 90}),
+            Usage(prompt_tokens=5, completion_tokens=7, reasoning_tokens=7),
+        ),
+        (reported(5, 7, **cached(-3)), Usage(prompt_tokens=5, completion_tokens=7)),
+        (reported(5, 7, **cached("three")), Usage(prompt_tokens=5, completion_tokens=7)),
+        (
+            reported(5, 7, prompt_tokens_details=None, completion_tokens_details=[]),
+            Usage(prompt_tokens=5, completion_tokens=7),
+        ),
+    ],
+)
+def test_sound_usage_is_taken(report: dict[str, Any], usage: Usage) -> None:
+    assert read_usage(report) == usage
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        None,
+        [],
+        "usage",
+        {},
+        {"prompt_tokens": 5},
+        {"completion_tokens": 5},
+        reported(-5, 7),
+        reported(5, -7),
+        reported("-5", 7),
+        reported(10**18, 7),
+        reported(5, MAX_TOKENS + 1),
+        reported(5, "1" * 5_000),
+        reported(5.5, 7),
+        reported(1e300, 7),
+        reported(True, 7),
+        reported(None, 7),
+        reported("٥", 7),
+        reported("5 ", 7),
+        reported([5], 7),
+    ],
+)
+def test_a_figure_that_cannot_be_spoils_all_of_it(report: Any) -> None:
+    assert read_usage(report) is None
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.integers(0, 100),
+    st.floats(),
+    st.text(max_size=5),
+    st.integers(0, 100).map(str),
+)
+DETAILS = st.one_of(
+    ODD,
+    st.dictionaries(
+        st.sampled_from(["cached_tokens", "audio_tokens", "reasoning_tokens"]), ODD, max_size=3
+    ),
+)
+
+
+@given(ODD, ODD, DETAILS, DETAILS)
+def test_whatever_is_reported_nothing_is_negative_and_parts_fit_their_whole(
+    prompt: Any, completion: Any, prompt_details: Any, completion_details: Any
+) -> None:
+    usage = read_usage(
+        reported(
+            prompt,
+            completion,
+            prompt_tokens_details=prompt_details,
+            completion_tokens_details=completion_details,
+        )
+    )
+    if usage is not None:
+        assert min(usage.prompt_tokens, usage.completion_tokens) >= 0
+        assert min(usage.cached_tokens, usage.audio_tokens, usage.reasoning_tokens) >= 0
+        assert usage.cached_tokens + usage.audio_tokens <= usage.prompt_tokens <= MAX_TOKENS
+        assert usage.reasoning_tokens <= usage.completion_tokens <= MAX_TOKENS
