@@ -12,23 +12,33 @@ Marks = Mapping[tuple[str, Partition], int]
 
 
 def behind(spans: Mapping[Partition, Span], marks: Marks) -> Iterator[Gap]:
-    """Groups that have not applied what was on the topic, or whose place is no longer there."""
+    """Groups that have not applied what was on the topic at its ends, or never can."""
     for partition, span in spans.items():
         for group in APPLYING:
-            place = f"{partition.topic}/{partition.partition}"
             stands = marks.get((group, partition), 0)
-            if stands > span.end:
+            if stands < span.begin:
                 yield Gap(
-                    f"{place}@{span.end}-{stands - 1}",
-                    f"{group} applied it, and the topic no longer has it",
-                )
-            elif stands < span.begin:
-                yield Gap(
-                    f"{place}@{stands}-{span.begin - 1}",
+                    _place(partition, stands, span.begin),
                     f"{group} did not apply it, and the topic no longer has it",
                 )
             elif stands < span.end:
-                yield Gap(f"{place}@{stands}-{span.end - 1}", f"{group} has not applied it yet")
+                yield Gap(_place(partition, stands, span.end), f"{group} has not applied it yet")
+
+
+def beyond(later: Mapping[Partition, Span], marks: Marks) -> Iterator[Gap]:
+    """Groups that applied what the topic does not have. `later` is newer than the marks."""
+    for partition, span in later.items():
+        for group in APPLYING:
+            stands = marks.get((group, partition), 0)
+            if stands > span.end:
+                yield Gap(
+                    _place(partition, span.end, stands),
+                    f"{group} applied it, and the topic no longer has it",
+                )
+
+
+def _place(partition: Partition, begin: int, end: int) -> str:
+    return f"{partition.topic}/{partition.partition}@{begin}-{end - 1}"
 
 
 def unpublished(marks: Mapping[str, RelayMarked], seen: Mapping[str, int]) -> Iterator[Gap]:

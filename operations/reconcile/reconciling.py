@@ -18,7 +18,7 @@ import asyncpg
 from operations.reconcile.gaps import Findings, check
 from operations.reconcile.letters_check import letters_check
 from operations.reconcile.observed import Observed
-from operations.reconcile.positions import behind, unpublished
+from operations.reconcile.positions import behind, beyond, unpublished
 from operations.reconcile.requests_check import compare, request_checks, token_check
 from operations.reconcile.sums_check import sum_checks
 from operations.reconcile.tables import Tables, watermarks
@@ -73,20 +73,16 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
         dead_letters = await letters_check(letters, tables, observed)
         stand = await watermarks(connection, RELAY_REQUESTS.name)
 
-    is_at_rest = not compared.extras.are_there
-    if not is_at_rest:
-        behind_ends = {
-            partition: Span(spans[partition].end, span.end)
-            for partition, span in (await held_requests(reader)).items()
-            if partition in spans
-        }
-        compared.extras.without(await read_ids(reader, behind_ends))
+    later = await held_requests(reader)
+    behind_ends = {p: Span(spans[p].end, span.end) for p, span in later.items() if p in spans}
+    published_since = await read_ids(reader, behind_ends)
+    compared.extras.without(published_since)
 
     findings = Findings()
     findings.checks += request_checks(observed, compared, unreadable)
     findings.checks += sums
     is_whole = not cut and wish.since is None
-    if is_whole and is_at_rest:
+    if is_whole and not published_since:
         findings.checks.append(token_check(tokens, observed))
     else:
         findings.notes.append("tokens of quota_data not compared: only on a whole span, at rest")
@@ -95,9 +91,8 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
         findings.checks.append(check("the relays' published counts", len(marks), lost))
     else:
         findings.notes.append("the relays' published counts not compared: the span is not whole")
-    findings.checks.append(
-        check("consumers are at the topic's end", len(stand), behind(spans, stand))
-    )
+    misplaced = [*behind(spans, stand), *beyond(later, stand)]
+    findings.checks.append(check("consumers are at the topic's end", len(stand), misplaced))
     findings.checks.append(dead_letters)
     findings.notes += _silent_relays(marks, utc_now())
     return findings

@@ -23,11 +23,6 @@ class Extras:
             for key in published_since & extras.keys():
                 del extras[key]
 
-    @property
-    def are_there(self) -> bool:
-        """Whether there is any."""
-        return bool(self.in_ledger or self.in_logs)
-
 
 @dataclass(slots=True)
 class Compared:

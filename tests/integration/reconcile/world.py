@@ -17,12 +17,12 @@ from services.logging.request_rows import request_row
 from services.logging.store_rows import insert_rows
 from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
 from shared.events.health import RelayMarked
-from shared.events.requests import Outcome, RequestCompleted
+from shared.events.requests import ErrorCode, Outcome, RequestCompleted
 from shared.kafka.producer import IdempotentProducer
 from shared.kafka.records import OutgoingRecord, Partition
 from shared.kafka.spans import Span, SpanReader
 from tests.integration.kafka.broker import Broker
-from tests.made_events import outgoing
+from tests.made_events import outgoing, request
 from tests.stack_fixtures import Database
 
 RELAY: Final = "relay-start-1"
@@ -100,6 +100,13 @@ class World:
         await self.catch_up()
         counted = [event for event in events if event.outcome is not Outcome.REJECTED]
         await self.mark(len(counted))
+
+    async def add_failed(self) -> None:
+        """One more request, while others look: it cost nothing, and has a log row only."""
+        event = request(outcome=Outcome.FAILED, error_code=ErrorCode.UPSTREAM_TIMEOUT, quota=0)
+        await self.publish([self.record(event)])
+        await insert_rows(self._connection, [request_row(event)])
+        await self.catch_up()
 
     def record(self, event: RequestCompleted, relay_id: str = RELAY) -> OutgoingRecord:
         """The event as the relay publishes it."""
