@@ -1,0 +1,28 @@
+"""One gateway for the drills: four relays, two of each consumer. Each drill leaves it whole."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from deploy.local.spec import StackSpec
+from deploy.local.stack import Stack
+from tests.gateway.operator import Operator
+from tests.stack_fixtures import _listed
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def drill_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    made = Stack(
+        StackSpec(state_dir=tmp_path_factory.mktemp("drills"), relays=4, billings=2, loggings=2)
+    )
+    async with _listed(made):
+        await made.start()
+        yield made
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def operator(drill_stack: Stack) -> AsyncIterator[Operator]:
+    async with aiohttp.ClientSession() as http:
+        yield await Operator.of(drill_stack, http)
