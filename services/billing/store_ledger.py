@@ -38,7 +38,7 @@ ORDER BY entry_id DESC LIMIT $3 OFFSET $4
 _COUNT: Final = """
 SELECT count(*) FROM (
     SELECT FROM ledger_entries WHERE workspace_id = $1 AND entry_id < $2 LIMIT $3
-) AS some
+) AS counted
 """
 
 

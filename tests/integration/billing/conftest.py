@@ -1,19 +1,36 @@
-"""Billing's tables in a database of the test's own, and what relays would send."""
+"""Billing's tables in a database of the test's own, and `billing` as it runs, in this process."""
 
-from collections.abc import AsyncIterator
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import asyncpg
-import pytest_asyncio
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
 
+import services.billing
+from deploy.local.ports import HOST, Ports
+from deploy.local.stack import Stack
+from services.billing.app import open_app
+from services.billing.settings import BillingSettings
+from shared.http.assertions import AssertionSigner
+from shared.http.serving import served
+from shared.kafka.producer import IdempotentProducer
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
+from shared.service.background import BackgroundTasks
+from tests.integration.billing.service import RELAY_SECRET, BillingService
+from tests.integration.kafka.waiting import until
 from tests.stack_fixtures import Database
 
-MIGRATIONS = Path(__file__).parents[3] / "services" / "billing" / "migrations"
+MIGRATIONS = Path(services.billing.__file__).parent / "migrations"
+StartBilling = Callable[[], AbstractAsyncContextManager[BillingService]]
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
     """As the role that runs, in a migrated schema."""
     await migrate(database.dsn("billing_owner"), schema="billing", directory=MIGRATIONS)
@@ -21,3 +38,70 @@ async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
         database.dsn("billing"), min_size=1, max_size=12, application_name="test"
     ) as opened:
         yield opened
+
+
+@pytest.fixture
+async def producer(infrastructure: Stack) -> AsyncIterator[IdempotentProducer]:
+    async with IdempotentProducer(
+        bootstrap=infrastructure.kafka_bootstrap, client_id="billing-test"
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+async def control() -> AsyncIterator[tuple[str, AssertionSigner]]:
+    """Where control says what its keys are, and what signs with them."""
+    port = Ports()["control"]
+    signer = AssertionSigner(bytes(range(32)))
+
+    async def keys(_request: web.Request) -> web.Response:
+        return web.json_response(signer.jwks())
+
+    app = web.Application()
+    app.router.add_get("/internal/assertion-keys", keys)
+    async with served(app, host=HOST, port=port):
+        yield f"http://{HOST}:{port}", signer
+
+
+@pytest.fixture
+def start_billing(
+    infrastructure: Stack,
+    database: Database,
+    pool: asyncpg.Pool,
+    control: tuple[str, AssertionSigner],
+) -> StartBilling:
+    """Starts a `billing` that ends with its block; several may run at once."""
+    control_url, signer = control
+
+    @asynccontextmanager
+    async def start() -> AsyncIterator[BillingService]:
+        ports = Ports()
+        settings = BillingSettings(
+            instance="billing-0",
+            kafka_bootstrap=infrastructure.kafka_bootstrap,
+            http_port=ports["api"],
+            internal_port=ports["internal"],
+            service_secret=SecretStr("made-up"),
+            internal_callers={
+                caller: hashlib.sha256(secret.encode()).hexdigest()
+                for caller, secret in (("relay", RELAY_SECRET), ("logging", "other"))
+            },
+            postgres_dsn=SecretStr(database.dsn("billing")),
+            control_internal_url=control_url,
+        )
+        async with (
+            BackgroundTasks() as background,
+            open_app(settings, background=background),
+            aiohttp.ClientSession() as session,
+        ):
+            made = BillingService(
+                api_url=f"http://{HOST}:{settings.http_port}",
+                internal_url=f"http://{HOST}:{settings.internal_port}",
+                session=session,
+                signer=signer,
+                pool=pool,
+            )
+            await until(made.is_ready, "billing is ready")
+            yield made
+
+    return start

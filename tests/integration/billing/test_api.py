@@ -1,0 +1,193 @@
+"""What people and relays ask of billing over HTTP."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from deploy.local.stack import Stack
+from shared.events.directory import WorkspaceChanged
+from shared.events.event import Attributes, encode_headers, encode_value, new_event_id
+from shared.events.prices import PriceChanged
+from shared.events.routing import Status
+from shared.kafka.producer import IdempotentProducer
+from shared.kafka.records import OutgoingRecord
+from tests.integration.billing.conftest import StartBilling
+from tests.integration.billing.service import ROOT, USER, BillingService
+from tests.integration.kafka.broker import Broker
+from tests.integration.kafka.waiting import until
+
+TOP_UP = {"workspace_id": 2, "quota_units": 1000, "idempotency_key": "k", "note": "hello"}
+
+
+@pytest.fixture
+async def billing(
+    start_billing: StartBilling, producer: IdempotentProducer
+) -> AsyncIterator[BillingService]:
+    """With workspace 2 in the directory."""
+    workspace = WorkspaceChanged(
+        workspace_id=2, name="ann", slug="ann", owner_user_id=2, status=Status.ENABLED
+    )
+    attributes = Attributes(id=new_event_id(), source="control", time=datetime.now(UTC))
+    headers = encode_headers(workspace.TYPE, attributes)
+    record = OutgoingRecord("control.directory", b"workspace:2", encode_value(workspace), headers)
+    await producer.send_all([record])
+    async with start_billing() as started:
+        yield started
+
+
+async def test_a_top_up_is_seen_on_the_account_and_in_the_ledger(billing: BillingService) -> None:
+    for is_repeated in (False, True):
+        status, answer = await billing.call("POST", "/api/billing/topups", TOP_UP)
+        assert (status, answer["success"]) == (200, True), answer
+        assert answer["data"]["is_repeated"] is is_repeated
+    _, account = await billing.call("GET", "/api/billing/account", caller=USER)
+    assert account["data"] == {
+        "workspace_id": 2,
+        "balance_units": 1000,
+        "held_units": 0,
+        "available_units": 1000,
+        "used_units": 0,
+    }
+    _, ledger = await billing.call("GET", "/api/billing/ledger?p=1&page_size=5", caller=USER)
+    assert ledger["data"]["total"] == 1
+    (entry,) = ledger["data"]["items"]
+    assert (entry["kind"], entry["note"], entry["user_id"]) == ("top_up", "hello", 2)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"workspace_id": 3},
+        {"quota_units": 0},
+        {"quota_units": -5},
+        {"quota_units": 10**15 + 1},
+        {"quota_units": "5"},
+        {"quota_units": 1.0},
+        {"idempotency_key": ""},
+        {"idempotency_key": "a\u0000b"},
+        {"note": "x" * 257},
+    ],
+)
+async def test_a_wrong_top_up_is_refused(
+    billing: BillingService, changed: dict[str, object]
+) -> None:
+    _, answer = await billing.call("POST", "/api/billing/topups", TOP_UP | changed)
+    assert answer["success"] is False
+    assert await billing.pool.fetchval("SELECT count(*) FROM ledger_entries") == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/billing/topups"),
+        ("GET", "/api/billing/leases"),
+        ("POST", "/api/billing/leases/x/release"),
+        ("GET", "/api/prices/"),
+        ("PUT", "/api/prices/m"),
+        ("DELETE", "/api/prices/m"),
+        ("PUT", "/api/prices/groups/g"),
+        ("GET", "/api/billing/account?workspace_id=1"),
+        ("GET", "/api/billing/ledger?workspace_id=1"),
+    ],
+)
+async def test_what_is_an_admins_is_not_a_users(
+    billing: BillingService, method: str, path: str
+) -> None:
+    assert (await billing.call(method, path, {}, caller=USER))[0] == 403
+    assert (await billing.call(method, path, {}, caller=None))[0] == 401
+
+
+async def test_a_relay_asks_and_an_admin_sees_and_releases(billing: BillingService) -> None:
+    await billing.call("POST", "/api/billing/topups", TOP_UP)
+    ask = {
+        "lease_id": "l1",
+        "subject": "account:2",
+        "seq": 1,
+        "used_total": 0,
+        "need_total": 400,
+        "want_total": 400,
+    }
+    status, answer = await billing.tell({"relay_id": "r1", "leases": [ask]})
+    assert status == 200
+    assert answer["leases"][0] == {
+        "lease_id": "l1",
+        "seq": 1,
+        "granted_total": 400,
+        "state": "open",
+        "is_short": False,
+        "is_scarce": False,
+        "spendable_units": 1000,
+    }
+    _, listed = await billing.call("GET", "/api/billing/leases")
+    (lease,) = listed["data"]["items"]
+    assert (lease["relay_id"], lease["held_units"], lease["is_suspect"]) == ("r1", 400, False)
+    _, done = await billing.call("POST", "/api/billing/leases/l1/release", {"reason": "lost"})
+    assert done["data"]["exposure_units"] == 400
+    _, again = await billing.call("POST", "/api/billing/leases/l1/release", {"reason": "lost"})
+    assert again["success"] is False
+
+
+async def test_only_a_relay_may_ask_for_leases(billing: BillingService) -> None:
+    message = {"relay_id": "r1", "leases": []}
+    assert (await billing.tell(message))[0] == 200
+    assert (await billing.tell(message, credential="logging:other"))[0] == 403
+    assert (await billing.tell(message, credential="relay:wrong"))[0] == 401
+    assert (await billing.tell({"leases": "no"}))[0] == 400
+
+
+async def test_a_price_is_told_to_relays_with_the_version_that_it_was_given(
+    billing: BillingService, infrastructure: Stack
+) -> None:
+    model = f"maker/{new_event_id()}"
+    status, answer = await billing.call(
+        "PUT", f"/api/prices/{model}", {"model_ratio": 0.075, "completion_ratio": "4"}
+    )
+    assert (status, answer["success"]) == (200, True), answer
+    version = answer["data"]["version"]
+    async with Broker(infrastructure.kafka_bootstrap) as broker:
+
+        async def told() -> list[PriceChanged]:
+            read = await broker.read("billing.prices")
+            mine = [r for r in read if r.key == f"model:{model}".encode()]
+            return [PriceChanged.model_validate_json(record.value) for record in mine]
+
+        async def is_told(versions: list[int]) -> bool:
+            events = await told()
+            return bool(events and [v.version for v in events[-1].versions] == versions)
+
+        await until(lambda: is_told([version]), "the price is on the topic")
+        _, pricing = await billing.call("GET", "/api/pricing", caller=USER)
+        (mine,) = [row for row in pricing["data"]["models"] if row["model"] == model]
+        assert mine["input_dollars_per_million"] == 0.15
+        assert mine["output_dollars_per_million"] == 0.6
+        await billing.call("DELETE", f"/api/prices/{model}")
+        await until(lambda: is_told([]), "the model is told to have no price")
+
+
+async def test_a_price_of_the_past_is_refused(billing: BillingService) -> None:
+    body = {"model_ratio": 1, "effective_from": "2020-01-01T00:00:00Z"}
+    for path in ("/api/prices/m", "/api/prices/groups/g"):
+        _, answer = await billing.call("PUT", path, body | {"ratio": 1})
+        assert answer == {"success": False, "message": answer["message"]}
+        assert "past" in answer["message"]
+
+
+async def test_a_groups_ratio_is_set_and_read(billing: BillingService) -> None:
+    body = {"ratio": "0.8", "user_group_ratios": {"vip": "0.5"}}
+    await billing.call("PUT", "/api/prices/groups/g", body)
+    _, answer = await billing.call("GET", "/api/prices/groups/g")
+    assert answer["data"]["current"]["ratio"] == "0.8"
+    assert answer["data"]["current"]["user_group_ratios"] == {"vip": "0.5"}
+
+
+async def test_the_well_known_models_have_their_public_prices(billing: BillingService) -> None:
+    _, answer = await billing.call("GET", "/api/prices/", caller=ROOT)
+    prices = {row["model"]: row["current"] for row in answer["data"]}
+    assert len(prices) == 9
+    mini = prices["gpt-4o-mini"]
+    assert (mini["model_ratio"], mini["completion_ratio"], mini["cache_ratio"]) == (
+        "0.075",
+        "4",
+        "0.5",
+    )
