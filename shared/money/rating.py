@@ -13,6 +13,7 @@ from shared.money.quota import MAX_QUOTA_UNITS, QUOTA_PER_UNIT
 
 _ZERO: Final = Decimal(0)
 _ONE: Final = Decimal(1)
+_HALF: Final = Decimal("0.5")
 # Tokens have 10 digits, each ratio at most 18: three factors and a sum of seven stay exact.
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
 
@@ -116,19 +117,22 @@ def affordable_output_tokens(
     dearest_group_ratio: Decimal,
 ) -> int:
     """The largest `max_tokens` whose hold `available_units` covers; 0 where none does."""
-    per_answer = _EXACT.multiply(
+    per_token = _EXACT.multiply(
         _EXACT.multiply(price.completion_ratio, price.model_ratio), dearest_group_ratio
-    ) * max(1, answers)
-    if price.model_price is not None or per_answer <= 0:
-        return 0
-    prompt_units = upper_bound(
-        prompt_tokens=prompt_tokens,
-        output_tokens=0,
-        answers=answers,
-        price=price,
-        dearest_group_ratio=dearest_group_ratio,
     )
-    return max(0, int((available_units - prompt_units - 1) / per_answer))
+    per_answer = _EXACT.multiply(per_token, Decimal(max(1, answers)))
+    if price.model_price is not None or per_answer <= 0 or available_units < 1:
+        return 0
+    prompt = _EXACT.multiply(
+        _EXACT.multiply(
+            _EXACT.multiply(Decimal(prompt_tokens), price.dearest_input_ratio), price.model_ratio
+        ),
+        dearest_group_ratio,
+    )
+    # A hold is rounded half up: what lies below the next half is still covered, the half is not.
+    left = _EXACT.subtract(Decimal(available_units) + _HALF, prompt)
+    tokens, rest = _EXACT.divmod(left, per_answer)
+    return max(0, int(tokens) - (1 if rest == 0 else 0))
 
 
 def _sum_products(terms: Iterable[tuple[int, Decimal]]) -> Decimal:
