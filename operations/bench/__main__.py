@@ -1,0 +1,92 @@
+"""Measures the gateway beside a bare proxy. See docs/benchmarks.md for what each figure means."""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from deploy.local.spec import StackSpec
+from deploy.local.stack import Stack
+from operations.bench.delay import measure_delay
+from operations.bench.ingest import measure_ingest
+from operations.bench.machine import machine_lines
+from operations.bench.plan import QUICK, WHOLE, Plan
+from operations.bench.report import (
+    delay_lines,
+    ingest_lines,
+    side_by_side_json,
+    side_by_side_lines,
+)
+from operations.bench.side_by_side import measure
+
+_PARTS = ("ingest", "relay", "delay")
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(prog="python -P -m operations.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round, in under a minute")
+    parser.add_argument("--only", choices=_PARTS, action="append", help="leave the others out")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    arguments = parser.parse_args()
+    parts = frozenset(arguments.only or _PARTS)
+    figures = asyncio.run(_measure(QUICK if arguments.quick else WHOLE, parts))
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(figures, indent=1))
+    return 0
+
+
+async def _measure(plan: Plan, parts: frozenset[str]) -> dict[str, Any]:
+    begun = monotonic()
+    machine = list(machine_lines())
+    _print("", machine)
+    figures: dict[str, Any] = {"machine": machine, "plan": asdict(plan)}
+    with tempfile.TemporaryDirectory(prefix="ledgerline-bench-") as folder:
+        if "ingest" in parts:
+            figures["ingest"] = await _ingest(Path(folder, "ingest"), plan)
+        if parts & {"relay", "delay"}:
+            figures |= await _relay(Path(folder, "relay"), plan, parts)
+    print(f"\n{monotonic() - begun:.0f} s in all")
+    return figures
+
+
+async def _ingest(folder: Path, plan: Plan) -> dict[str, Any]:
+    stack = Stack(StackSpec(state_dir=folder))
+    try:
+        await stack.start_infrastructure()
+        found = await measure_ingest(stack, plan)
+    finally:
+        await stack.stop()
+    _print(f"{plan.ingest_events:,} events of {plan.workspaces} workspaces", ingest_lines(found))
+    return {service: asdict(each) for service, each in found.items()}
+
+
+async def _relay(folder: Path, plan: Plan, parts: frozenset[str]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    async with Stack(StackSpec(state_dir=folder)) as stack:
+        if "relay" in parts:
+            found = await measure(stack, plan)
+            rounds = "one round" if plan.rounds == 1 else f"medians of {plan.rounds} rounds"
+            _print(f"The relay beside a bare proxy; {rounds}", side_by_side_lines(found))
+            figures["relay"] = side_by_side_json(found)
+        if "delay" in parts:
+            delay = await measure_delay(stack, plan)
+            _print("From a whole answer to its rows", delay_lines(delay))
+            figures["delay"] = asdict(delay)
+    return figures
+
+
+def _print(title: str, lines: Iterable[str]) -> None:
+    print(f"\n{title}" if title else "")
+    for line in lines:
+        print(line)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,37 @@
+"""Percentiles, medians, and the CPU time of processes."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+import psutil
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of all is not above; 0 where there is none."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -int(-len(ordered) * share // 1) - 1))]
+
+
+def median_of(values: Iterable[float]) -> float:
+    """The median."""
+    return float(median(values))
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of a process, its threads and its living children, in seconds."""
+    process = psutil.Process(pid)
+    total = 0.0
+    for each in (process, *process.children(recursive=True)):
+        try:
+            times = each.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def rss_mib(pid: int) -> float:
+    """Resident memory of a process alone."""
+    return float(psutil.Process(pid).memory_info().rss) / 1024 / 1024

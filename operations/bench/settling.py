@@ -1,0 +1,54 @@
+"""Waiting until everything that was served is published, charged and logged."""
+
+from functools import partial
+from typing import Final
+
+import aiohttp
+import asyncpg
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.local.stack import Stack
+from operations.bench.waiting import wait_until
+from shared.events.catalog import RELAY_REQUESTS
+
+_COMPLETED: Final = "ledgerline_relay_requests_total"
+_PUBLISHED: Final = "ledgerline_relay_events_published_total"
+_APPLIED: Final = """
+SELECT coalesce(sum(next_offset), 0)::bigint FROM {service}.consumer_watermarks WHERE topic = $1
+"""
+
+
+async def applied_count(connection: asyncpg.Connection, service: str) -> int:
+    """How many records of `relay.requests` a consumer's watermarks are past."""
+    query = _APPLIED.format(service=service)
+    return int(await connection.fetchval(query, RELAY_REQUESTS.name))
+
+
+async def wait_until_applied(stack: Stack) -> None:
+    """Wait for the relay's publisher, billing and logging. Raises TimeoutError after 2 minutes."""
+    connection = await asyncpg.connect(stack.dsn("superuser"))
+    try:
+        async with aiohttp.ClientSession() as http:
+            await wait_until(partial(_is_applied, stack, http, connection))
+    finally:
+        await connection.close()
+
+
+async def _is_applied(
+    stack: Stack, http: aiohttp.ClientSession, connection: asyncpg.Connection
+) -> bool:
+    async with http.get(f"{stack.internal_url('relay')}/metrics") as response:
+        sums = _sums(await response.text())
+    published = sums.get(_PUBLISHED, 0)
+    if published < sums.get(_COMPLETED, 0):
+        return False
+    applied = [await applied_count(connection, service) for service in ("billing", "logging")]
+    return min(applied) >= published
+
+
+def _sums(text: str) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            sums[sample.name] = sums.get(sample.name, 0) + sample.value
+    return sums
