@@ -31,13 +31,25 @@ class CorruptOutboxRowError(Exception):
 def encode_row(records: Sequence[OutboxRecord]) -> bytes:
     """The bytes of a row."""
     parts = [bytes((_VERSION,)), _U32.pack(len(records))]
+    add, pack = parts.append, _U32.pack
+    # The records of a row have nearly all headers in common.
+    packed: dict[tuple[str, bytes], bytes] = {}
     for key, value, headers in records:
-        _append_field(parts, key)
-        _append_field(parts, value)
-        parts.append(_U16.pack(len(headers)))
-        for name, content in headers:
-            _append_field(parts, name.encode())
-            _append_field(parts, content)
+        for field in (key, value):
+            if field is None:
+                add(pack(_NULL))
+            else:
+                add(pack(len(field)))
+                add(field)
+        add(_U16.pack(len(headers)))
+        for header in headers:
+            known = packed.get(header)
+            if known is None:
+                name = header[0].encode()
+                known = packed[header] = b"".join(
+                    (pack(len(name)), name, pack(len(header[1])), header[1])
+                )
+            add(known)
     return b"".join(parts)
 
 
@@ -61,14 +73,6 @@ def decode_row(data: bytes) -> list[OutboxRecord]:
     return records
 
 
-def _append_field(parts: list[bytes], field: bytes | None) -> None:
-    if field is None:
-        parts.append(_U32.pack(_NULL))
-    else:
-        parts.append(_U32.pack(len(field)))
-        parts.append(field)
-
-
 def _read_field(data: bytes, position: int) -> tuple[bytes | None, int]:
     (length,) = _U32.unpack_from(data, position)
     position += 4
@@ -81,13 +85,21 @@ def _read_field(data: bytes, position: int) -> tuple[bytes | None, int]:
 
 
 def _read_headers(data: bytes, position: int) -> tuple[Headers, int]:
+    # Written out and not by `_read_field`: this is most of what reading a row costs.
+    unpack, size = _U32.unpack_from, len(data)
     (count,) = _U16.unpack_from(data, position)
     position += 2
     headers = []
     for _ in range(count):
-        name, position = _read_field(data, position)
-        content, position = _read_field(data, position)
-        if name is None or content is None:
-            raise CorruptOutboxRowError("a header is null")
-        headers.append((name.decode(), content))
+        (length,) = unpack(data, position)
+        position += 4
+        name_end = position + length
+        (length_of_content,) = unpack(data, name_end)
+        start = name_end + 4
+        end = start + length_of_content
+        # A null's length leads behind the end as well.
+        if end > size:
+            raise CorruptOutboxRowError("a header is cut")
+        headers.append((data[position:name_end].decode(), data[start:end]))
+        position = end
     return tuple(headers), position
