@@ -1,4 +1,4 @@
-"""`python -P -m services.billing [migrate]`."""
+"""`python -P -m services.billing [migrate | rebuild]`."""
 
 import argparse
 import asyncio
@@ -7,29 +7,43 @@ from pathlib import Path
 from typing import Final
 
 from services.billing.app import SERVICE, open_app
+from services.billing.rebuild import rebuild_prices
 from services.billing.settings import BillingSettings
 from shared.postgres.migrate import migrate
+from shared.postgres.pool import open_pool
 from shared.service.running import configure_service_logs, run
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 def main() -> int:
-    """Run the service, or bring its tables up to date."""
+    """Run the service, or one of its commands."""
     parser = argparse.ArgumentParser(prog="services.billing", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=["migrate"])
+    parser.add_argument("command", nargs="?", choices=["migrate", "rebuild"])
     arguments = parser.parse_args()
     settings = BillingSettings()  # type: ignore[call-arg]  # the environment has them
     if arguments.command is None:
         run(SERVICE, settings, open_app)
         return 0
     configure_service_logs(SERVICE, settings)
+    return asyncio.run(_migrate(settings) if arguments.command == "migrate" else _rebuild(settings))
+
+
+async def _migrate(settings: BillingSettings) -> int:
     if settings.postgres_owner_dsn is None:
         sys.stderr.write("LEDGERLINE_POSTGRES_OWNER_DSN is needed to migrate\n")
         return 1
     owner_dsn = settings.postgres_owner_dsn.get_secret_value()
-    applied = asyncio.run(migrate(owner_dsn, schema=SERVICE, directory=_MIGRATIONS))
+    applied = await migrate(owner_dsn, schema=SERVICE, directory=_MIGRATIONS)
     print(f"{applied} migrations applied")
+    return 0
+
+
+async def _rebuild(settings: BillingSettings) -> int:
+    dsn = settings.postgres_dsn.get_secret_value()
+    async with open_pool(dsn, min_size=1, max_size=1, application_name="rebuild") as pool:
+        marked = await rebuild_prices(pool, bootstrap=settings.kafka_bootstrap)
+    print(f"{marked} keys marked; a running billing publishes them")
     return 0
 
 
