@@ -1,5 +1,6 @@
 """Whatever is sent, the answer is an envelope that says why, and never a 500."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -81,31 +82,28 @@ async def test_hostile_fields(root: Person, call: tuple[str, str, dict[str, Any]
             assert answer["success"] or answer["message"], (name, value, answer)
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[1]}")
-async def test_hostile_bytes(root: Person, call: tuple[str, str, dict[str, Any]]) -> None:
-    method, path, _ = call
+async def test_hostile_bytes(root: Person) -> None:
     assertion = await root.control.assertion("session", root.session)
-    for raw in RAW:
+    for (method, path, _), raw in itertools.product(CALLS, RAW):
         status, answer = await root.control.send(method, path, raw, assertion=assertion)
-        assert status == 200, (raw, answer)
-        if not (method == "PUT" and path.endswith("gpt-4o")):
-            assert answer["success"] is False, (raw, answer)
+        assert status == 200, (path, raw, answer)
+        assert answer["success"] is False, (path, raw, answer)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/api/user/?p=99999999999999999999",
-        "/api/user/?page_size=-1",
-        "/api/token/?p=%00",
-        "/api/channel/?ps=" + "9" * 5000,
-        "/api/user/9999999999999999999",
-        "/api/token/0",
-        "/api/models/?p=x",
-    ],
+PATHS: tuple[str, ...] = (
+    "/api/user/?p=99999999999999999999",
+    "/api/user/?page_size=-1",
+    "/api/token/?p=%00",
+    "/api/channel/?ps=" + "9" * 5000,
+    "/api/user/9999999999999999999",
+    "/api/token/0",
+    "/api/models/?p=x",
 )
-async def test_hostile_addresses(root: Person, path: str) -> None:
-    assert await root.refused("GET", path)
+
+
+async def test_hostile_addresses(root: Person) -> None:
+    for path in PATHS:
+        assert await root.refused("GET", path)
 
 
 async def test_hostile_names_in_paths(root: Person) -> None:
