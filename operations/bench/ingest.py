@@ -11,7 +11,7 @@ from deploy.local.stack import Stack
 from operations.bench.figures import cpu_s, rss_mib
 from operations.bench.made_events import made_records
 from operations.bench.plan import Plan
-from operations.bench.settling import applied_count
+from operations.bench.settling import wait_until_taken_in
 from operations.bench.waiting import wait_until
 from shared.kafka.producer import IdempotentProducer
 
@@ -39,35 +39,41 @@ class Ingest:
 
 async def measure_ingest(stack: Stack, plan: Plan) -> dict[str, Ingest]:
     """On a stack with only its infrastructure up. `logging` first: it reads billing's topic too."""
-    await _fill(stack, plan)
+    await fill(stack, plan)
     return {
         service: await _take_in(stack, service, plan.ingest_events)
         for service in ("logging", "billing")
     }
 
 
-async def _fill(stack: Stack, plan: Plan) -> None:
+async def fill(stack: Stack, plan: Plan) -> None:
+    """Send the plan's events to the topic. Raises SendError."""
     records = made_records(plan.ingest_events, workspaces=plan.workspaces)
     async with IdempotentProducer(bootstrap=stack.kafka_bootstrap, client_id="bench") as producer:
         while batch := list(islice(records, _BATCH)):
             await producer.send_all(batch)
 
 
-async def _take_in(stack: Stack, service: str, events: int) -> Ingest:
+async def migrate(stack: Stack, service: str) -> None:
+    """Make the service's tables. Raises ProcessFailedError."""
     await stack.programs.run(
         f"{service}-migrate",
         f"services.{service}",
         "migrate",
         environment=stack.service_environment(service),
     )
+
+
+async def _take_in(stack: Stack, service: str, events: int) -> Ingest:
+    await migrate(stack, service)
     process, database = stack.process(f"{service}-0"), stack.process("postgres")
     connection = await asyncpg.connect(stack.dsn("superuser"))
     try:
         begun = monotonic()
         await process.start()
-        first = await _reach(connection, service, 1)
+        first = await wait_until_taken_in(connection, service, 1)
         first_at, cpu, database_cpu = monotonic(), cpu_s(process.pid), cpu_s(database.pid)
-        await _reach(connection, service, events)
+        await wait_until_taken_in(connection, service, events)
         last_at = monotonic()
         taken, took_s = events - first, last_at - first_at
         cpu, database_cpu = cpu_s(process.pid) - cpu, cpu_s(database.pid) - database_cpu
@@ -85,19 +91,6 @@ async def _take_in(stack: Stack, service: str, events: int) -> Ingest:
     finally:
         await connection.close()
         await process.stop()
-
-
-async def _reach(connection: asyncpg.Connection, service: str, count: int) -> int:
-    """Wait until so many records are applied; answers how many it then were."""
-    applied = 0
-
-    async def is_reached() -> bool:
-        nonlocal applied
-        applied = await applied_count(connection, service)
-        return applied >= count
-
-    await wait_until(is_reached, poll_s=_POLL_S)
-    return applied
 
 
 async def _published(connection: asyncpg.Connection) -> float:

@@ -11,6 +11,7 @@ from deploy.local.stack import Stack
 from operations.bench.waiting import wait_until
 from shared.events.catalog import RELAY_REQUESTS
 
+_POLL_S: Final = 0.02
 _COMPLETED: Final = "ledgerline_relay_requests_total"
 _PUBLISHED: Final = "ledgerline_relay_events_published_total"
 _APPLIED: Final = """
@@ -22,6 +23,19 @@ async def applied_count(connection: asyncpg.Connection, service: str) -> int:
     """How many records of `relay.requests` a consumer's watermarks are past."""
     query = _APPLIED.format(service=service)
     return int(await connection.fetchval(query, RELAY_REQUESTS.name))
+
+
+async def wait_until_taken_in(connection: asyncpg.Connection, service: str, count: int) -> int:
+    """Wait until so many records are applied; answers how many there then are."""
+    applied = 0
+
+    async def is_reached() -> bool:
+        nonlocal applied
+        applied = await applied_count(connection, service)
+        return applied >= count
+
+    await wait_until(is_reached, poll_s=_POLL_S)
+    return applied
 
 
 async def wait_until_applied(stack: Stack) -> None:
