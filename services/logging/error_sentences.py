@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.events.requests import ErrorCode, Outcome
 
-SENTENCES: Final[Mapping[ErrorCode, str]] = {
+SENTENCES: Final[Mapping[str, str]] = {
     ErrorCode.INVALID_REQUEST: "The request was not valid",
     ErrorCode.NOT_FOUND: "There is no such call",
     ErrorCode.METHOD_NOT_ALLOWED: "The call has no such method",
@@ -38,7 +38,7 @@ SENTENCES: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.RELAY_DIED: "The relay ended while it served the request",
     ErrorCode.INTERNAL: "The gateway failed",
 }
-_WITHOUT_CODE: Final[Mapping[Outcome, str]] = {
+_WITHOUT_CODE: Final[Mapping[str, str]] = {
     Outcome.SUCCEEDED: "API call succeeded",
     Outcome.FAILED: "The request failed",
     Outcome.INTERRUPTED: "The request was interrupted",
@@ -47,10 +47,9 @@ _WITHOUT_CODE: Final[Mapping[Outcome, str]] = {
 _CLIENT_LEFT: Final = "API call succeeded; the client left before its end"
 
 
-def sentence(outcome: Outcome, error_code: ErrorCode | None, *, client_disconnected: bool) -> str:
-    """The `content` of a request's row."""
-    if outcome is Outcome.SUCCEEDED:
+def sentence(outcome: str, error_code: str | None, *, client_disconnected: bool) -> str:
+    """The `content` of a request's row; a plain one for codes of a later release."""
+    if outcome == Outcome.SUCCEEDED:
         return _CLIENT_LEFT if client_disconnected else _WITHOUT_CODE[outcome]
-    if error_code is None:
-        return _WITHOUT_CODE[outcome]
-    return SENTENCES[error_code]
+    plain = _WITHOUT_CODE.get(outcome, _WITHOUT_CODE[Outcome.FAILED])
+    return plain if error_code is None else SENTENCES.get(error_code, plain)

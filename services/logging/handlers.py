@@ -11,6 +11,7 @@ from typing import Final
 
 from services.logging.action_rows import action_row
 from services.logging.ledger_rows import LOGGED_KINDS, ledger_row
+from services.logging.logged_request import LoggedRequest
 from services.logging.metrics import LoggingMetrics
 from services.logging.request_rows import request_row
 from services.logging.rows import LogRow
@@ -19,7 +20,6 @@ from shared.events.audit import ActionTaken
 from shared.events.catalog import AUDIT_ACTIONS, BILLING_LEDGER, RELAY_REQUESTS, TopicSpec
 from shared.events.event import Decoder, MalformedEventError, UnknownEventError
 from shared.events.ledger import LedgerEntryPosted
-from shared.events.requests import RequestCompleted
 from shared.kafka.errors import DeadLetterReason, Unreadable, UnreadableRecordError
 from shared.kafka.records import Record
 from shared.postgres.retrying import Connection
@@ -32,7 +32,7 @@ _PART: Final = 500
 """Records of a batch that are written together."""
 _TURN: Final = 50
 """Records that are read without letting others on the loop."""
-_DECODER: Final = Decoder((RequestCompleted, LedgerEntryPosted, ActionTaken))
+_DECODER: Final = Decoder((LoggedRequest, LedgerEntryPosted, ActionTaken))
 _LOGGED_KINDS: Final = frozenset(kind.value.encode() for kind in LOGGED_KINDS)
 
 
@@ -94,7 +94,7 @@ def to_row(record: Record) -> LogRow | None:
         event = _DECODER.decode(record.headers, record.value)
     except UnknownEventError:
         return None
-    if isinstance(event, RequestCompleted):
+    if isinstance(event, LoggedRequest):
         return request_row(event)
     event_id = record.event_id
     if event_id is None:

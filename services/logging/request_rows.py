@@ -1,16 +1,15 @@
 """From a completed request to its log row. Pure."""
 
-from decimal import Decimal
-
 from services.logging.error_sentences import sentence
+from services.logging.logged_request import LoggedRequest
 from services.logging.rows import LogRow, LogType, json_text
 from shared.events.ids import event_uuid
-from shared.events.requests import ErrorCode, Outcome, Rating, RequestCompleted
+from shared.events.requests import ErrorCode, Outcome
 
 
-def request_row(event: RequestCompleted) -> LogRow:
+def request_row(event: LoggedRequest) -> LogRow:
     """Consumption where it succeeded, else an error; the quota is the event's either way."""
-    succeeded = event.outcome is Outcome.SUCCEEDED
+    succeeded = event.outcome == Outcome.SUCCEEDED
     return LogRow(
         event_id=event_uuid(event.request_id),
         workspace_id=event.workspace_id,
@@ -39,8 +38,8 @@ def request_row(event: RequestCompleted) -> LogRow:
     )
 
 
-def _other(event: RequestCompleted) -> dict[str, object]:
-    other: dict[str, object] = {} if event.rating is None else _ratios(event.rating)
+def _other(event: LoggedRequest) -> dict[str, object]:
+    other: dict[str, object] = {} if event.rating is None else event.rating.model_dump()
     other |= {
         "cache_tokens": event.usage.cached_tokens,
         "frt": event.first_byte_ms or 0,
@@ -48,9 +47,9 @@ def _other(event: RequestCompleted) -> dict[str, object]:
         "upstream_model_name": event.upstream_model or "",
         "request_path": event.path,
         "stream_status": _stream_status(event),
-        "usage_source": event.usage_source.value,
+        "usage_source": event.usage_source,
         "client_disconnected": event.client_disconnected,
-        "outcome": event.outcome.value,
+        "outcome": event.outcome,
         "error_code": event.error_code,
         "http_status": event.http_status,
     }
@@ -64,29 +63,12 @@ def _other(event: RequestCompleted) -> dict[str, object]:
     return other
 
 
-def _ratios(rating: Rating) -> dict[str, object]:
-    return {
-        "price_version": rating.price_version,
-        "model_ratio": float(rating.model_ratio),
-        "completion_ratio": float(rating.completion_ratio),
-        "cache_ratio": float(rating.cache_ratio),
-        "cache_creation_ratio": float(rating.cache_creation_ratio),
-        "group_ratio": float(rating.group_ratio),
-        "user_group_ratio": _float_or_none(rating.user_group_ratio),
-        "model_price": _float_or_none(rating.model_price),
-    }
-
-
-def _float_or_none(ratio: Decimal | None) -> float | None:
-    return None if ratio is None else float(ratio)
-
-
-def _stream_status(event: RequestCompleted) -> str | None:
+def _stream_status(event: LoggedRequest) -> str | None:
     """Null where it was not a stream."""
     if not event.is_stream:
         return None
-    if event.error_code is ErrorCode.UPSTREAM_CUT:
+    if event.error_code == ErrorCode.UPSTREAM_CUT:
         return "cut"
-    if event.outcome is not Outcome.SUCCEEDED:
+    if event.outcome != Outcome.SUCCEEDED:
         return "failed"
     return "client_gone" if event.client_disconnected else "completed"

@@ -13,7 +13,6 @@ import asyncpg
 
 from operations.reconcile.gaps import Findings, Gap
 from operations.reconcile.reconciling import Wish, reconcile
-from services.logging.request_rows import request_row
 from services.logging.store_rows import insert_rows
 from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
 from shared.events.health import RelayMarked
@@ -23,6 +22,7 @@ from shared.kafka.records import OutgoingRecord, Partition
 from shared.kafka.spans import Span, SpanReader
 from tests.integration.kafka.broker import Broker
 from tests.made_events import outgoing, request
+from tests.made_rows import row_of
 from tests.stack_fixtures import Database
 
 RELAY: Final = "relay-start-1"
@@ -95,7 +95,7 @@ class World:
         await self.publish([self.record(event) for event in on_topic])
         await self._charge(events if charged is None else charged)
         await self._connection.execute("SET search_path = logging")
-        rows = [request_row(event) for event in (events if logged is None else logged)]
+        rows = [row_of(event) for event in (events if logged is None else logged)]
         await insert_rows(self._connection, rows)
         await self.catch_up()
         counted = [event for event in events if event.outcome is not Outcome.REJECTED]
@@ -105,7 +105,7 @@ class World:
         """One more request, while others look: it cost nothing, and has a log row only."""
         event = request(outcome=Outcome.FAILED, error_code=ErrorCode.UPSTREAM_TIMEOUT, quota=0)
         await self.publish([self.record(event)])
-        await insert_rows(self._connection, [request_row(event)])
+        await insert_rows(self._connection, [row_of(event)])
         await self.catch_up()
 
     def record(self, event: RequestCompleted, relay_id: str = RELAY) -> OutgoingRecord:

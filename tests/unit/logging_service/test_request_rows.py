@@ -3,17 +3,21 @@ import json
 import pytest
 
 from services.logging.error_sentences import SENTENCES
-from services.logging.request_rows import request_row
+from services.logging.handlers import to_row
+from services.logging.logged_request import LoggedAttempt, LoggedRating, LoggedRequest, LoggedUsage
 from services.logging.rows import LogType
-from shared.events.requests import ErrorCode, Outcome
+from shared.events.event import Event
+from shared.events.requests import Attempt, ErrorCode, Outcome, Rating, RequestCompleted
 from shared.events.usage import Usage
-from tests.made_events import NOON, request
+from shared.kafka.records import OutgoingRecord
+from tests.made_events import NOON, outgoing, received, request
+from tests.made_rows import row_of
 
 
 def test_a_request_that_succeeded_is_consumption() -> None:
     event = request(upstream_request_id="up-1")
 
-    row = request_row(event)
+    row = row_of(event)
 
     assert row.event_id == row.request_id == event.request_id
     assert row.type == LogType.CONSUMPTION
@@ -26,7 +30,7 @@ def test_a_request_that_succeeded_is_consumption() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.INTERRUPTED, Outcome.REJECTED])
 def test_every_other_outcome_is_an_error(outcome: Outcome) -> None:
-    row = request_row(request(outcome=outcome, error_code=ErrorCode.UPSTREAM_CUT, quota=12))
+    row = row_of(request(outcome=outcome, error_code=ErrorCode.UPSTREAM_CUT, quota=12))
 
     assert row.type == LogType.ERROR
     assert row.content == SENTENCES[ErrorCode.UPSTREAM_CUT]
@@ -41,7 +45,7 @@ def test_each_error_code_has_its_sentence() -> None:
 def test_other_explains_the_charge() -> None:
     event = request(usage=Usage(prompt_tokens=10, cached_tokens=4), is_model_mapped=True)
 
-    other = json.loads(request_row(event).other)
+    other = json.loads(row_of(event).other)
 
     assert other["model_ratio"] == other["group_ratio"] == other["completion_ratio"] == 1.0
     assert (other["cache_tokens"], other["cache_ratio"]) == (4, 1.0)
@@ -66,7 +70,7 @@ def test_other_explains_the_charge() -> None:
     ],
 )
 def test_stream_status(changes: dict[str, object], status: str) -> None:
-    other = json.loads(request_row(request(is_stream=True, **changes)).other)
+    other = json.loads(row_of(request(is_stream=True, **changes)).other)
 
     assert other["stream_status"] == status
 
@@ -84,9 +88,44 @@ def test_a_refusal_without_model_channel_and_rating_has_a_row() -> None:
         suppressed_count=9,
     )
 
-    row = request_row(event)
+    row = row_of(event)
 
     assert (row.model_name, row.channel_id, row.channel_name) == ("", 0, "")
     other = json.loads(row.other)
     assert "model_ratio" not in other
     assert other["suppressed_count"] == 9
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        (LoggedRequest, RequestCompleted),
+        (LoggedUsage, Usage),
+        (LoggedRating, Rating),
+        (LoggedAttempt, Attempt),
+    ],
+)
+def test_what_is_read_is_in_the_contract(part: type[Event], whole: type[Event]) -> None:
+    for name, field in part.model_fields.items():
+        promised = whole.model_fields[name]
+        assert field.is_required() is promised.is_required(), name
+        if not isinstance(field.default, Event):
+            assert field.default == promised.default, name
+
+
+def test_codes_of_a_later_release_have_a_row_too() -> None:
+    sent = outgoing("relay.requests", request(outcome=Outcome.FAILED, error_code="internal"))
+    assert sent.value is not None
+    later = (
+        sent.value.replace(b'"internal"', b'"upstream_moody"')
+        .replace(b'"failed"', b'"abandoned"')
+        .replace(b'"provider","quota"', b'"guessed","quota"')
+    )
+
+    row = to_row(received(OutgoingRecord(sent.topic, sent.key, later, sent.headers)))
+
+    assert row is not None
+    assert (row.type, row.content) == (LogType.ERROR, "The request failed")
+    other = json.loads(row.other)
+    assert (other["error_code"], other["outcome"]) == ("upstream_moody", "abandoned")
+    assert other["usage_source"] == "guessed"
