@@ -6,10 +6,11 @@ too long by up to POLL_S and the time of one query, and never too short.
 """
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -49,7 +50,7 @@ class RowWatch:
 
     def __init__(self, query: str) -> None:
         self._query = query
-        self._contiguous_until = 0
+        self.contiguous_until = 0
         self._beyond: dict[int, float] = {}
         self.seen_at: dict[str, float] = {}
 
@@ -58,22 +59,22 @@ class RowWatch:
         connection = await asyncpg.connect(dsn)
         try:
             while True:
-                await self._look(connection)
+                rows = await connection.fetch(self._query, self.contiguous_until)
+                self.note(rows, monotonic())
                 await asyncio.sleep(POLL_S)
         finally:
             await connection.close()
 
-    async def _look(self, connection: asyncpg.Connection) -> None:
-        rows = await connection.fetch(self._query, self._contiguous_until)
-        now = monotonic()
+    def note(self, rows: Iterable[Sequence[Any]], now: float) -> None:
+        """Take note of rows (id, request id) that are there `now`."""
         for number, request_id in rows:
             self._beyond.setdefault(number, now)
             self.seen_at.setdefault(request_id, now)
         # Ids are given before the commit: a smaller one may still come. Go on from below it.
         for number in sorted(self._beyond):
-            if number != self._contiguous_until + 1 and now - self._beyond[number] < _GAP_S:
+            if number != self.contiguous_until + 1 and now - self._beyond[number] < _GAP_S:
                 break
-            self._contiguous_until = number
+            self.contiguous_until = number
             del self._beyond[number]
 
 
