@@ -41,7 +41,7 @@ class JournalDirectory:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         hidden = root / f".{relay_id}"
         hidden.mkdir(mode=0o700)
-        lock_fd = _lock(hidden)
+        lock_fd = _lock(hidden, flags=os.O_CREAT)
         if lock_fd is None:
             msg = "somebody locked a journal folder that was just made"
             raise RuntimeError(msg)
@@ -99,8 +99,13 @@ class JournalDirectory:
         temporary.replace(self.path / _PUBLISHED)
 
     def remove(self) -> None:
-        """Delete the folder: everything in it is on Kafka. Gives up the lock."""
-        shutil.rmtree(self.path)
+        """Delete the folder: everything in it is on Kafka. Gives up the lock.
+
+        It goes under its hidden name first: nobody takes a folder over that is half deleted.
+        """
+        hidden = self.path.with_name(f".{self.relay_id}")
+        self.path.rename(hidden)
+        shutil.rmtree(hidden)
         self.unlock()
 
     def unlock(self) -> None:
@@ -110,9 +115,10 @@ class JournalDirectory:
             self._lock_fd = -1
 
 
-def _lock(path: Path) -> int | None:
+def _lock(path: Path, *, flags: int = 0) -> int | None:
+    # Only its creator makes the lock: one made anew would say nothing about who has the old one.
     try:
-        fd = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
     except FileNotFoundError:
         return None
     try:

@@ -31,6 +31,9 @@ class RecordType(IntEnum):
     LEASE_CLOSED = 5
 
 
+_TYPES: Final = frozenset(RecordType)
+
+
 class BadRecordError(Exception):
     """A checksum or a length does not fit. `offset` is where the record begins."""
 
@@ -89,13 +92,28 @@ def decode(data: bytes, *, base: int = 0) -> Iterator[JournalRecord]:
 
 
 def torn_end(data: bytes, offset: int) -> bool:
-    """Whether the bad record at `offset` is a segment's last: only zeros follow what it spans.
+    """Whether what cannot be read at `offset` is a segment's last record, cut while written.
 
-    That is how a write looks that the death of the machine cut; anything else is damage.
+    Then only zeros follow what it spans, and no whole record begins inside: its length may be
+    what was damaged. Anything else is damage in the middle.
     """
     if offset + HEAD_BYTES > len(data):
         return True
     length = _HEAD.unpack_from(data, offset)[0]
     if length > MAX_PAYLOAD_BYTES:
         return False
-    return not data[offset + HEAD_BYTES + length :].strip(b"\0")
+    end = offset + HEAD_BYTES + length
+    if data[end:].strip(b"\0"):
+        return False
+    return not any(_is_whole(data, at) for at in range(offset + 1, min(end, len(data))))
+
+
+def _is_whole(data: bytes, offset: int) -> bool:
+    if offset + HEAD_BYTES > len(data):
+        return False
+    length, checksum, record_type = _HEAD.unpack_from(data, offset)
+    end = offset + HEAD_BYTES + length
+    if record_type not in _TYPES or not 0 < length <= MAX_PAYLOAD_BYTES or end > len(data):
+        return False
+    payload = data[offset + HEAD_BYTES : end]
+    return bool(zlib.crc32(payload, zlib.crc32(bytes((record_type,)))) == checksum)

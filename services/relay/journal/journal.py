@@ -208,9 +208,10 @@ class Journal:
         self._current.append(record)
 
     def _roll(self) -> None:
+        following = self._spare.popleft() if self._spare else self._new_segment()
         self._written.append(self._current)
-        self._current = self._spare.popleft() if self._spare else self._new_segment()
-        self._start_segment(self._current)
+        self._current = following
+        self._start_segment(following)
 
     def _start_segment(self, segment: Segment) -> None:
         # Each segment begins with the leases as they stand: older ones may then be deleted.

@@ -1,5 +1,6 @@
 """Reading back the journal of a relay that is gone."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from services.relay.journal.directory import JournalDirectory
@@ -57,17 +58,21 @@ def scan(directory: JournalDirectory) -> Scanned:
 
 def _records(directory: JournalDirectory, number: int, scanned: Scanned) -> "list[JournalRecord]":
     data = directory.segment_path(number).read_bytes()
+    end = len(SEGMENT_HEADER)
     records: list[JournalRecord] = []
     try:
         check_header(data)
-        records.extend(decode(data[len(SEGMENT_HEADER) :], base=len(SEGMENT_HEADER)))
-    except BadRecordError as bad:
-        # decode() is lazy, but extend() keeps what came before the bad record.
-        if not torn_end(data, bad.offset):
-            _put_aside(directory, number, scanned, reason="bad_record")
     except UnknownVersionError:
         if data.strip(b"\0"):
             _put_aside(directory, number, scanned, reason="unknown_version")
+        return records
+    with suppress(BadRecordError):
+        # decode() is lazy, and extend() keeps what came before the bad record.
+        records.extend(decode(data[end:], base=end))
+    if records:
+        end = records[-1].next_offset
+    if data[end:].strip(b"\0") and not torn_end(data, end):
+        _put_aside(directory, number, scanned, reason="bad_record")
     return records
 
 
