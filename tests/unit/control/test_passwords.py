@@ -28,7 +28,7 @@ class _Slow(argon2.PasswordHasher):
 
 async def _until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not is_so():  # noqa: ASYNC110 - what is waited for happens in threads
+        while not is_so():  # what is waited for happens in threads
             await asyncio.sleep(0.001)
 
 
