@@ -53,6 +53,8 @@ async def open_app(
                 application_name=f"{settings.instance} api",
             )
         )
+        metrics.watch_pool("consumer", writing)
+        metrics.watch_pool("api", reading)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         producer = await stack.enter_async_context(
             IdempotentProducer(bootstrap=settings.kafka_bootstrap, client_id=settings.instance)

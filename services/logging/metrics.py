@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+import asyncpg
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
@@ -22,4 +23,18 @@ class LoggingMetrics:
             ("list",),
             buckets=_SECONDS_BUCKETS,
             registry=registry,
+        )
+        self._pool_connections = Gauge(
+            "ledgerline_postgres_pool_connections",
+            "Connections of each pool, by whether they are in use.",
+            ("pool", "state"),
+            registry=registry,
+        )
+
+    def watch_pool(self, name: str, pool: asyncpg.Pool) -> None:
+        """Measure a connection pool at each scrape."""
+        connections = self._pool_connections
+        connections.labels(name, "idle").set_function(pool.get_idle_size)
+        connections.labels(name, "in_use").set_function(
+            lambda: pool.get_size() - pool.get_idle_size()
         )

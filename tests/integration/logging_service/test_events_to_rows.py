@@ -75,6 +75,7 @@ async def test_what_cannot_be_read_is_set_aside_and_what_follows_is_written(
     await service.has_rows([good.request_id])
     async with service.session.get(service.internal_url + "/metrics") as response:
         text = await response.text()
+    assert 'ledgerline_postgres_pool_connections{pool="consumer",state="idle"}' in text
     assert 'ledgerline_consumer_dead_letters_total{group="logging",reason="malformed"' in text
 
 
