@@ -6,11 +6,11 @@ too long by up to POLL_S and the time of one query, and never too short.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -60,12 +60,12 @@ class RowWatch:
         try:
             while True:
                 rows = await connection.fetch(self._query, self.contiguous_until)
-                self.note(rows, monotonic())
+                self.note(((row[0], row[1]) for row in rows), monotonic())
                 await asyncio.sleep(POLL_S)
         finally:
             await connection.close()
 
-    def note(self, rows: Iterable[Sequence[Any]], now: float) -> None:
+    def note(self, rows: Iterable[tuple[int, str]], now: float) -> None:
         """Take note of rows (id, request id) that are there `now`."""
         for number, request_id in rows:
             self._beyond.setdefault(number, now)

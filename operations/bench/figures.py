@@ -32,6 +32,13 @@ def cpu_s(pid: int) -> float:
     return total
 
 
+def machine_busy_s() -> float:
+    """Time that all cores together have spent on anything at all, in seconds."""
+    times = psutil.cpu_times()
+    # Of a virtual machine's times `guest` is in `user` already, and `steal` was not ours.
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+
+
 def rss_mib(pid: int) -> float:
     """Resident memory of a process alone."""
     return float(psutil.Process(pid).memory_info().rss) / 1024 / 1024

@@ -17,8 +17,8 @@ from typing import Final
 import uvloop
 
 from operations.bench.connection import Answer, Connection
-from operations.bench.figures import cpu_s, percentile
-from operations.bench.load_spec import Finished, LoadResult, LoadSpec
+from operations.bench.figures import cpu_s, machine_busy_s, percentile
+from operations.bench.load_spec import MACHINE, Finished, LoadResult, LoadSpec
 from operations.bench.traffic import MODEL, PACED_MODEL, chat_request
 from operations.bench.waiting import wait_until
 
@@ -131,7 +131,7 @@ class Generator:
 
     def _cpu(self) -> dict[str, float]:
         watched = {**self._spec.watch, "generator": os.getpid()}
-        return {name: cpu_s(pid) for name, pid in watched.items()}
+        return {name: cpu_s(pid) for name, pid in watched.items()} | {MACHINE: machine_busy_s()}
 
 
 def _spread(values: list[float]) -> dict[str, float]:

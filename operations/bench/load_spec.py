@@ -1,6 +1,9 @@
 """What a load generator is told, and what it answers; JSON on its way in and out."""
 
 from dataclasses import dataclass, field
+from typing import Final
+
+MACHINE: Final = "machine"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class LoadResult:
     first_byte_ms: dict[str, float]
     """p50 and p99, to the first byte of the body."""
     cpu_s: dict[str, float]
-    """By name, children included; `generator` is the load generator itself."""
+    """By name, children included; `generator` is the load generator itself, MACHINE all of it."""
     finished: list[Finished] = field(default_factory=list)
     """Open loop only."""
 

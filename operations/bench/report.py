@@ -43,15 +43,13 @@ def side_by_side_lines(found: SideBySide) -> Iterator[str]:
     yield _row("memory, resident (MiB)", bare, relay, relay / bare)
     yield ""
     yield "What bounds each run, as shares of a core (measured: core 0; the others: core 1)"
-    yield _row("", "measured", "generator", "upstream", "the rest", "per s")
+    yield _row("", "measured", "generator", "upstream", "stack", "strangers", "per s")
     for step in (REQUESTS, STREAMS, PACED):
         for target in (DIRECT, BARE, RELAY):
             shares = [
                 found.median(target, step, f"{name}_share")
-                for name in ("measured", "generator", "upstream", "around")
+                for name in ("measured", "generator", "upstream", "around", "strangers")
             ]
-            if target == DIRECT:
-                shares[0] = 0.0
             per_s = found.median(target, step, "per_s")
             yield _row(f"{step}, {target}", *shares, per_s)
 

@@ -1,13 +1,13 @@
 """The relay beside the bare proxy: the same requests, the same upstream, in turns."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from deploy.local.stack import Stack
 from operations.bench.figures import median_of, rss_mib
-from operations.bench.load_spec import LoadResult, LoadSpec
+from operations.bench.load_spec import MACHINE, LoadResult, LoadSpec
 from operations.bench.placement import MEASURED_CORE, OTHER_CORE, every_core, place
 from operations.bench.plan import Plan
 from operations.bench.programs import generate, running
@@ -18,6 +18,7 @@ LATENCY, REQUESTS, STREAMS, PACED = "latency", "requests", "streams", "paced"
 _STEPS: Final = (LATENCY, REQUESTS, STREAMS, PACED)
 RELAY, BARE, DIRECT = "relay", "bare proxy", "upstream alone"
 _MEASURED: Final = "measured"
+_LOADING: Final = ("generator", "upstream")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +43,27 @@ class SideBySide:
         return median_of(FIGURES[figure](each) for each in self.results[target, step])
 
 
-FIGURES: Final = {
+FIGURES: Final[Mapping[str, Callable[[LoadResult], float]]] = {
     "p50_ms": lambda result: result.latency_ms["p50"],
     "p99_ms": lambda result: result.latency_ms["p99"],
     "first_byte_p50_ms": lambda result: result.first_byte_ms["p50"],
     "first_byte_p99_ms": lambda result: result.first_byte_ms["p99"],
     "per_s": lambda result: result.requests_per_s,
     "events_per_s": lambda result: result.events / result.window_s,
-    "cpu_ms_per_request": lambda result: result.cpu_s[_MEASURED] * 1e3 / max(1, result.requests),
-    "cpu_us_per_event": lambda result: result.cpu_s[_MEASURED] * 1e6 / max(1, result.events),
-    "measured_share": lambda result: result.cpu_share(_MEASURED),
+    "cpu_ms_per_request": lambda result: (
+        result.cpu_s.get(_MEASURED, 0) * 1e3 / max(1, result.requests)
+    ),
+    "cpu_us_per_event": lambda result: result.cpu_s.get(_MEASURED, 0) * 1e6 / max(1, result.events),
+    "measured_share": lambda result: result.cpu_s.get(_MEASURED, 0) / result.window_s,
     "generator_share": lambda result: result.cpu_share("generator"),
     "upstream_share": lambda result: result.cpu_share("upstream"),
-    "around_share": lambda result: sum(
-        result.cpu_share(name)
-        for name in result.cpu_s
-        if name not in {_MEASURED, "generator", "upstream"}
-    ),
+    "around_share": lambda result: _share(result, without={_MEASURED, *_LOADING, MACHINE}),
+    "strangers_share": lambda result: result.cpu_share(MACHINE) - _share(result, without={MACHINE}),
 }
+
+
+def _share(result: LoadResult, *, without: set[str]) -> float:
+    return sum(result.cpu_share(name) for name in result.cpu_s if name not in without)
 
 
 async def measure(stack: Stack, plan: Plan) -> SideBySide:
@@ -117,12 +121,16 @@ def _spec(
         stream=step in {STREAMS, PACED},
         paced=step == PACED,
         core=OTHER_CORE,
-        watch=_watched(stack) | {_MEASURED: target.pid, "upstream": upstream},
+        watch=_watched(stack, target) | {"upstream": upstream},
     )
 
 
-def _watched(stack: Stack) -> dict[str, int]:
-    return {each.name: each.pid for each in stack.processes() if each.name != "relay-0"}
+def _watched(stack: Stack, target: Target) -> dict[str, int]:
+    """Each process once: the upstream is no measured process when it is alone."""
+    watched = {each.name: each.pid for each in stack.processes()}
+    if target.name == RELAY:
+        del watched["relay-0"]
+    return watched if target.name == DIRECT else watched | {_MEASURED: target.pid}
 
 
 @asynccontextmanager
