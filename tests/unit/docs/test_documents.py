@@ -12,6 +12,7 @@ from shared.events.flow import flow_page
 
 _REPOSITORY = Path(__file__).parents[3]
 _FOLDERS = ("services", "shared", "deploy", "operations", "docs", "tests")
+_ARCHITECTURE = (_REPOSITORY / "ARCHITECTURE.md").read_text()
 _PAGES = sorted(
     chain(
         _REPOSITORY.glob("*.md"),
@@ -54,17 +55,21 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
 
 
 def test_the_picture_is_the_catalogue_s() -> None:
-    [drawn] = _PICTURE.findall((_REPOSITORY / "ARCHITECTURE.md").read_text())
+    [drawn] = _PICTURE.findall(_ARCHITECTURE)
     assert drawn in flow_page(CATALOG), "copy it from docs/events/flow.md"
 
 
 def test_every_service_is_in_the_architecture() -> None:
-    page = (_REPOSITORY / "ARCHITECTURE.md").read_text()
     for main in _REPOSITORY.glob("services/*/__main__.py"):
-        assert f"| `{main.parent.name}` |" in page
+        assert f"| `{main.parent.name}` |" in _ARCHITECTURE
 
 
 def test_every_decision_is_listed() -> None:
     listed = (_REPOSITORY / "docs/decisions/README.md").read_text()
     for page in _REPOSITORY.glob("docs/decisions/[0-9]*.md"):
         assert f"({page.name})" in listed
+
+
+def test_every_drill_is_listed_and_every_listed_one_is_there() -> None:
+    listed = set(re.findall(r"^\| `(test_\w+\.py)`", _ARCHITECTURE, re.MULTILINE))
+    assert listed == {path.name for path in _REPOSITORY.glob("tests/failure/test_*.py")}
