@@ -48,10 +48,19 @@ class InternalClient:
                 timeout=self._timeout,
                 allow_redirects=False,
             ) as response:
-                raw = await response.content.read(_MAX_ANSWER_BYTES)
                 if response.status >= 400:  # noqa: PLR2004  # the least of HTTP's error statuses
                     message = f"{method} {path} was answered {response.status}"
                     raise InternalCallError(message, status=response.status)
-                return orjson.loads(raw)
+                return orjson.loads(await _whole(response))
         except (TimeoutError, aiohttp.ClientError, orjson.JSONDecodeError) as error:
             raise InternalCallError(f"{method} {path}: {type(error).__name__}") from error
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytearray:
+    """All of the body. Raises InternalCallError where it is larger than any answer of ours."""
+    raw = bytearray()
+    async for chunk in response.content.iter_any():
+        raw += chunk
+        if len(raw) > _MAX_ANSWER_BYTES:
+            raise InternalCallError("the answer is too large")
+    return raw
