@@ -51,6 +51,7 @@ def configure_logs(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _library_message],
             use_get_message=False,
+            pass_foreign_args=True,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -101,10 +102,14 @@ def _safe_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
 
 
 def _library_message(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Keep a library's format string and drop its arguments, which may quote what was said."""
-    record = event.get("_record")
+    """Keep a library's format string and drop its arguments, which may quote what was said.
+
+    Without arguments there is no telling a constant from a text that was put together: the place
+    in the code then says what it was.
+    """
+    record, arguments = event.get("_record"), event.pop("positional_args", ())
     if isinstance(record, logging.LogRecord):
-        event["event"] = str(record.msg)[:200]
+        event["event"] = str(record.msg)[:200] if arguments else "a library reported something"
         event["library"] = record.name
         event["where"] = f"{_short(record.pathname)}:{record.lineno}"
         if record.exc_info and record.exc_info[1] is not None:

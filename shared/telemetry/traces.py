@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-_TRACEPARENT: Final = re.compile(r"^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class TraceContext:
     def from_header(cls, header: str | None) -> Self:
         """Our span in the caller's trace; a new trace where the header is missing or invalid."""
         span_id = os.urandom(8).hex()
-        match = _TRACEPARENT.match(header) if header else None
+        match = _TRACEPARENT.fullmatch(header) if header else None
         if match is None:
             return cls(os.urandom(16).hex(), span_id)
         version, trace_id, parent_id, flags = match.groups()
