@@ -12,7 +12,7 @@ from services.billing.api.leases import LeasesApi
 from services.billing.api.prices import PricesApi
 from services.billing.directory import Directory
 from services.billing.errors import database_errors
-from services.billing.handlers import CONSUMED, CONSUMER_GROUP, ChargeRequests
+from services.billing.handlers import CHARGED, CONSUMER_GROUP, ChargeRequests
 from services.billing.health import Health
 from services.billing.metrics import BillingMetrics
 from services.billing.price_book import render
@@ -81,7 +81,7 @@ async def open_app(
             bootstrap=bootstrap,
             group=CONSUMER_GROUP,
             client_id=settings.instance,
-            topics=[topic.name for topic in CONSUMED],
+            topics=[CHARGED.name],
             pool=pool,
             handler=ChargeRequests(metrics),
             dead_letters=DeadLetters(producer=letter_producer, group=CONSUMER_GROUP),

@@ -169,7 +169,7 @@ def _granted(
         # short that would help nobody.
         account = replace(account, short_until=now + SHORTAGE_LASTS)
         is_contended = True
-    return account, replace(after, is_scarce=is_contended or granted < want)
+    return account, replace(after, is_scarce=is_contended or is_short)
 
 
 def _moved(account: AccountFigures, before: Lease, after: Lease) -> tuple[AccountFigures, Lease]:

@@ -1,20 +1,28 @@
 """What billing reads from Kafka, on one screen: event to use case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from services.billing.chargeable import Charge, NotChargeableError, charge_of, read_request
 from services.billing.metrics import BillingMetrics
 from services.billing.posting import post_charges
-from shared.events.catalog import RELAY_REQUESTS, TopicSpec
-from shared.events.event import Event
+from shared.events.catalog import (
+    AUDIT_ACTIONS,
+    BILLING_LEDGER,
+    BILLING_PRICES,
+    CONTROL_DIRECTORY,
+    RELAY_REQUESTS,
+)
 from shared.events.requests import RequestCompleted
 from shared.kafka.errors import DeadLetterReason, Unreadable, UnreadableRecordError
 from shared.kafka.records import Record
 from shared.postgres.retrying import Connection
 
 CONSUMER_GROUP: Final = "billing"
-CONSUMED: Final[Mapping[TopicSpec, tuple[type[Event], ...]]] = {RELAY_REQUESTS: (RequestCompleted,)}
+CHARGED: Final = RELAY_REQUESTS
+"""Read by the consumer group; `control.directory` is read whole, see `directory.py`."""
+CONSUMES: Final = (CHARGED, CONTROL_DIRECTORY)
+PRODUCES: Final = (BILLING_PRICES, BILLING_LEDGER, AUDIT_ACTIONS)
 _REQUEST_COMPLETED: Final = RequestCompleted.TYPE.encode()
 
 

@@ -14,6 +14,7 @@ from services.relay.api.door import Door
 from services.relay.api.errors import dialect_errors
 from services.relay.api.models import list_models
 from services.relay.api.paths import refuse_ambiguous_paths
+from services.relay.api.signing_in import SigningIn
 from services.relay.api.status import status
 from services.relay.arrivals import Arrivals
 from services.relay.attempts import Attempts
@@ -149,9 +150,10 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         )
 
         # The way of a request.
+        arrivals = Arrivals(settings.trusted_proxies)
         recorder = Recorder(journal=journal, leases=leases, metrics=request_metrics)
         relaying = Relaying(
-            arrivals=Arrivals(settings.trusted_proxies),
+            arrivals=arrivals,
             authenticator=Authenticator(
                 keys=keys, directory=directory, lookup=ControlKeyLookup(control)
             ),
@@ -182,7 +184,12 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             metrics=request_metrics,
             body_timeout_s=settings.body_timeout_s,
         )
-        door = Door(owners=owners(settings), control=control, session=internal_session)
+        door = Door(
+            owners=owners(settings),
+            sign_in=SigningIn(control),
+            session=internal_session,
+            client_address=arrivals.client_address,
+        )
         public = web.Application(
             middlewares=[dialect_errors, refuse_ambiguous_paths],
             client_max_size=settings.max_body_bytes,

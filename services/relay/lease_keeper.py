@@ -145,8 +145,9 @@ class LeaseKeeper:
                 raise BillingUnreachableError from None
             raise RoomHeldError from None
         except asyncio.CancelledError:
-            if waiter.admitted.done() and not waiter.admitted.cancelled():
-                self.settle(waiter.admitted.result(), 0)
+            admitted = waiter.admitted
+            if admitted.done() and not admitted.cancelled() and admitted.exception() is None:
+                self.settle(admitted.result(), 0)
             raise
         finally:
             self._leave(subject, waiter)

@@ -40,6 +40,8 @@ class Lease:
         self.is_closed = False
         self.is_scarce = False
         self.spendable_units = 0
+        self._reserve_cap: int | None = None
+        self._wanted_total = 0
         self.seq = 0
         self.sent_at = -math.inf
         self._valid_until = -math.inf
@@ -78,19 +80,22 @@ class Lease:
 
     def ask(self, *, waiting: Sequence[int], now: float, close: bool = False) -> LeaseAsk:
         """The next message. What it gives back is given up at once, whether it arrives or not."""
+        if now >= self.due_at():
+            self._reserve_cap = None  # a heartbeat asks for all that it would like
         in_use = self.used_total + self.held_units
         need = in_use + (waiting[0] if waiting else 0)
         want = in_use if close else in_use + sum(waiting) + self.reserve_units(now)
         self.granted_total = min(self.granted_total, max(want, in_use))
         self.seq += 1
         self.sent_at = now
+        self._wanted_total = max(want, need)
         return LeaseAsk(
             lease_id=self.lease_id,
             subject=self.subject,
             seq=self.seq,
             used_total=self.used_total,
             need_total=need,
-            want_total=max(want, need),
+            want_total=self._wanted_total,
             close=close,
         )
 
@@ -102,6 +107,9 @@ class Lease:
             self.is_closed = True
             return True
         self.granted_total = answer.granted_total
+        if answer.granted_total < self._wanted_total:
+            # Billing gives no more than a share of what is left: do not ask for it all the time.
+            self._reserve_cap = max(0, self.room_units)
         self.is_scarce = answer.is_scarce
         self.spendable_units = answer.spendable_units
         # From the sending, not from the answer: billing counts from when it heard of us.
@@ -112,7 +120,8 @@ class Lease:
         """What to hold ahead of need: a minute of recent spend; nothing where it is scarce."""
         if self.is_scarce or now - self.active_at > SPEND_WINDOW_S:
             return 0
-        return max(self._limits.first_reserve_units, int(self._recent_spend(now)))
+        wanted = max(self._limits.first_reserve_units, int(self._recent_spend(now)))
+        return wanted if self._reserve_cap is None else min(wanted, self._reserve_cap)
 
     def runs_low(self, now: float) -> bool:
         """Whether to ask for more ahead of need."""

@@ -26,7 +26,7 @@ class LeaseAsk(_Message):
     lease_id: Code
     """Made by the relay: a UUIDv7."""
     subject: Code
-    """`account:<workspace id>`; a subject keeps its lease for the life of the relay start."""
+    """`account:<workspace id>`; a relay has at most one open lease for each."""
     seq: Annotated[int, Field(ge=1, le=MAX_ID)]
     """Grows with every message of this lease."""
     used_total: Total
@@ -65,7 +65,8 @@ class LeaseAnswer(_Message):
     is_short: bool = False
     """Less than `need_total` was granted."""
     is_scarce: bool = False
-    """Less than `want_total` was granted, or others wait: hold no reserve, and ask often."""
+    """This one or others wait for what is held: hold no reserve, and ask often. A reserve that was
+    merely cut to its share of what is left is not scarce."""
     spendable_units: int = 0
     """The balance less what is used and not yet charged, whoever holds it: what a hold can be at
     the most. A hold above this is refused for want of balance (403), one below it may wait."""

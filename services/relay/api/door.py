@@ -5,10 +5,7 @@ assertion; it can never make one. Without a credential, or with one that control
 the call goes on without an assertion: the owner says what that means.
 """
 
-import hashlib
-import time
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,16 +14,14 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from services.relay.api.signing_in import KEY_IN_QUERY, SigningIn
 from shared.http.assertions import ASSERTION_HEADER
 from shared.http.envelope import EnvelopeError
-from shared.http.internal_client import InternalCallError, InternalClient
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
-SESSION_COOKIE: Final = "ledgerline_session"
-_REMEMBER_S: Final = 5.0
-_REMEMBERED: Final = 10_000
-_ACCESS_TOKEN_CHARS: Final = 32
+CLIENT_ADDRESS_HEADER: Final = "x-ledgerline-client-address"
+"""For the owners' audit; like every header of this prefix it is stripped from what clients send."""
 _CHUNK_BYTES: Final = 64 * 1024
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -45,18 +40,6 @@ _HOP_BY_HOP: Final = frozenset(
         "cookie",
     }
 )
-_KEY_IN_QUERY: Final = "/api/log/token"
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What a caller of `/api/*` showed. `value` is a secret."""
-
-    kind: str
-    value: str
-
-    def __repr__(self) -> str:
-        return f"Credential({self.kind})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +57,28 @@ class Door:
         self,
         *,
         owners: Mapping[str, Owner],
-        control: InternalClient,
+        sign_in: SigningIn,
         session: aiohttp.ClientSession,
+        client_address: Callable[[web.Request], str],
     ) -> None:
         self._owners = sorted(owners.items(), key=lambda item: -len(item[0]))
-        self._control = control
+        self._sign_in = sign_in
         self._session = session
-        self._assertions: OrderedDict[tuple[bytes, str], tuple[float, str | None]] = OrderedDict()
+        self._client_address = client_address
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The owner's answer. Raises EnvelopeError 404 or 503."""
         owner = self._owner(request.path)
-        credential = credential_of(request)
-        assertion = await self._assertion(credential, owner.service) if credential else None
+        headers = _forwarded(request)
+        headers[CLIENT_ADDRESS_HEADER] = self._client_address(request)
+        assertion = await self._sign_in.assertion(request, audience=owner.service)
+        if assertion is not None:
+            headers[ASSERTION_HEADER] = assertion
         try:
             async with self._session.request(
                 request.method,
                 _target(owner, request),
-                headers=_forwarded(request, assertion),
+                headers=headers,
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,
             ) as answer:
@@ -106,63 +93,22 @@ class Door:
                 return owner
         raise EnvelopeError("there is no such call", http_status=404)
 
-    async def _assertion(self, credential: Credential, audience: str) -> str | None:
-        digest = hashlib.sha256(f"{credential.kind}:{credential.value}".encode()).digest()
-        remembered = self._assertions.get((digest, audience))
-        if remembered is not None and remembered[0] > time.monotonic():
-            return remembered[1]
-        try:
-            answer = await self._control.call(
-                "POST",
-                "/internal/authenticate",
-                {
-                    "credential": {"kind": credential.kind, "value": credential.value},
-                    "audience": audience,
-                },
-            )
-        except InternalCallError:
-            raise EnvelopeError("signing in is not possible right now", http_status=503) from None
-        assertion: str | None = answer["assertion"]
-        self._assertions[digest, audience] = (time.monotonic() + _REMEMBER_S, assertion)
-        self._assertions.move_to_end((digest, audience))
-        if len(self._assertions) > _REMEMBERED:
-            self._assertions.popitem(last=False)
-        return assertion
-
-
-def credential_of(request: web.Request) -> Credential | None:
-    """What the caller showed: a session, a 32-character access token, or an API key."""
-    header = request.headers.get("Authorization", "")
-    scheme, _, rest = header.partition(" ")
-    value = (rest if scheme.lower() == "bearer" else header).strip()
-    if not value and request.path == _KEY_IN_QUERY and (key := request.query.get("key")):
-        return Credential("key", key)
-    if not value:
-        cookie = request.cookies.get(SESSION_COOKIE)
-        return Credential("session", cookie) if cookie else None
-    if value.startswith("sk-"):
-        return Credential("key", value)
-    kind = "access_token" if len(value) == _ACCESS_TOKEN_CHARS else "session"
-    return Credential(kind, value)
-
 
 def _target(owner: Owner, request: web.Request) -> URL:
     target = request.raw_path
-    if request.path == _KEY_IN_QUERY:
+    if request.path == KEY_IN_QUERY:
         # The key is a secret: it was turned into the assertion and goes no further.
         query = [(name, value) for name, value in request.query.items() if name != "key"]
         return URL(owner.base_url + request.path, encoded=True).with_query(query)
     return URL(owner.base_url + target, encoded=True)
 
 
-def _forwarded(request: web.Request, assertion: str | None) -> CIMultiDict[str]:
+def _forwarded(request: web.Request) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in request.headers.items():
         lowered = name.lower()
         if lowered not in _HOP_BY_HOP and not lowered.startswith("x-ledgerline-"):
             headers.add(name, value)
-    if assertion is not None:
-        headers[ASSERTION_HEADER] = assertion
     return headers
 
 

@@ -1,0 +1,105 @@
+"""Turning what a caller of `/api/*` shows into control's assertion, remembered for a moment."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+
+from shared.http.envelope import EnvelopeError
+from shared.http.internal_client import InternalCallError, InternalClient
+
+SESSION_COOKIE: Final = "ledgerline_session"
+KEY_IN_QUERY: Final = "/api/log/token"
+"""The one path that takes a key as `?key=`."""
+USER_HEADER: Final = "New-Api-User"
+"""Some tools say whom they mean to be; where they do, it must be true."""
+_REMEMBER_S: Final = 5.0
+_REMEMBERED: Final = 10_000
+_ACCESS_TOKEN_CHARS: Final = 32
+_KEY_PREFIX: Final = "sk-"
+_KEY_CHARS: Final = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a caller of `/api/*` showed. `value` is a secret."""
+
+    kind: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Credential({self.kind})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    until: float
+    assertion: str | None
+    user_id: int | None
+
+
+class SigningIn:
+    """Asks control who a caller is."""
+
+    def __init__(self, control: InternalClient) -> None:
+        self._control = control
+        self._answers: OrderedDict[tuple[bytes, str], _Remembered] = OrderedDict()
+
+    async def assertion(self, request: web.Request, *, audience: str) -> str | None:
+        """The assertion for one service; null where control does not know the caller.
+
+        Raises EnvelopeError 401 where the caller is not whom it says it is, 503 where control
+        cannot be asked.
+        """
+        credential = credential_of(request)
+        if credential is None:
+            return None
+        answer = await self._answer(credential, audience)
+        wanted = request.headers.get(USER_HEADER)
+        if wanted is not None and answer.user_id is not None and wanted != str(answer.user_id):
+            raise EnvelopeError(f"{USER_HEADER} is not the user who signed in", http_status=401)
+        return answer.assertion
+
+    async def _answer(self, credential: Credential, audience: str) -> _Remembered:
+        digest = hashlib.sha256(
+            f"{credential.kind}:{credential.value}".encode("utf-8", "surrogateescape")
+        ).digest()
+        remembered = self._answers.get((digest, audience))
+        if remembered is not None and remembered.until > time.monotonic():
+            return remembered
+        shown = {"kind": credential.kind, "value": credential.value}
+        try:
+            answer = await self._control.call(
+                "POST", "/internal/authenticate", {"credential": shown, "audience": audience}
+            )
+        except InternalCallError as error:
+            if error.status == web.HTTPBadRequest.status_code:  # such as a NUL in it
+                return _Remembered(0.0, None, None)
+            raise EnvelopeError("signing in is not possible right now", http_status=503) from None
+        found = _Remembered(
+            time.monotonic() + _REMEMBER_S, answer["assertion"], answer.get("user_id")
+        )
+        self._answers[digest, audience] = found
+        self._answers.move_to_end((digest, audience))
+        if len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+        return found
+
+
+def credential_of(request: web.Request) -> Credential | None:
+    """What the caller showed: a session, a 32-character access token, or an API key."""
+    header = request.headers.get("Authorization", "")
+    scheme, _, rest = header.partition(" ")
+    value = (rest if scheme.lower() == "bearer" else header).strip()
+    if not value and request.path == KEY_IN_QUERY and (key := request.query.get("key")):
+        return Credential("key", key)
+    if not value:
+        cookie = request.cookies.get(SESSION_COOKIE)
+        return Credential("session", cookie) if cookie else None
+    if value.startswith(_KEY_PREFIX) or len(value) == _KEY_CHARS:
+        return Credential("key", value)
+    kind = "access_token" if len(value) == _ACCESS_TOKEN_CHARS else "session"
+    return Credential(kind, value)
