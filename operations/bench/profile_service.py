@@ -42,6 +42,7 @@ def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("service", choices=("relay", "billing", "logging"))
     parser.add_argument("--load", choices=_LOADS, default=_LOADS[0], help="for the relay")
+    parser.add_argument("--samples", type=Path, metavar="FILE", help="keep them all, as JSON")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ledgerline-profile-") as folder:
         path = Path(folder, "samples.json")
@@ -51,6 +52,8 @@ def _main() -> None:
         else:
             asyncio.run(_sample_consumer(stack, path, arguments.service))
         samples: list[_Sample] = json.loads(path.read_text())
+    if arguments.samples is not None:
+        arguments.samples.write_text(json.dumps(samples))
     for line in _lines(samples):
         print(line)
 
