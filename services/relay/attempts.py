@@ -70,7 +70,7 @@ class Attempts:
         """The first answer worth passing on. Raises RelayError where there is none."""
         tiers = self._routing.tiers(exchange.facts.model, exchange.caller.group)
         tried: set[int] = set()
-        last: Refused | None = None
+        last: tuple[Refused, Channel] | None = None
         last_code = ErrorCode.NO_CHANNEL
         while len(tried) < self._max_tries:
             channel = choose(tiers, tried=tried, random=self._random)
@@ -81,14 +81,14 @@ class Attempts:
             if isinstance(result, Answered):
                 return result
             if isinstance(result, Refused):
-                last, last_code = result, result.code
+                last, last_code = (result, channel), result.code
                 if not _another_may_answer(result):
-                    exchange.channel = channel
-                    return result
+                    break
             else:
                 last, last_code = None, result
-        if last is not None and last.status not in _CHANNEL_REFUSED:
-            return last
+        if last is not None and last[0].status not in _CHANNEL_REFUSED:
+            refused, exchange.channel = last
+            return refused
         raise _no_answer(last_code)
 
     async def _try(
@@ -107,11 +107,14 @@ class Attempts:
         )
         result: Answered | Refused | ErrorCode
         status: int | None = None
+        answer: UpstreamAnswer | None = None
         try:
             answer = await self._upstream.send(call)
             status = answer.status
             result = await self._read_head(answer, facts.is_stream, started)
         except UpstreamFailure as failure:
+            if answer is not None:
+                answer.abort()
             result = failure.code
         code = _code_of(result)
         exchange.attempts.append(
@@ -144,9 +147,10 @@ class Attempts:
             is_stream = wants_stream and content_type.startswith(_EVENT_STREAM)
             # A channel that fails before its first byte can still be replaced by another.
             first = await answer.next_chunk() if is_stream else b""
+            if is_stream and not first:
+                raise UpstreamFailure(ErrorCode.UPSTREAM_CUT)
             return Answered(answer=answer, is_stream=is_stream, first=first, started=started)
         if answer.status < _FIRST_ERROR:
-            answer.abort()
             raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
         body = await answer.read(_MAX_ERROR_BYTES)
         answer.release()

@@ -1,0 +1,141 @@
+"""What a relay knows, for tests: a caller, a price, channels, and a request on its way."""
+
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from services.relay.authentication import ApiCaller
+from services.relay.books.prices import GroupRatioInForce, PriceInForce
+from services.relay.books.routing import RoutingBook
+from services.relay.completion import base_fields, lease_fields
+from services.relay.dialects.dialect import RequestFacts
+from services.relay.exchange import Arrival, Exchange
+from services.relay.lease_keeper import Hold
+from services.relay.leasing import Lease, LeaseLimits
+from shared.crypto.sealed import ChannelKeyBox
+from shared.events.directory import Role, UserChanged, WorkspaceChanged
+from shared.events.keys import KeyChanged
+from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
+from shared.http.egress import EgressPolicy
+from shared.money.rating import PriceRatios
+from shared.telemetry.traces import TraceContext
+
+MODEL: Final = "gpt-4o-mini"
+GROUP: Final = "default"
+_BOX: Final = ChannelKeyBox(b"k" * 32)
+
+
+def caller(
+    *,
+    key: dict[str, Any] | None = None,
+    user: dict[str, Any] | None = None,
+    workspace: dict[str, Any] | None = None,
+) -> ApiCaller:
+    values: dict[str, Any] = {"key_id": 70, "name": "laptop", "workspace_id": 7, "user_id": 700}
+    user_values: dict[str, Any] = {"user_id": 700, "username": "ada", "role": Role.USER}
+    user_values |= {"group": GROUP, "personal_workspace_id": 7, "status": Status.ENABLED}
+    owned: dict[str, Any] = {"workspace_id": 7, "name": "Ada's", "slug": "ada"}
+    owned |= {"owner_user_id": 700, "status": Status.ENABLED}
+    return ApiCaller(
+        key=KeyChanged(**{**values, "status": Status.ENABLED, **(key or {})}),
+        user=UserChanged(**user_values | (user or {})),
+        workspace=WorkspaceChanged(**owned | (workspace or {})),
+        project_name=None,
+        group=GROUP,
+    )
+
+
+def facts(**changes: Any) -> RequestFacts:
+    values: dict[str, Any] = {
+        "model": MODEL,
+        "is_stream": False,
+        "wants_usage": False,
+        "answers": 1,
+        "max_output_tokens": None,
+        "text_bytes": 400,
+        "media_count": 0,
+    }
+    return RequestFacts(**values | changes)
+
+
+def arrival(**changes: Any) -> Arrival:
+    unique = uuid.uuid4()
+    values: dict[str, Any] = {
+        "request_id": str(unique),
+        "id_bytes": unique.bytes,
+        "trace": TraceContext.from_header(None),
+        "started_at": datetime.now(UTC) - timedelta(milliseconds=5),
+        "started": time.perf_counter(),
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "query_parameters": (),
+        "client_address": "192.0.2.1",
+        "user_agent": "test",
+        "fitted": (),
+    }
+    return Arrival(**values | changes)
+
+
+def price(**ratios: Any) -> PriceInForce:
+    values: dict[str, Any] = {"model_ratio": Decimal(1), "completion_ratio": Decimal(2)}
+    return PriceInForce(version=3, ratios=PriceRatios(**values | ratios), max_output_tokens=None)
+
+
+def exchange(
+    *, request: RequestFacts | None = None, lease_id: str = "lease-1", **changes: Any
+) -> Exchange:
+    asked, arrived = request or facts(), arrival()
+    lease = Lease(lease_id=lease_id, subject="account:7", limits=LeaseLimits(), now=0)
+    lease.held_units = 1_000
+    base = base_fields(
+        arrived,
+        {"workspace_id": 7, "key_id": 70, "user_id": 700, "group": GROUP, "user_group": GROUP},
+        model=asked.model,
+        is_stream=asked.is_stream,
+        request_bytes=asked.text_bytes,
+    )
+    values: dict[str, Any] = {
+        "arrival": arrived,
+        "caller": caller(),
+        "facts": asked,
+        "price": price(),
+        "group_ratio": GroupRatioInForce(ratio=Decimal(1), is_for_user_group=False),
+        "hold": Hold(lease, 1_000),
+        "base": base | lease_fields(lease_id, "account:7", 1_000),
+    }
+    return Exchange(**values | changes)
+
+
+def channel(channel_id: int, **changes: Any) -> ChannelChanged:
+    values: dict[str, Any] = {
+        "channel_id": channel_id,
+        "name": f"channel-{channel_id}",
+        "provider": "simulator",
+        "base_url": f"http://127.0.0.{channel_id}/v1",
+        "key_ciphertext": _BOX.seal(f"key-{channel_id}", channel_id=channel_id),
+        "models": (MODEL,),
+        "groups": (GROUP,),
+        "priority": -channel_id,
+        "status": Status.ENABLED,
+    }
+    return ChannelChanged(**values | changes)
+
+
+def routing(*channels: ChannelChanged) -> RoutingBook:
+    """A book in which lower channel ids are tried first, unless their priority says else."""
+    book = RoutingBook(box=_BOX, egress=EgressPolicy(["127.0.0.0/8"]))
+    book.put_group(GroupChanged(name=GROUP, status=Status.ENABLED))
+    book.put_model(
+        ModelChanged(
+            name=MODEL,
+            groups=(GROUP,),
+            status=Status.ENABLED,
+            max_output_tokens=1_000,
+            max_media_tokens=500,
+        )
+    )
+    for changed in channels:
+        book.put_channel(changed)
+    return book

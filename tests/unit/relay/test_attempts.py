@@ -1,0 +1,168 @@
+"""Which failures another channel may answer, and what is told of each attempt."""
+
+import json
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.relay.attempts import Answered, Attempts, Refused
+from services.relay.dialects.openai import UPSTREAM_CHAT_PATH, OpenAIDialect
+from services.relay.errors import RelayError
+from services.relay.exchange import Exchange
+from services.relay.metrics import RequestMetrics
+from shared.events.requests import ErrorCode
+from shared.events.routing import ChannelChanged
+from tests.unit.relay.fake_upstream import FakeAnswer, FakeUpstream, plain
+from tests.unit.relay.made import MODEL, channel, exchange, facts, routing
+
+BODY = json.dumps({"model": MODEL, "messages": []}).encode()
+GOOD = b'{"choices":[]}'
+ERROR = b'{"error":{"message":"sorry"}}'
+Prepared = FakeAnswer | ErrorCode
+
+
+async def tried(
+    *answers: Prepared,
+    stream: bool = False,
+    max_tries: int = 3,
+    channels: list[ChannelChanged] | None = None,
+) -> tuple[Answered | Refused | RelayError, Exchange, FakeUpstream]:
+    """Channel 1 gives the first answer, channel 2 the second, and so on."""
+    upstream = FakeUpstream(dict(enumerate(answers, start=1)))
+    known = channels or [channel(number) for number in range(1, len(answers) + 1)]
+    attempts = Attempts(
+        upstream=upstream,
+        routing=routing(*known),
+        max_tries=max_tries,
+        metrics=RequestMetrics(CollectorRegistry()),
+    )
+    going = exchange(request=facts(is_stream=stream, wants_usage=True))
+    try:
+        result: Answered | Refused | RelayError = await attempts.answer(
+            going, OpenAIDialect(), BODY, UPSTREAM_CHAT_PATH
+        )
+    except RelayError as error:
+        result = error
+    return result, going, upstream
+
+
+FAIL_OVER: list[tuple[Prepared, int | None, ErrorCode]] = [
+    (ErrorCode.UPSTREAM_CONNECTION, None, ErrorCode.UPSTREAM_CONNECTION),
+    (ErrorCode.UPSTREAM_TIMEOUT, None, ErrorCode.UPSTREAM_TIMEOUT),
+    (plain(ERROR, status=429), 429, ErrorCode.UPSTREAM_RATE_LIMITED),
+    (plain(ERROR, status=500), 500, ErrorCode.UPSTREAM_SERVER_ERROR),
+    (plain(ERROR, status=503), 503, ErrorCode.UPSTREAM_SERVER_ERROR),
+    (plain(ERROR, status=401), 401, ErrorCode.UPSTREAM_AUTHENTICATION),
+    (plain(ERROR, status=402), 402, ErrorCode.UPSTREAM_AUTHENTICATION),
+    (plain(b"", status=302), 302, ErrorCode.UPSTREAM_MALFORMED),
+    (FakeAnswer(ErrorCode.UPSTREAM_TIMEOUT), 200, ErrorCode.UPSTREAM_TIMEOUT),
+    (FakeAnswer(ErrorCode.UPSTREAM_CUT), 200, ErrorCode.UPSTREAM_CUT),
+    (FakeAnswer(), 200, ErrorCode.UPSTREAM_CUT),
+    (FakeAnswer(ErrorCode.UPSTREAM_CUT, status=500), 500, ErrorCode.UPSTREAM_CUT),
+]
+
+
+@pytest.mark.parametrize(("first", "status", "code"), FAIL_OVER)
+async def test_another_channel_answers(
+    first: Prepared, status: int | None, code: ErrorCode
+) -> None:
+    result, going, upstream = await tried(first, FakeAnswer(b"data: x\n\n"), stream=True)
+    assert isinstance(result, Answered)
+    assert result.first == b"data: x\n\n"
+    assert upstream.called == [1, 2]
+    assert [a.channel_id for a in going.attempts] == [1, 2]
+    assert [(a.http_status, a.error_code) for a in going.attempts] == [(status, code), (200, None)]
+    assert going.channel is not None
+    assert going.channel.channel_id == 2
+
+
+@pytest.mark.parametrize(
+    "first", [entry[0] for entry in FAIL_OVER if isinstance(entry[0], FakeAnswer)]
+)
+async def test_no_connection_is_left_open(first: FakeAnswer) -> None:
+    await tried(first, FakeAnswer(b"data: x\n\n"), stream=True)
+    assert first.is_aborted or first.is_released
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+async def test_what_the_client_did_wrong_is_not_tried_again(status: int) -> None:
+    result, going, upstream = await tried(plain(ERROR, status=status), plain(GOOD))
+    assert isinstance(result, Refused)
+    assert (result.status, result.body) == (status, ERROR)
+    assert result.code is ErrorCode.UPSTREAM_CLIENT_ERROR
+    assert upstream.called == [1]
+    assert going.channel is not None
+    assert going.channel.channel_id == 1
+
+
+async def test_the_last_error_is_passed_on_with_its_channel() -> None:
+    result, going, _ = await tried(
+        ErrorCode.UPSTREAM_CONNECTION, plain(ERROR, status=429, Retry_After="7")
+    )
+    assert isinstance(result, Refused)
+    assert (result.status, result.retry_after) == (429, "7")
+    assert going.channel is not None
+    assert going.channel.channel_id == 2
+    assert len(going.attempts) == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "code"),
+    [
+        ([plain(ERROR, status=401)], 502, ErrorCode.UPSTREAM_AUTHENTICATION),
+        (
+            [plain(ERROR, status=500), plain(ERROR, status=401)],
+            502,
+            ErrorCode.UPSTREAM_AUTHENTICATION,
+        ),
+        ([plain(ERROR, status=429), ErrorCode.UPSTREAM_TIMEOUT], 504, ErrorCode.UPSTREAM_TIMEOUT),
+        ([ErrorCode.UPSTREAM_CONNECTION], 502, ErrorCode.UPSTREAM_CONNECTION),
+        ([], 503, ErrorCode.NO_CHANNEL),
+    ],
+)
+async def test_a_channels_own_credential_is_not_the_clients_to_hear_of(
+    answers: list[Prepared], status: int, code: ErrorCode
+) -> None:
+    result, going, _ = await tried(*answers)
+    assert isinstance(result, RelayError)
+    assert (result.http_status, result.code) == (status, code)
+    assert going.channel is None
+    assert len(going.attempts) == len(answers)
+
+
+async def test_tries_are_limited() -> None:
+    answers = [ErrorCode.UPSTREAM_CONNECTION] * 6
+    _, going, upstream = await tried(*answers, max_tries=4)
+    assert upstream.called == [1, 2, 3, 4]
+    assert len(going.attempts) == 4
+
+
+async def test_a_channel_is_called_with_its_own_key_url_and_model_name() -> None:
+    mapped = channel(1, model_mapping={MODEL: "upstream/mini"}, base_url="http://127.0.0.1/v1/")
+    _, going, upstream = await tried(plain(GOOD, x_request_id="up-1"), channels=[mapped])
+    (call,) = upstream.calls
+    assert call.url == "http://127.0.0.1/v1/chat/completions"
+    assert call.authorization == "Bearer key-1"
+    assert json.loads(call.body)["model"] == "upstream/mini"
+    assert call.traceparent == going.arrival.trace.header()
+    assert going.attempts[0].upstream_model == "upstream/mini"
+    assert going.upstream_request_id == "up-1"
+
+
+async def test_an_upstreams_odd_request_id_is_made_to_fit() -> None:
+    _, going, _ = await tried(plain(GOOD, x_request_id="a\x00b" + "c" * 500))
+    assert going.upstream_request_id is not None
+    assert len(going.upstream_request_id) == 128
+    assert "\x00" not in going.upstream_request_id
+
+
+async def test_an_error_body_is_read_so_far_and_no_further() -> None:
+    result, _, _ = await tried(plain(b"x" * 100_000, status=500))
+    assert isinstance(result, RelayError)
+    assert result.code is ErrorCode.UPSTREAM_MALFORMED
+
+
+async def test_an_answer_in_place_of_a_stream_is_a_plain_one() -> None:
+    result, _, _ = await tried(plain(GOOD), stream=True)
+    assert isinstance(result, Answered)
+    assert not result.is_stream
