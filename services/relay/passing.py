@@ -19,7 +19,9 @@ from services.relay.exchange import Ending, Exchange
 from services.relay.recorder import Recorder
 from services.relay.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode, Outcome
+from shared.telemetry.logs import get_logger
 
+_logger = get_logger()
 _OK: Final = 200
 _BAD_GATEWAY: Final = 502
 REQUEST_ID_HEADER: Final = "x-request-id"
@@ -112,7 +114,13 @@ class Passing:
             answered.answer.abort()
             self._finish(exchange, answered, reader, _failed(ErrorCode.SHUTTING_DOWN))
             raise
-        self._finish(exchange, answered, reader, ending)
+        try:
+            self._finish(exchange, answered, reader, ending)
+        except OSError:
+            # Not charged: the client must not take it for whole, nor find another answer inside.
+            if request.transport is not None:
+                request.transport.abort()
+            raise
         await self._durable()
         last = reader.ending()
         if ending.error_code is not None and not reader.has_error:
