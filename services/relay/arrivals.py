@@ -14,6 +14,7 @@ from shared.events.text import fit_text
 from shared.telemetry.traces import TraceContext
 
 _MAX_USER_AGENT: Final = 256
+_MAPPED: Final = "::ffff:"
 _KNOWN_QUERY_PARAMETERS: Final = frozenset({"api-version", "beta"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,13 +51,14 @@ class Arrivals:
 
     def client_address(self, request: web.Request) -> str:
         """The client's address: the peer's, or the last forwarded one that is not our proxy's."""
-        peer = request.remote or ""
+        peer = _plain(request.remote or "")
         if not self._trusted or not self._is_trusted(peer):
             return peer
         forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-        for address in reversed([part.strip() for part in forwarded]):
-            if not _is_address(address):
+        for part in reversed(forwarded):
+            if not _is_address(part.strip()):
                 break
+            address = _plain(part.strip())
             if not self._is_trusted(address):
                 return address
         return peer
@@ -69,9 +71,17 @@ class Arrivals:
         return any(ip.version == network.version and ip in network for network in self._trusted)
 
 
+def _plain(address: str) -> str:
+    """An IPv4 address that came over an IPv6 socket, as the IPv4 address that people list."""
+    if not address.startswith(_MAPPED):
+        return address
+    mapped = ipaddress.IPv6Address(address).ipv4_mapped
+    return address if mapped is None else str(mapped)
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text  # a zone is this machine's own affair, and may be of any length

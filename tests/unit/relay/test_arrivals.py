@@ -1,0 +1,106 @@
+"""What is noted of a request at its arrival fits the event's types, whatever was sent."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+from yarl import URL
+
+from services.relay.arrivals import Arrivals
+from services.relay.exchange import Arrival
+
+PROXIES = ["10.0.0.0/8", "fd00::/8"]
+
+
+@dataclass
+class Came:
+    """Of an aiohttp request, what is noted. aiohttp's own cannot be made with broken bytes."""
+
+    remote: str | None
+    headers: CIMultiDict[str]
+    url: URL
+    method: str = "POST"
+
+    @property
+    def query(self) -> Any:
+        return self.url.query
+
+    @property
+    def query_string(self) -> str:
+        return self.url.query_string
+
+
+def came(peer: str | None, headers: dict[str, str], path: str = "/") -> web.Request:
+    return cast("web.Request", Came(peer, CIMultiDict(headers), URL(path)))
+
+
+def arrived(headers: dict[str, str], path: str = "/") -> Arrival:
+    return Arrivals([]).take(came("192.0.2.1", headers, path), path="/v1/x")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1,garbage", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1, garbage, 10.0.0.2", "10.0.0.1"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1:443", "10.0.0.1"),
+        ("10.0.0.1", "fe80::1%" + "z" * 500, "10.0.0.1"),
+        ("fd00::1", "2001:db8::5", "2001:db8::5"),
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("::ffff:192.0.2.1", None, "192.0.2.1"),
+        (None, "198.51.100.1", ""),
+    ],
+)
+def test_a_forwarded_address_is_believed_from_the_operators_proxies_only(
+    peer: str | None, forwarded: str | None, client: str
+) -> None:
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    assert Arrivals(PROXIES).client_address(came(peer, headers)) == client
+
+
+def test_without_trusted_proxies_nobody_is_believed() -> None:
+    request = came("10.0.0.1", {"X-Forwarded-For": "198.51.100.1"})
+    assert Arrivals([]).client_address(request) == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("agent", "kept", "is_fitted"),
+    [
+        ("openai/1.0", "openai/1.0", False),
+        ("a" * 256, "a" * 256, False),
+        ("a" * 1_000_000, "a" * 256, True),
+        ("bad\udcffbyte", "bad\ufffdbyte", True),
+        ("tab\there", "tab\ufffdhere", True),
+    ],
+)
+def test_a_user_agent_is_made_to_fit_and_marked(agent: str, kept: str, is_fitted: bool) -> None:
+    noted = arrived({"User-Agent": agent})
+    assert noted.user_agent == kept
+    assert noted.fitted == (("user_agent",) if is_fitted else ())
+
+
+def test_of_the_query_known_names_are_kept_and_no_values() -> None:
+    noted = arrived({}, "/v1/x?api-version=secret&prompt=zebra&beta")
+    assert sorted(noted.query_parameters) == ["api-version", "beta"]
+    assert noted.path == "/v1/x"
+
+
+@given(st.text(st.characters(exclude_characters="\r\n\0", max_codepoint=0xDFFF), max_size=300))
+def test_any_header_arrives(text: str) -> None:
+    noted = arrived({"User-Agent": text, "traceparent": text})
+    assert len(noted.user_agent) <= 256
+    assert len(noted.trace.header()) == 55
+    assert noted.request_id.replace("-", "") == noted.id_bytes.hex()
