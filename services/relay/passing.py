@@ -20,7 +20,9 @@ from services.relay.recorder import Recorder
 from services.relay.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode, Outcome
 from shared.telemetry.logs import get_logger
+from shared.telemetry.logs import get_logger
 
+_logger = get_logger()
 _logger = get_logger()
 _OK: Final = 200
 _BAD_GATEWAY: Final = 502
@@ -114,9 +116,14 @@ class Passing:
             answered.answer.abort()
             self._finish(exchange, answered, reader, _failed(ErrorCode.SHUTTING_DOWN))
             raise
+        except Exception:
+            # A fault of ours in the middle of a stream: the client must see that it is not the end.
+            _logger.exception("stream.failed", request_id=exchange.arrival.request_id)
+            answered.answer.abort()
+            ending = _failed(ErrorCode.INTERNAL)
         try:
             self._finish(exchange, answered, reader, ending)
-        except OSError:
+        except Exception:
             # Not charged: the client must not take it for whole, nor find another answer inside.
             if request.transport is not None:
                 request.transport.abort()

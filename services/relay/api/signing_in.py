@@ -90,7 +90,15 @@ class SigningIn:
 
 
 def credential_of(request: web.Request) -> Credential | None:
-    """What the caller showed: a session, a 32-character access token, or an API key."""
+    """What the caller showed: a session, a 32-character access token, or an API key.
+
+    All of them are ASCII: anything else is none, and control need not be asked.
+    """
+    shown = _shown(request)
+    return shown if shown is not None and shown.value.isascii() else None
+
+
+def _shown(request: web.Request) -> Credential | None:
     header = request.headers.get("Authorization", "")
     scheme, _, rest = header.partition(" ")
     value = (rest if scheme.lower() == "bearer" else header).strip()

@@ -7,6 +7,7 @@ read and write the rest, and nobody else: a relay for as long as it lives, then 
 import fcntl
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -16,6 +17,7 @@ import orjson
 _LOCK: Final = "lock"
 _PUBLISHED: Final = "published"
 QUARANTINE: Final = "quarantine"
+_MAKING_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class JournalDirectory:
         """Every folder whose relay is gone; those of living ones are left alone."""
         taken = []
         for path in sorted(root.iterdir()) if root.is_dir() else []:
-            if not path.is_dir() or path.name == QUARANTINE:
+            if not path.is_dir() or path.name == QUARANTINE or _is_being_made(path):
                 continue
             lock_fd = _lock(path)
             if lock_fd is None:
@@ -113,6 +115,14 @@ class JournalDirectory:
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
+
+
+def _is_being_made(path: Path) -> bool:
+    """A hidden folder is a relay's that is about to lock it, unless it died right then."""
+    try:
+        return path.name.startswith(".") and time.time() - path.stat().st_mtime < _MAKING_S
+    except FileNotFoundError:
+        return True
 
 
 def _lock(path: Path, *, flags: int = 0) -> int | None:
