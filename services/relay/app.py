@@ -206,6 +206,8 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         )
         readiness = Readiness()
         readiness.add("state", lambda: None if reader.ready else "reading the state topics")
+        is_open = asyncio.Event()
+        readiness.add("door", lambda: None if is_open.is_set() else "opening the public port")
         internal = internal_app(
             registry=registry, readiness=readiness, callers=settings.internal_callers
         )
@@ -232,6 +234,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                 shutdown_timeout_s=settings.graceful_stop_s,
             )
         )
+        is_open.set()
         yield
 
 

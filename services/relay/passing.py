@@ -20,7 +20,6 @@ from services.relay.recorder import Recorder
 from services.relay.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode, Outcome
 from shared.telemetry.logs import get_logger
-from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
 _logger = get_logger()
