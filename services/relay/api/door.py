@@ -14,7 +14,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from services.relay.api.signing_in import KEY_IN_QUERY, SigningIn
+from services.relay.api.signing_in import SigningIn, is_key_in_query
+from services.relay.passing import REQUEST_ID_HEADER
+from shared.events.event import new_event_id
 from shared.http.assertions import ASSERTION_HEADER
 from shared.http.envelope import EnvelopeError
 from shared.telemetry.logs import get_logger
@@ -96,7 +98,7 @@ class Door:
 
 def _target(owner: Owner, request: web.Request) -> URL:
     target = request.raw_path
-    if request.path == KEY_IN_QUERY:
+    if is_key_in_query(request):
         # The key is a secret: it was turned into the assertion and goes no further.
         query = [(name, value) for name, value in request.query.items() if name != "key"]
         return URL(owner.base_url + request.path, encoded=True).with_query(query)
@@ -119,8 +121,14 @@ async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.
             response.headers.add(name, value)
     if answer.content_length is not None:
         response.content_length = answer.content_length
+    response.headers.setdefault(REQUEST_ID_HEADER, new_event_id())
     await response.prepare(request)
-    async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-        await response.write(chunk)
-    await response.write_eof()
+    try:
+        async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
+            await response.write(chunk)
+        await response.write_eof()
+    except (TimeoutError, aiohttp.ClientError):
+        # The head is gone: another answer would stand inside of this one. Leave it visibly cut.
+        if request.transport is not None:
+            request.transport.abort()
     return response

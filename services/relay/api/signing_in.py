@@ -89,6 +89,11 @@ class SigningIn:
         return found
 
 
+def is_key_in_query(request: web.Request) -> bool:
+    """Whether the request's path takes a key as `?key=`, which must not go further."""
+    return request.path.rstrip("/") == KEY_IN_QUERY
+
+
 def credential_of(request: web.Request) -> Credential | None:
     """What the caller showed: a session, a 32-character access token, or an API key.
 
@@ -102,7 +107,7 @@ def _shown(request: web.Request) -> Credential | None:
     header = request.headers.get("Authorization", "")
     scheme, _, rest = header.partition(" ")
     value = (rest if scheme.lower() == "bearer" else header).strip()
-    if not value and request.path == KEY_IN_QUERY and (key := request.query.get("key")):
+    if not value and is_key_in_query(request) and (key := request.query.get("key")):
         return Credential("key", key)
     if not value:
         cookie = request.cookies.get(SESSION_COOKIE)

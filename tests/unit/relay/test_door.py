@@ -1,0 +1,189 @@
+"""`/api/*`: passed on to its owner with control's word for who calls, and no credential."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from services.relay.api.door import Door, Owner
+from services.relay.api.signing_in import SigningIn
+from services.relay.passing import REQUEST_ID_HEADER
+from shared.http.envelope import envelope_errors
+from shared.http.internal_client import InternalClient
+from tests.unit.http.apps import served_handler
+
+ACCESS_TOKEN = "t" * 32
+KEY = "sk-" + "k" * 48
+
+
+@dataclass
+class House:
+    """A door, an owner behind it, and a control that takes note of what it is asked."""
+
+    url: str = ""
+    owner_url: str = ""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    got: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    answer: dict[str, Any] = field(default_factory=lambda: {"assertion": "signed", "user_id": 7})
+    control_status: int = 200
+
+    async def control(self, request: web.Request) -> web.StreamResponse:
+        assert request.headers["Authorization"] == "Bearer relay:s"
+        self.asked.append(await request.json())
+        return web.json_response(self.answer, status=self.control_status)
+
+    async def owner(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/cut"):
+            cut = web.StreamResponse(headers={"Set-Cookie": "a=1"})
+            await cut.prepare(request)
+            await cut.write(b"half")
+            assert request.transport is not None
+            request.transport.close()
+            return cut
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.got.append((request.method, request.raw_path, headers, await request.read()))
+        return web.Response(body=b"answer", status=207, headers={"X-Own": "1", "Set-Cookie": "a=1"})
+
+    async def ask(self, path: str, method: str = "GET", **options: Any) -> tuple[int, bytes]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, URL(self.url + path, encoded=True), **options) as answer,
+        ):
+            assert answer.status != 207 or answer.headers[REQUEST_ID_HEADER]
+            return answer.status, await answer.read()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.got[-1][2]
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    made = House()
+    async with (
+        served_handler(made.owner) as (owner_url, session),
+        served_handler(made.control) as (control_url, _),
+    ):
+        control = InternalClient(session=session, base_url=control_url, caller="relay", secret="s")
+        made.owner_url = owner_url
+        door = Door(
+            owners={
+                "/api/log": Owner("logging", owner_url),
+                "/api/gone": Owner("billing", "http://127.0.0.1:9"),
+            },
+            sign_in=SigningIn(control),
+            session=session,
+            client_address=lambda _: "192.0.2.9",
+        )
+
+        async def through(request: web.Request) -> web.StreamResponse:
+            return await envelope_errors(request, door.handle)
+
+        async with served_handler(through) as (made.url, _):
+            yield made
+
+
+async def test_a_call_goes_to_its_owner_as_it_came(house: House) -> None:
+    path = "/api/log/self?page=1&name=a%2Fb"
+    assert await house.ask(path, "PUT", data=b"body" * 50_000) == (207, b"answer")
+    method, raw_path, headers, body = house.got[-1]
+    assert (method, raw_path, body) == ("PUT", path, b"body" * 50_000)
+    assert headers["x-ledgerline-client-address"] == "192.0.2.9"
+    assert "x-ledgerline-assertion" not in headers
+    assert house.asked == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "credential"),
+    [
+        ({"Authorization": f"Bearer {KEY}"}, ("key", KEY)),
+        ({"Authorization": KEY}, ("key", KEY)),
+        ({"Authorization": f"Bearer {ACCESS_TOKEN}"}, ("access_token", ACCESS_TOKEN)),
+        ({"Authorization": "Bearer some-session"}, ("session", "some-session")),
+        ({"Cookie": "a=1; ledgerline_session=mine"}, ("session", "mine")),
+    ],
+)
+async def test_what_a_caller_shows_is_turned_into_an_assertion(
+    house: House, shown: dict[str, str], credential: tuple[str, str]
+) -> None:
+    for _ in range(2):
+        await house.ask("/api/log/", headers=shown)
+    kind, value = credential
+    told = {"credential": {"kind": kind, "value": value}, "audience": "logging"}
+    assert house.asked == [told], "asked once, and remembered"
+    assert house.headers["x-ledgerline-assertion"] == "signed"
+    assert not {"authorization", "cookie"} & house.headers.keys()
+
+
+async def test_nobody_can_bring_an_assertion_of_their_own(house: House) -> None:
+    forged = {
+        "X-Ledgerline-Assertion": "forged",
+        "x-ledgerline-client-address": "1.1.1.1",
+        "X-LEDGERLINE-ANYTHING": "x",
+        "X-Api-Key": "secret",
+        "Proxy-Authorization": "secret",
+        "X-Mine": "kept",
+    }
+    await house.ask("/api/log/", headers=forged)
+    ours = {name: v for name, v in house.headers.items() if name.startswith("x-ledgerline-")}
+    assert ours == {"x-ledgerline-client-address": "192.0.2.9"}
+    assert not {"x-api-key", "proxy-authorization"} & house.headers.keys()
+    assert house.headers["x-mine"] == "kept"
+
+
+@pytest.mark.parametrize("path", ["/api/log/token", "/api/log/token/", "/api/log/%74oken"])
+async def test_a_key_in_the_query_goes_no_further(house: House, path: str) -> None:
+    await house.ask(f"{path}?page=2&key={KEY}&name=a%20b")
+    assert house.asked[0]["credential"] == {"kind": "key", "value": KEY}
+    raw_path = house.got[-1][1]
+    assert KEY not in raw_path
+    assert "key=" not in raw_path
+    assert "page=2" in raw_path
+    await house.ask(f"{path}?key={KEY}", headers={"Authorization": f"Bearer {KEY}"})
+    assert KEY not in house.got[-1][1]
+
+
+async def test_a_caller_that_control_does_not_know_goes_on_unsigned(house: House) -> None:
+    house.answer = {"assertion": None}
+    status, _ = await house.ask("/api/log/", headers={"Authorization": "Bearer unknown"})
+    assert status == 207
+    assert "x-ledgerline-assertion" not in house.headers
+
+
+async def test_a_credential_that_is_no_text_is_none(house: House) -> None:
+    for shown in ("Bearer sk-\xff\xfe", "Bearer schlüssel", "Bearer \ud83d\ude00"):
+        raw = shown.encode("utf-8", "surrogatepass").decode("latin-1")
+        assert (await house.ask("/api/log/", headers={"Authorization": raw}))[0] == 207
+    assert house.asked == []
+
+
+async def test_whom_a_tool_means_must_be_who_signed_in(house: House) -> None:
+    shown = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
+    assert (await house.ask("/api/log/", headers={**shown, "New-Api-User": "7"}))[0] == 207
+    assert (await house.ask("/api/log/", headers={**shown, "New-Api-User": "8"}))[0] == 401
+
+
+async def test_without_control_nobody_is_signed_in(house: House) -> None:
+    house.control_status = 500
+    status, _ = await house.ask("/api/log/", headers={"Authorization": "Bearer x"})
+    assert (status, house.got) == (503, [])
+    assert (await house.ask("/api/log/"))[0] == 207
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/gone/x", 503), ("/api/logs", 404), ("/api/unknown", 404), ("/internal/x", 404)],
+)
+async def test_what_has_no_owner_or_cannot_be_reached(house: House, path: str, status: int) -> None:
+    assert (await house.ask(path))[0] == status
+    assert house.got == []
+
+
+async def test_an_owners_answer_that_is_cut_is_cut(house: House) -> None:
+    """And not followed by another answer in the same connection."""
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await house.ask("/api/log/cut")
