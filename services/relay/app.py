@@ -216,12 +216,15 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             _published_to_the_end(publisher, leases, journal, journal_directory)
         )
         await stack.enter_async_context(background)
-        background.start("state", reader.run())
-        background.start("leases", leases.run())
-        background.start("publisher", publisher.run())
-        background.start("recovery", recovery.run())
-        background.start("sync", syncing.run())
-        background.start("observer", observe(journal, leases, journal_metrics, lease_metrics))
+        for name, work in {
+            "state": reader.run(),
+            "leases": leases.run(),
+            "publisher": publisher.run(),
+            "recovery": recovery.run(),
+            "sync": syncing.run(),
+            "observer": observe(journal, leases, journal_metrics, lease_metrics),
+        }.items():
+            background.start(name, work)
         await stack.enter_async_context(
             served(internal, host=settings.internal_host, port=settings.internal_port)
         )

@@ -23,13 +23,13 @@ _RELAY = (
     "services.relay.attempts:Attempts.answer",
     "services.relay.passing:Passing.stream",
     "services.relay.recorder:Recorder.complete",
-    "services.relay.api.door:Door.handle",
 )
 _CONSUMERS = (
     ("billing", "services.billing.handlers:ChargeRequests.__call__"),
     ("logging", "services.logging.handlers:LogWriter.__call__"),
 )
 _APIS = (
+    ("relay", "services.relay.api.door:Door.handle", "/api/log/self"),
     ("control", "services.control.sessions:Sessions.log_in", "/api/user/login"),
     ("logging", "services.logging.store_lists:LogLists.page", "/api/log/self"),
     ("billing", "services.billing.top_ups:top_up", "/api/billing/topups"),
