@@ -13,7 +13,6 @@ from services.billing.api.prices import PricesApi
 from services.billing.directory import Directory
 from services.billing.errors import database_errors
 from services.billing.handlers import CHARGED, CONSUMER_GROUP, ChargeRequests
-from services.billing.health import Health
 from services.billing.metrics import BillingMetrics
 from services.billing.price_book import render
 from services.billing.routes import Apis, api_routes, internal_routes
@@ -31,6 +30,7 @@ from shared.kafka.dead_letters import DeadLetters
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics, StateReaderMetrics
 from shared.kafka.outbox import OutboxPublisher
 from shared.kafka.producer import IdempotentProducer
+from shared.kafka.start_up import StartUp
 from shared.kafka.state_publisher import StatePublisher
 from shared.kafka.state_reader import StateTopicReader
 from shared.postgres.pool import open_pool
@@ -88,9 +88,9 @@ async def open_app(
             on_poison="halt",
             metrics=ConsumerMetrics(registry),
         )
-        health = Health(pool)
+        start_up = StartUp(pool)
         await opened.enter_async_context(background)
-        background.start("health", health.watch())
+        background.start("start-up", start_up.watch())
         background.start("directory", directory_reader.run())
         background.start("consumer", consumer.run())
         background.start(
@@ -110,8 +110,8 @@ async def open_app(
         background.start("sweep", sweep_always(pool, metrics))
 
         readiness = Readiness()
-        readiness.add("database", health.database)
-        readiness.add("publisher", health.publisher)
+        readiness.add("database", start_up.database)
+        readiness.add("publisher", start_up.publisher)
         readiness.add(
             "directory", lambda: None if directory_reader.ready else "reading control.directory"
         )

@@ -20,7 +20,6 @@ from services.control.passwords import Passwords
 from services.control.routes import Apis, api_routes, internal_routes
 from services.control.sessions import Sessions
 from services.control.settings import ControlSettings, decode_key
-from services.control.start_up import StartUp
 from services.control.state import render
 from services.control.sweep import sweep_always
 from shared.crypto.sealed import ChannelKeyBox
@@ -33,6 +32,7 @@ from shared.http.serving import served
 from shared.kafka.metrics import OutboxMetrics
 from shared.kafka.outbox import OutboxPublisher
 from shared.kafka.producer import IdempotentProducer
+from shared.kafka.start_up import StartUp
 from shared.kafka.state_publisher import StatePublisher
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks

@@ -1,5 +1,7 @@
 """Reading what decides an OpenAI chat request, and changing only the bytes that must change."""
 
+import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
@@ -23,6 +25,9 @@ DECIDING: Final = frozenset(
     }
 )
 _DECIDING_OPTIONS: Final = frozenset({"include_usage"})
+_QUOTED: Final = tuple(f'"{name}"'.encode() for name in DECIDING | _DECIDING_OPTIONS)
+# An ASCII letter or underscore written as an escape: nobody does, but a name can be hidden so.
+_ESCAPED: Final = re.compile(rb"\\u00[4-7]")
 _MAX_COUNT: Final = 10**9
 _MAX_ANSWERS: Final = 1024
 _MEDIA_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
@@ -38,7 +43,7 @@ def read_chat_request(body: bytes) -> RequestFacts:
         raise invalid_request("The body could not be read as JSON.") from None
     if not isinstance(parsed, dict):
         raise invalid_request("The body must be a JSON object.")
-    _refuse_ambiguous(body)
+    _refuse_ambiguous(body, parsed)
     model = parsed.get("model")
     if not isinstance(model, str) or not model:
         raise invalid_request("`model` must be a non-empty string.", param="model")
@@ -77,11 +82,10 @@ def upstream_chat_body(body: bytes, facts: RequestFacts, *, model: str) -> bytes
     for field in top_level_fields(body):
         if field.name == "model" and model != facts.model:
             changes.append((field, orjson.dumps(model)))
-        elif field.name == "stream_options":
+        elif field.name == "stream_options" and asks_usage:
             options = field
-    if asks_usage and options is not None:
-        changes.append((options, _asking_for_usage(body[options.start : options.end])))
-    changed = replace_values(body, changes) if changes else body
+            changes.append((field, _asking_for_usage(body[field.start : field.end])))
+    changed = replace_values(body, changes)
     if asks_usage and options is None:
         changed = insert_first(changed, b'"stream_options":{' + _USAGE_ASKED + b"}")
     return changed
@@ -96,17 +100,33 @@ def _asking_for_usage(options: bytes) -> bytes:
     return insert_first(options, _USAGE_ASKED) if fields else b"{" + _USAGE_ASKED + b"}"
 
 
-def _refuse_ambiguous(body: bytes, deciding: frozenset[str] = DECIDING) -> None:
+def _refuse_ambiguous(body: bytes, parsed: dict[str, Any]) -> None:
+    options = parsed.get("stream_options")
+    _refuse_odd_case(parsed, DECIDING)
+    if isinstance(options, dict):
+        _refuse_odd_case(options, _DECIDING_OPTIONS)
+    # Going through the fields is slow: only where a name is there twice, or may hide in an escape.
+    if _ESCAPED.search(body) is None and not any(body.count(name) > 1 for name in _QUOTED):
+        return
+    _refuse_repeated(body, DECIDING)
+    for field in top_level_fields(body):
+        if field.name == "stream_options" and body[field.start] == _BRACE:
+            _refuse_repeated(body[field.start : field.end], _DECIDING_OPTIONS)
+
+
+def _refuse_odd_case(names: Iterable[str], deciding: frozenset[str]) -> None:
+    for name in names:
+        if name not in deciding and (folded := name.casefold()) in deciding:
+            raise invalid_request(f"`{folded}` must be written in lower case.", param=folded)
+
+
+def _refuse_repeated(body: bytes, deciding: frozenset[str]) -> None:
     seen: set[str] = set()
     for field in top_level_fields(body):
+        if field.name in seen:
+            raise invalid_request(f"`{field.name}` occurs more than once.", param=field.name)
         if field.name in deciding:
-            if field.name in seen:
-                raise invalid_request(f"`{field.name}` occurs more than once.", param=field.name)
             seen.add(field.name)
-            if field.name == "stream_options" and body[field.start] == _BRACE:
-                _refuse_ambiguous(body[field.start : field.end], _DECIDING_OPTIONS)
-        elif (folded := field.name.casefold()) in deciding:
-            raise invalid_request(f"`{folded}` must be written in lower case.", param=folded)
 
 
 def _answers(parsed: dict[str, Any]) -> int:

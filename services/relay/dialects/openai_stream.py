@@ -13,8 +13,10 @@ from shared.events.usage import Usage
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
 # Inside of a JSON string the quotes are escaped, so an answer that speaks of usage does not match.
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
+_USAGE_WORD: Final = b'"usage"'
 _ERROR: Final = b'"error"'
 _DONE: Final = re.compile(rb"^data:\s*\[DONE\]\s*$", re.MULTILINE)
+_DONE_WORD: Final = b"[DONE]"
 _FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"')
 _DATA: Final = re.compile(rb"^data: ?(.*?)\r?$", re.MULTILINE)
 _COMMENT: Final = b":"
@@ -67,11 +69,11 @@ class OpenAIStreamReader:
     def _is_passed(self, event: bytes) -> bool:
         if self.is_ended:
             return False  # nothing belongs after the end
-        if _DONE.search(event):
+        if _DONE_WORD in event and _DONE.search(event):
             self.is_ended = True
             self._end = event
             return False
-        if _USAGE.search(event):
+        if _USAGE_WORD in event and _USAGE.search(event):
             data = self._parse(event)
             self.usage = read_usage(data.get("usage")) or self.usage
             if data.get("choices") == [] and not self._passes_usage:

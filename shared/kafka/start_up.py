@@ -1,6 +1,8 @@
-"""What control waits for at its start: the database, and that what was marked then is published.
+"""What a service that publishes state waits for at its start, asked in the background.
 
-Readiness is gained once. Kafka away later on must not keep people from signing in.
+The database must answer, and what was marked for publication at the start must be on its topics,
+whoever published it. The second is gained once: Kafka away later on must not stop what needs the
+database alone, such as leases or signing in.
 """
 
 import asyncio
@@ -14,13 +16,13 @@ from shared.telemetry.logs import get_logger
 _PROBE_S: Final = 1.0
 _FIRST_PROBES_S: Final = 0.05
 _NEWEST_MARK: Final = "SELECT coalesce(max(version), 0) FROM state_outbox"
-_STILL_MARKED: Final = "SELECT EXISTS (SELECT 1 FROM state_outbox WHERE version <= $1)"
+_STILL_MARKED: Final = "SELECT EXISTS (SELECT FROM state_outbox WHERE version <= $1)"
 
 _logger = get_logger()
 
 
 class StartUp:
-    """Asks the database in the background, so that a request for readiness need not."""
+    """Two parts of readiness; asking for them is free."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -29,11 +31,11 @@ class StartUp:
         self._is_published = False
 
     def database(self) -> str | None:
-        """The database's part of readiness."""
+        """Whether the database answered the last time."""
         return None if self._database_answers else "the database does not answer"
 
     def publisher(self) -> str | None:
-        """The publisher's part; any control's may have published, not just this one's."""
+        """Whether what was marked at the start is on the state topics."""
         return None if self._is_published else "the state topics are not up to date yet"
 
     async def watch(self) -> None:
