@@ -25,13 +25,14 @@ DECIDING: Final = frozenset(
     }
 )
 _DECIDING_OPTIONS: Final = frozenset({"include_usage"})
-_QUOTED: Final = tuple(f'"{name}"'.encode() for name in DECIDING | _DECIDING_OPTIONS)
+_QUOTED: Final = {name: f'"{name}"'.encode() for name in DECIDING | _DECIDING_OPTIONS}
 # An ASCII letter or underscore written as an escape: nobody does, but a name can be hidden so.
 _ESCAPED: Final = re.compile(rb"\\u00[4-7]")
 _MAX_COUNT: Final = 10**9
 _MAX_ANSWERS: Final = 1024
 _MEDIA_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
 _USAGE_ASKED: Final = b'"include_usage":true'
+_OPTIONS: Final = b'"stream_options"'
 _BRACE: Final = ord("{")
 
 
@@ -75,18 +76,26 @@ def read_chat_request(body: bytes) -> RequestFacts:
 def upstream_chat_body(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
     """The body with `model` as the channel names it, and asking for usage where it streams."""
     asks_usage = facts.is_stream and not facts.wants_usage
-    if model == facts.model and not asks_usage:
-        return body
+    wanted = set()
+    if model != facts.model:
+        wanted.add("model")
+    if asks_usage and (_OPTIONS in body or _ESCAPED.search(body)):
+        wanted.add("stream_options")
     changes: list[tuple[Field, bytes]] = []
-    options = None
-    for field in top_level_fields(body):
-        if field.name == "model" and model != facts.model:
+    has_options = False
+    for field in top_level_fields(body) if wanted else ():
+        if field.name not in wanted:
+            continue
+        if field.name == "model":
             changes.append((field, orjson.dumps(model)))
-        elif field.name == "stream_options" and asks_usage:
-            options = field
+        else:
+            has_options = True
             changes.append((field, _asking_for_usage(body[field.start : field.end])))
-    changed = replace_values(body, changes)
-    if asks_usage and options is None:
+        wanted.remove(field.name)
+        if not wanted:
+            break  # each occurs once: what follows need not be gone through
+    changed = replace_values(body, changes) if changes else body
+    if asks_usage and not has_options:
         changed = insert_first(changed, b'"stream_options":{' + _USAGE_ASKED + b"}")
     return changed
 
@@ -102,11 +111,13 @@ def _asking_for_usage(options: bytes) -> bytes:
 
 def _refuse_ambiguous(body: bytes, parsed: dict[str, Any]) -> None:
     options = parsed.get("stream_options")
+    names = [*parsed, *(options if isinstance(options, dict) else ())]
     _refuse_odd_case(parsed, DECIDING)
     if isinstance(options, dict):
         _refuse_odd_case(options, _DECIDING_OPTIONS)
     # Going through the fields is slow: only where a name is there twice, or may hide in an escape.
-    if _ESCAPED.search(body) is None and not any(body.count(name) > 1 for name in _QUOTED):
+    there = [_QUOTED[name] for name in names if name in _QUOTED]
+    if _ESCAPED.search(body) is None and not any(body.count(quoted) > 1 for quoted in there):
         return
     _refuse_repeated(body, DECIDING)
     for field in top_level_fields(body):
