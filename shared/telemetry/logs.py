@@ -4,12 +4,15 @@ Locals are never shown, and an exception is written as its type and where it was
 of libraries quote their input.
 """
 
+import json
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -28,7 +31,7 @@ def configure_logs(
 ) -> None:
     """Set up structlog and the standard library's logging for this process. Call it once."""
     renderer: Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=_to_json)
         if log_format is LogFormat.JSON
         else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
@@ -79,6 +82,13 @@ def describe_exception(error: BaseException) -> dict[str, Any]:
 
 def _short(filename: str) -> str:
     return "/".join(filename.rsplit("/", 3)[-3:])
+
+
+def _to_json(event: EventDict, *, default: Callable[[Any], Any]) -> str:
+    try:
+        return orjson.dumps(event, default=default).decode()
+    except TypeError:  # a lone surrogate, or a number of more than 64 bits
+        return json.dumps(event, default=default)
 
 
 def _bind(**fixed: str) -> Processor:

@@ -82,3 +82,15 @@ def test_an_exception_that_nobody_caught_in_a_task_quotes_nothing() -> None:
     assert MARKER not in output
     assert output.count("loop.unhandled") == 2
     assert output.count("RuntimeError") == 2
+
+
+def test_a_value_that_is_hard_to_write_does_not_lose_the_line() -> None:
+    program = (
+        "class Odd: pass\n"
+        "logger.info('odd', surrogate='a\\udcffb', huge=10**30, thing=Odd, line='a\\nb')\n"
+    )
+    (line,) = output_of(program).splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["huge"], told["line"]) == ("odd", 10**30, "a\nb")
+    assert told["surrogate"] == "a\udcffb"
+    assert "Odd" in told["thing"]
