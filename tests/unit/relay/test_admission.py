@@ -1,0 +1,120 @@
+"""On what terms a request is admitted, or why it is not."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.relay.admission import Terms, balance_short, terms_of
+from services.relay.books.prices import PriceBook
+from services.relay.books.routing import RoutingBook
+from services.relay.errors import RelayError
+from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
+from shared.events.requests import ErrorCode
+from shared.events.routing import GroupChanged, Status
+from tests.unit.relay.made import GROUP, MODEL, caller, facts, routing
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ONE = Decimal(1)
+
+
+def model_price(version: int = 1, **changes: Any) -> ModelPrice:
+    values: dict[str, Any] = {"version": version, "effective_from": NOW - timedelta(days=1)}
+    values |= {"model_ratio": ONE, "completion_ratio": Decimal(4), "cache_ratio": ONE}
+    values |= {"cache_creation_ratio": ONE, "image_ratio": ONE, "audio_ratio": ONE}
+    return ModelPrice(**values | changes)
+
+
+def prices(*versions: ModelPrice, ratios: dict[str, Decimal] | None = None) -> PriceBook:
+    book = PriceBook()
+    book.put_model(PriceChanged(model=MODEL, versions=versions or (model_price(),)))
+    group = GroupRatio(
+        version=1, effective_from=NOW, ratio=Decimal(2), user_group_ratios=ratios or {}
+    )
+    book.put_group(GroupRatioChanged(group=GROUP, versions=(group,)))
+    return book
+
+
+def terms(
+    *, book: PriceBook | None = None, routes: RoutingBook | None = None, **asked: Any
+) -> Terms:
+    key = asked.pop("key", None)
+    return terms_of(
+        facts(**asked),
+        caller(key=key),
+        routing=routes or routing(),
+        prices=book or prices(),
+        at=NOW,
+    )
+
+
+def refused(**asked: Any) -> tuple[ErrorCode, int]:
+    with pytest.raises(RelayError) as caught:
+        terms(**asked)
+    return caught.value.code, caught.value.http_status
+
+
+@pytest.mark.parametrize(
+    ("asked", "hold_units"),
+    [
+        # Twice (the 400 bytes and the model's 1,000 tokens at 4 each).
+        ({}, 8_800),
+        ({"max_output_tokens": 50}, 1_200),
+        ({"max_output_tokens": 0}, 800),
+        ({"max_output_tokens": 5_000}, 40_800),
+        ({"answers": 3, "max_output_tokens": 50}, 2_000),
+        ({"media_count": 2, "max_output_tokens": 50}, 3_200),
+    ],
+)
+def test_the_hold_is_the_most_that_the_request_may_cost(
+    asked: dict[str, Any], hold_units: int
+) -> None:
+    assert terms(**asked).hold_units == hold_units
+
+
+def test_the_price_book_may_reckon_with_a_lower_maximum() -> None:
+    assert terms(book=prices(model_price(max_output_tokens=10))).output_tokens == 10
+
+
+def test_a_user_groups_own_ratio_is_the_one_that_counts() -> None:
+    special = terms(book=prices(ratios={GROUP: Decimal("0.5")}))
+    assert (special.group_ratio.ratio, special.hold_units) == (Decimal("0.5"), 2_200)
+    assert special.group_ratio.is_for_user_group
+
+
+def test_a_price_holds_from_its_time_on() -> None:
+    soon = model_price(3, effective_from=NOW + timedelta(seconds=1))
+    now = model_price(2, effective_from=NOW)
+    assert terms(book=prices(model_price(1), now, soon)).price.version == 2
+
+
+def test_what_may_not_be_used_is_refused() -> None:
+    assert refused(model="unknown") == (ErrorCode.MODEL_NOT_FOUND, 404)
+    assert refused(key={"model_limits": ("other",)}) == (ErrorCode.MODEL_NOT_ALLOWED, 403)
+    assert refused(key={"model_limits": ()}) == (ErrorCode.MODEL_NOT_ALLOWED, 403)
+    closed = routing()
+    closed.put_group(GroupChanged(name=GROUP, status=Status.DISABLED))
+    assert refused(routes=closed) == (ErrorCode.MODEL_NOT_FOUND, 404)
+
+
+def test_a_model_without_a_price_is_refused_and_never_free() -> None:
+    unpriced = (ErrorCode.MODEL_PRICE_NOT_SET, 503)
+    assert refused(book=PriceBook()) == unpriced
+    later = prices(model_price(effective_from=NOW + timedelta(seconds=1)))
+    assert refused(book=later) == unpriced
+    no_group = prices()
+    no_group.forget(f"group:{GROUP}")
+    assert refused(book=no_group) == unpriced
+    assert terms(book=prices(model_price(model_ratio=Decimal(0)))).hold_units == 0
+
+
+def test_a_short_balance_says_which_max_tokens_it_would_cover() -> None:
+    asked = facts()
+    error = balance_short(terms(), asked, 1_204)
+    assert (error.code, error.http_status) == (ErrorCode.INSUFFICIENT_QUOTA, 403)
+    assert "$0.002408" in error.message
+    assert "$0.017600" in error.message
+    assert "`max_tokens` up to 50." in error.message
+    assert "max_tokens" not in balance_short(terms(), asked, 700).message
+    assert "$0.000000" in balance_short(terms(), asked, -5).message
