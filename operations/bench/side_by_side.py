@@ -40,7 +40,11 @@ class SideBySide:
 
     def median(self, target: str, step: str, figure: str) -> float:
         """The median over the rounds of one figure of `FIGURES`."""
-        return median_of(FIGURES[figure](each) for each in self.results[target, step])
+        return median_of(self.rounds(target, step, figure))
+
+    def rounds(self, target: str, step: str, figure: str) -> list[float]:
+        """One figure of each round, in their order."""
+        return [FIGURES[figure](each) for each in self.results[target, step]]
 
 
 FIGURES: Final[Mapping[str, Callable[[LoadResult], float]]] = {
