@@ -8,7 +8,7 @@ from services.relay.authentication import ApiCaller
 from services.relay.books.prices import GroupRatioInForce, PriceBook, PriceInForce
 from services.relay.books.routing import RoutingBook
 from services.relay.dialects.dialect import RequestFacts
-from services.relay.errors import RelayError
+from services.relay.errors import RelayError, invalid_request
 from shared.events.requests import ErrorCode
 from shared.events.routing import ModelChanged
 from shared.money.quota import QUOTA_PER_UNIT
@@ -52,6 +52,9 @@ def terms_of(
             "The model does not exist or your group may not use it.",
             param="model",
         )
+    if facts.media_count and not model.max_media_tokens:
+        # Without a bound for its media no hold would be an upper bound.
+        raise invalid_request("The model takes no images, audio or files.", param="messages")
     price = prices.price(facts.model, at)
     group_ratio = prices.group_ratio(caller.group, caller.user.group, at)
     if price is None or group_ratio is None:

@@ -170,6 +170,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                 ),
                 routing=routing,
                 max_tries=settings.max_tries,
+                first_byte_s=settings.first_byte_timeout_s,
                 metrics=request_metrics,
             ),
             passing=Passing(

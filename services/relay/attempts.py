@@ -4,6 +4,7 @@ Never the same channel twice in one request, never more than `max_tries`, and ne
 the answer has gone to the client: `Answered` is handed over with its first bytes still unsent.
 """
 
+import asyncio
 import random
 import time
 from collections.abc import Callable
@@ -47,7 +48,6 @@ class Refused:
 
     status: int
     body: bytes
-    content_type: str
     retry_after: str | None
     code: ErrorCode
 
@@ -56,11 +56,18 @@ class Attempts:
     """Tries channels for one relay."""
 
     def __init__(
-        self, *, upstream: Upstream, routing: RoutingBook, max_tries: int, metrics: RequestMetrics
+        self,
+        *,
+        upstream: Upstream,
+        routing: RoutingBook,
+        max_tries: int,
+        first_byte_s: float,
+        metrics: RequestMetrics,
     ) -> None:
         self._upstream = upstream
         self._routing = routing
         self._max_tries = max_tries
+        self._first_byte_s = first_byte_s
         self._metrics = metrics
         self._random: Callable[[], float] = random.random
 
@@ -139,6 +146,17 @@ class Attempts:
             exchange.upstream_ms += int((time.perf_counter() - started) * 1000)
         return result
 
+    async def _first_chunk(self, answer: UpstreamAnswer, started: float) -> bytes:
+        left_s = self._first_byte_s - (time.perf_counter() - started)
+        try:
+            async with asyncio.timeout(max(0.0, left_s)):
+                first = await answer.next_chunk()
+        except TimeoutError:
+            raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
+        if not first:
+            raise UpstreamFailure(ErrorCode.UPSTREAM_CUT)
+        return first
+
     async def _read_head(
         self, answer: UpstreamAnswer, wants_stream: bool, started: float
     ) -> Answered | Refused:
@@ -146,21 +164,27 @@ class Attempts:
         if answer.status == OK:
             is_stream = wants_stream and content_type.startswith(_EVENT_STREAM)
             # A channel that fails before its first byte can still be replaced by another.
-            first = await answer.next_chunk() if is_stream else b""
-            if is_stream and not first:
-                raise UpstreamFailure(ErrorCode.UPSTREAM_CUT)
+            first = await self._first_chunk(answer, started) if is_stream else b""
             return Answered(answer=answer, is_stream=is_stream, first=first, started=started)
         if answer.status < _FIRST_ERROR:
             raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
-        body = await answer.read(_MAX_ERROR_BYTES)
-        answer.release()
         return Refused(
             status=answer.status,
-            body=body,
-            content_type=content_type,
+            body=await _error_body(answer),
             retry_after=answer.headers.get("Retry-After"),
             code=_code_of_status(answer.status),
         )
+
+
+async def _error_body(answer: UpstreamAnswer) -> bytes:
+    """What the upstream says of its error; empty where that is cut, or too long to pass on."""
+    try:
+        body = await answer.read(_MAX_ERROR_BYTES)
+    except UpstreamFailure:
+        answer.abort()
+        return b""
+    answer.release()
+    return body
 
 
 def _another_may_answer(refused: Refused) -> bool:

@@ -162,6 +162,8 @@ class Relaying:
                 "The balance is held by other requests of this account. Try again.",
                 retry_after_s=1,
             ) from None
+        except OSError:
+            raise _full() from None  # the new lease could not be written down
         except BillingUnreachableError:
             raise RelayError(
                 ErrorCode.LEASE_UNAVAILABLE,
@@ -175,12 +177,7 @@ class Relaying:
             self._journal.admit(arrival.id_bytes, skeleton_of(base, arrival.trace.header()))
         except (JournalFullError, OSError):
             self._leases.settle(hold, 0)
-            raise RelayError(
-                ErrorCode.JOURNAL_FULL,
-                503,
-                "The gateway cannot take new requests right now. Try again.",
-                retry_after_s=5,
-            ) from None
+            raise _full() from None
 
     def _fail(self, exchange: Exchange, code: ErrorCode, http_status: int) -> None:
         ending = Ending(outcome=Outcome.FAILED, http_status=http_status, error_code=code)
@@ -197,6 +194,15 @@ class Relaying:
     ) -> None:
         base = _base(arrival, caller, facts, size=size, routing=self._routing)
         self._rejections.reject(arrival, base, error)
+
+
+def _full() -> RelayError:
+    return RelayError(
+        ErrorCode.JOURNAL_FULL,
+        503,
+        "The gateway cannot take new requests right now. Try again.",
+        retry_after_s=5,
+    )
 
 
 def _base(

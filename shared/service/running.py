@@ -2,12 +2,12 @@
 
 import asyncio
 import sys
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from shared.service.background import BackgroundTasks
 from shared.service.settings import ServiceSettings
-from shared.telemetry.logs import configure_logs, get_logger
+from shared.telemetry.logs import configure_logs, describe_exception, get_logger
 from shared.telemetry.loop import run_service
 
 _logger = get_logger()
@@ -41,8 +41,14 @@ def run(service: str, settings: _Settings, open_app: OpenApp[_Settings]) -> None
         serving.cancel()
         for task in ends:
             task.cancel()
-        with suppress(asyncio.CancelledError):
+        try:
             await serving
+        except asyncio.CancelledError:
+            pass  # as asked
+        except Exception as error:  # noqa: BLE001  # reported, and the process ends
+            # Its message may quote anything; what an operator needs is where it came from.
+            exit_code = 1
+            _logger.critical("service.failed", **describe_exception(error))
 
     run_service(main)
     sys.exit(exit_code)

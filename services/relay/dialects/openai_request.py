@@ -30,6 +30,8 @@ _QUOTED: Final = {name: f'"{name}"'.encode() for name in DECIDING | _DECIDING_OP
 _ESCAPED: Final = re.compile(rb"\\u00[4-7]")
 _MAX_COUNT: Final = 10**9
 _MAX_ANSWERS: Final = 1024
+_ALWAYS_QUICK_BYTES: Final = 1024 * 1024
+_MAX_VALUES: Final = 1_000_000
 _MEDIA_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
 _USAGE_ASKED: Final = b'"include_usage":true'
 _OPTIONS: Final = b'"stream_options"'
@@ -38,6 +40,9 @@ _BRACE: Final = ord("{")
 
 def read_chat_request(body: bytes) -> RequestFacts:
     """The facts of `POST /v1/chat/completions`. Raises RelayError 400."""
+    if len(body) > _ALWAYS_QUICK_BYTES and sum(map(body.count, b"[{,")) > _MAX_VALUES:
+        # Parsing blocks every other request; a body of nothing but brackets would for seconds.
+        raise invalid_request(f"The body has more than {_MAX_VALUES} values.")
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:

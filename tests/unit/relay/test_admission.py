@@ -98,6 +98,13 @@ def test_what_may_not_be_used_is_refused() -> None:
     assert refused(routes=closed) == (ErrorCode.MODEL_NOT_FOUND, 404)
 
 
+def test_media_for_a_model_that_takes_none_have_no_bound_and_are_refused() -> None:
+    book = routing()
+    book.put_model(book.models[MODEL].model_copy(update={"max_media_tokens": 0}))
+    assert refused(routes=book, media_count=1) == (ErrorCode.INVALID_REQUEST, 400)
+    assert terms(routes=book, media_count=0).hold_units > 0
+
+
 def test_a_model_without_a_price_is_refused_and_never_free() -> None:
     unpriced = (ErrorCode.MODEL_PRICE_NOT_SET, 503)
     assert refused(book=PriceBook()) == unpriced

@@ -34,6 +34,7 @@ async def tried(
         upstream=upstream,
         routing=routing(*known),
         max_tries=max_tries,
+        first_byte_s=0.3,
         metrics=RequestMetrics(CollectorRegistry()),
     )
     going = exchange(request=facts(is_stream=stream, wants_usage=True))
@@ -58,7 +59,8 @@ FAIL_OVER: list[tuple[Prepared, int | None, ErrorCode]] = [
     (FakeAnswer(ErrorCode.UPSTREAM_TIMEOUT), 200, ErrorCode.UPSTREAM_TIMEOUT),
     (FakeAnswer(ErrorCode.UPSTREAM_CUT), 200, ErrorCode.UPSTREAM_CUT),
     (FakeAnswer(), 200, ErrorCode.UPSTREAM_CUT),
-    (FakeAnswer(ErrorCode.UPSTREAM_CUT, status=500), 500, ErrorCode.UPSTREAM_CUT),
+    (FakeAnswer(60.0, b"data: late\n\n"), 200, ErrorCode.UPSTREAM_TIMEOUT),
+    (FakeAnswer(ErrorCode.UPSTREAM_CUT, status=500), 500, ErrorCode.UPSTREAM_SERVER_ERROR),
 ]
 
 
@@ -93,6 +95,14 @@ async def test_what_the_client_did_wrong_is_not_tried_again(status: int) -> None
     assert upstream.called == [1]
     assert going.channel is not None
     assert going.channel.channel_id == 1
+
+
+async def test_an_error_too_long_to_pass_on_is_still_the_clients() -> None:
+    """A 4xx with a huge body must not send the request to another channel."""
+    result, _, upstream = await tried(plain(b"x" * 100_000, status=400), plain(GOOD))
+    assert isinstance(result, Refused)
+    assert (result.status, result.body) == (400, b"")
+    assert upstream.called == [1]
 
 
 async def test_the_last_error_is_passed_on_with_its_channel() -> None:
@@ -157,9 +167,11 @@ async def test_an_upstreams_odd_request_id_is_made_to_fit() -> None:
 
 
 async def test_an_error_body_is_read_so_far_and_no_further() -> None:
-    result, _, _ = await tried(plain(b"x" * 100_000, status=500))
-    assert isinstance(result, RelayError)
-    assert result.code is ErrorCode.UPSTREAM_MALFORMED
+    answer = plain(b"x" * 100_000, status=500)
+    result, _, _ = await tried(answer)
+    assert isinstance(result, Refused)
+    assert (result.status, result.body) == (500, b"")
+    assert answer.is_aborted
 
 
 async def test_an_answer_in_place_of_a_stream_is_a_plain_one() -> None:

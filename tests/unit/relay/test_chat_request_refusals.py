@@ -36,6 +36,13 @@ def with_fields(**fields: Any) -> str:
     return json.dumps({**BASE, **fields})
 
 
+def test_a_body_of_nothing_but_brackets_is_refused_before_it_is_parsed() -> None:
+    """Parsing it would hold up every other request for seconds."""
+    body = b'{"model":"m","messages":[' + b"[]," * 1_000_000 + b"1]}"
+    assert "values" in refusal(body).message
+    read_chat_request(b'{"model":"m","messages":["' + b"x" * 4_000_000 + b'"]}')
+
+
 def test_every_deciding_field_has_its_odd_spellings_here() -> None:
     assert set(ODD_CASES) == DECIDING
 
