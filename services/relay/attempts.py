@@ -143,7 +143,7 @@ class Attempts:
             upstream_id = result.answer.headers.get("x-request-id")
             exchange.upstream_request_id = fit_text(upstream_id, 128) if upstream_id else None
         else:
-            exchange.upstream_ms += int((time.perf_counter() - started) * 1000)
+            exchange.upstream_s += time.perf_counter() - started
         return result
 
     async def _first_chunk(self, answer: UpstreamAnswer, started: float) -> bytes:

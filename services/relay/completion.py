@@ -100,7 +100,7 @@ def event_of(
         response_bytes=exchange.response_bytes,
         first_byte_at=exchange.first_byte_at,
         first_byte_ms=exchange.first_byte_ms,
-        upstream_latency_ms=exchange.upstream_ms if exchange.attempts else None,
+        upstream_latency_ms=int(exchange.upstream_s * 1000) if exchange.attempts else None,
         completed_at=completed_at,
         latency_ms=exchange.arrival.elapsed_ms(),
     )

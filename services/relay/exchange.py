@@ -53,13 +53,13 @@ class Exchange:
     channel: Channel | None = None
     """The one whose answer is passed on."""
     upstream_request_id: str | None = None
-    upstream_ms: int = 0
+    upstream_s: float = 0.0
+    """The time in which an upstream had the request, failed attempts included."""
     first_byte_at: datetime | None = None
     first_byte_ms: int | None = None
     response_bytes: int = 0
     content_bytes: int = 0
     """Bytes of the answer's own text, to estimate by."""
-    waited_for_client_s: float = 0.0
     usage: Usage | None = None
     client_disconnected: bool = False
     is_completed: bool = False

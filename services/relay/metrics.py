@@ -47,7 +47,7 @@ class RequestMetrics:
         )
         self.overhead = Histogram(
             "ledgerline_relay_overhead_seconds",
-            "The part of a request in which no upstream had it and no client was waited for",
+            "The part of a request in which no upstream had it",
             buckets=_OVERHEAD_BUCKETS,
             registry=registry,
         )
