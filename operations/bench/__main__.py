@@ -30,7 +30,7 @@ _PARTS = ("ingest", "relay", "delay")
 
 def _main() -> int:
     parser = argparse.ArgumentParser(prog="python -P -m operations.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round, in under a minute")
+    parser.add_argument("--quick", action="store_true", help="one short round, in about a minute")
     parser.add_argument("--only", choices=_PARTS, action="append", help="leave the others out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     arguments = parser.parse_args()
