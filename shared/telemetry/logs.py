@@ -10,11 +10,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TextIO, cast
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from shared.telemetry.output import BufferedOutput
 
 _MAX_FRAMES: Final = 12
 
@@ -30,6 +32,7 @@ def configure_logs(
     *, service: str, instance: str, log_format: LogFormat, level: str = "info"
 ) -> None:
     """Set up structlog and the standard library's logging for this process. Call it once."""
+    output = BufferedOutput(sys.stdout)
     renderer: Processor = (
         structlog.processors.JSONRenderer(serializer=_to_json)
         if log_format is LogFormat.JSON
@@ -46,10 +49,10 @@ def configure_logs(
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(minimum),
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", output)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _library_message],
