@@ -1,14 +1,14 @@
 """Reading kept topics in a plain consumer group: each record's effect once, whatever is killed.
 
 One turn of the loop: look at the assignment and verify what is new, collect a batch, apply it in
-one transaction with its watermarks, note the offsets in Kafka, look after lag and halted
-partitions. A rebalance is noticed here and never handled in a listener: aiokafka 0.14 hands out
-records before an awaiting listener is done, and swallows its exceptions.
+one transaction with its watermarks while the next one is collected, note the offsets in Kafka, look
+after lag and halted partitions. A rebalance is noticed here and never handled in a listener:
+aiokafka 0.14 hands out records before an awaiting listener is done, and swallows its exceptions.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from contextlib import suppress
 from typing import Final, Literal, TypeVar
 
@@ -18,14 +18,12 @@ from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
     KafkaError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
 )
 
 from shared.kafka.batches import BatchApplier, BatchHandler, StoppedError
+from shared.kafka.collecting import Collector
 from shared.kafka.dead_letters import DeadLetters
 from shared.kafka.errors import StalePositionError
-from shared.kafka.incoming import event_id, to_record
 from shared.kafka.metrics import ConsumerMetrics
 from shared.kafka.noted_offsets import NotedOffsets
 from shared.kafka.partition_watch import PartitionWatch
@@ -34,7 +32,6 @@ from shared.kafka.records import Partition, Record, last_by_partition
 from shared.postgres.failures import classify, describe_error
 from shared.telemetry.logs import get_logger
 
-_IDLE_POLL_MS: Final = 200
 _RECONNECT_S: Final = 0.5
 _STOP_GRACE_S: Final = 20.0
 _LOOK_S: Final = 2.0
@@ -78,7 +75,7 @@ class KeptTopicConsumer:
         self._client_id = client_id or group
         self._topics = tuple(topics)
         self._max_batch = max_batch
-        self._max_wait_s = max_wait_ms / 1000
+        self._max_wait_ms = max_wait_ms
         self._session_timeout_ms = session_timeout_ms
         self._heartbeat_interval_ms = heartbeat_interval_ms
         self._stopping = asyncio.Event()
@@ -92,7 +89,6 @@ class KeptTopicConsumer:
             metrics=metrics,
         )
         self._watch = PartitionWatch(group=group, pool=pool, metrics=metrics)
-        self._last_batch_at = 0.0
         self._looked_at = 0.0
 
     # What health and metrics ask for.
@@ -170,6 +166,9 @@ class KeptTopicConsumer:
             metadata_max_age_ms=30_000,
         )
         noted = NotedOffsets(consumer, group=self._group)
+        collector = Collector(
+            consumer, self._watch, max_batch=self._max_batch, max_wait_ms=self._max_wait_ms
+        )
         consumer.subscribe(self._topics, listener=rebalances)
         try:
             await self._or_stop(consumer.start())
@@ -178,20 +177,24 @@ class KeptTopicConsumer:
                 if seen != rebalances.count or not self._watch.fits(consumer.assignment()):
                     seen = rebalances.count
                     self._watch.assigned(consumer.assignment())
+                    collector.drop()
                     noted.forget()
-                await self._turn(consumer, noted)
+                await self._turn(consumer, collector, noted)
         finally:
             self._watch.unassigned()
             await noted.finish(self._watch.states)
             await consumer.stop()
 
-    async def _turn(self, consumer: AIOKafkaConsumer, noted: NotedOffsets) -> None:
+    async def _turn(
+        self, consumer: AIOKafkaConsumer, collector: Collector, noted: NotedOffsets
+    ) -> None:
         try:
-            if self._watch.has_unverified:
+            # What was collected ahead comes before that: verifying begins anew behind it.
+            if self._watch.has_unverified and not collector.has_ahead:
                 await self._or_stop(self._watch.verify(consumer))
-            batch = await self._collect(consumer)
+            batch = await collector.collect()
             if batch:
-                await self._apply(batch)
+                await self._apply_and_collect(batch, collector)
             noted.note(self._watch.states)
             if time.monotonic() - self._looked_at > _LOOK_S:
                 self._looked_at = time.monotonic()
@@ -208,33 +211,22 @@ class KeptTopicConsumer:
             _logger.warning("watermarks_unreadable", group=self._group, **describe_error(error))
             await self._or_stop(asyncio.sleep(_RECONNECT_S))
 
-    async def _collect(self, consumer: AIOKafkaConsumer) -> list[Record]:
-        batch: list[Record] = []
-        timeout_ms = _IDLE_POLL_MS
-        while len(batch) < self._max_batch:
-            try:
-                fetched = await consumer.getmany(
-                    timeout_ms=timeout_ms, max_records=self._max_batch - len(batch)
-                )
-            except (NoOffsetForPartitionError, OffsetOutOfRangeError):
-                # Not sought yet, or the log is no longer there: verifying tells which.
-                self._watch.doubt_all()
-                break
-            for tp, records in fetched.items():
-                state = self._watch.states.get(Partition(tp.topic, tp.partition))
-                if state is None:
-                    continue
-                batch.extend(to_record(tp, raw) for raw in state.admit(records, event_id))
-                if state.halt is not None:
-                    self._watch.halted(consumer, tp)
-            wait_s = self._last_batch_at + self._max_wait_s - time.monotonic()
-            if not batch or wait_s <= 0:
-                break
-            timeout_ms = max(1, int(wait_s * 1000))
-        return batch
+    async def _apply_and_collect(self, batch: list[Record], collector: Collector) -> None:
+        ahead = asyncio.create_task(collector.collect_ahead())
+        not_whole: Collection[Partition] | None = None
+        try:
+            not_whole = await self._apply(batch)
+        finally:
+            # It stands only between two takings: no record is lost, and `collect` goes on there.
+            ahead.cancel()
+            (outcome,) = await asyncio.gather(ahead, return_exceptions=True)
+            collector.drop(not_whole)
+        if isinstance(outcome, Exception):
+            raise outcome
 
-    async def _apply(self, batch: list[Record]) -> None:
-        self._last_batch_at = started = time.monotonic()
+    async def _apply(self, batch: list[Record]) -> Collection[Partition]:
+        """Apply a batch; answer the partitions of which not all was applied."""
+        started = time.monotonic()
         states = self._watch.states
         offsets = {p: s.applied_offset for p, s in states.items()}
         try:
@@ -242,7 +234,7 @@ class KeptTopicConsumer:
         except StalePositionError:
             _logger.warning("watermark_moved_by_another", group=self._group)
             self._watch.doubt_all()
-            return
+            return states
         for partition, offset in offsets.items():
             states[partition].applied_offset = offset
         for partition, last in last_by_partition(batch).items():
@@ -255,6 +247,7 @@ class KeptTopicConsumer:
             records=len(batch),
             duration_ms=round((time.monotonic() - started) * 1000, 1),
         )
+        return halts
 
     async def _or_stop(self, awaitable: Awaitable[_T]) -> _T:
         """Wait for something, but not for longer than until `stop`; then StoppedError."""
