@@ -105,6 +105,8 @@ class LeaseKeeper:
         self._retired: dict[str, Lease] = {}
         self._waiters: dict[str, deque[_Waiter]] = {}
         self._urgent: set[str] = set()
+        self._low: set[str] = set()
+        self._look_through_at = -1e9
         self._changed = asyncio.Event()
         self._reached_at = -1e9
 
@@ -117,6 +119,7 @@ class LeaseKeeper:
         if not lease.try_hold(units, now):
             return None
         if lease.runs_low(now):
+            self._low.add(subject)
             self._changed.set()
         return Hold(lease, units)
 
@@ -163,13 +166,13 @@ class LeaseKeeper:
         """Exchange with billing until cancelled."""
         while True:
             self._changed.clear()
-            self._retire_idle()
             retired = [lease for lease in self._retired.values() if lease.held_units == 0]
             if retired:
                 await self._close(retired[:_MAX_IN_MESSAGE])
             if not await self._exchange_due():
                 await asyncio.sleep(_RETRY_S)
-            pause_s = _RETRY_S if self._waiters else self._limits.scarce_heartbeat_s
+            is_wanted = self._waiters or self._low
+            pause_s = _RETRY_S if is_wanted else self._limits.scarce_heartbeat_s
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._changed.wait()
@@ -208,6 +211,18 @@ class LeaseKeeper:
             if lease.subject not in self._waiters:
                 self._retired[lease.lease_id] = self._leases.pop(lease.subject)
 
+    def _due(self, now: float) -> list[Lease]:
+        """Of all leases now and then, otherwise of those only that somebody waits for."""
+        if now >= self._look_through_at:
+            self._look_through_at = now + self._limits.scarce_heartbeat_s / 2
+            self._retire_idle()
+            self._low.clear()
+            looked_at = list(self._leases.values())
+        else:
+            subjects = self._urgent | self._low | self._waiters.keys()
+            looked_at = [self._leases[s] for s in subjects if s in self._leases]
+        return [lease for lease in looked_at if self._is_due(lease, now)]
+
     def _is_due(self, lease: Lease, now: float) -> bool:
         if lease.due_at() <= now or lease.subject in self._urgent:
             return True
@@ -216,9 +231,9 @@ class LeaseKeeper:
 
     async def _exchange_due(self) -> bool:
         """Tell billing of each lease that has something to say. False where it did not answer."""
-        now = self._clock()
-        due = [lease for lease in self._leases.values() if self._is_due(lease, now)]
+        due = self._due(self._clock())
         self._urgent.clear()
+        self._low.difference_update([lease.subject for lease in due])
         for start in range(0, len(due), _MAX_IN_MESSAGE):
             part = due[start : start + _MAX_IN_MESSAGE]
             now = self._clock()

@@ -123,6 +123,8 @@ async def test_hostile_values_neither_stop_the_journal_nor_lose_a_charge(
         ids.append(headers["x-request-id"])
     status, _, _ = await ask(stack, customer, body=chat() | {"model": "m" * 1_000_000}, headers={})
     assert status == 404
+    huge = {"User-Agent": "u" * 1_000_000}
+    assert await _status(stack, customer, huge) == 400, "refused before anything was admitted"
     status, _, _ = await ask(
         stack, customer, body=b'{"model":"gpt-4o-mini","messages":["\\ud800"]}', headers={}
     )
@@ -135,6 +137,11 @@ async def test_hostile_values_neither_stop_the_journal_nor_lose_a_charge(
         assert event["tags"] == {"team": "search"}
     sources = [counted.events[request_id]["usage_source"] for request_id in ids]
     assert sources == ["provider", "estimated", "estimated", "provider", "provider"]
+
+
+async def _status(stack: Stack, customer: Customer, headers: dict[str, str]) -> int:
+    status, _, _ = await ask(stack, customer, body=chat(), headers=headers)
+    return status
 
 
 async def test_a_client_that_hangs_up_is_billed_what_the_upstream_reports(
