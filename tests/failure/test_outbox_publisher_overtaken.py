@@ -1,6 +1,7 @@
 """A publisher of state that stalls with the lock in hand is overtaken, and cannot come back."""
 
 import asyncio
+import json
 import signal
 import time
 
@@ -46,7 +47,11 @@ async def _publisher(stack: Stack) -> str:
     """Which control has the lock: its log says when its turn began."""
     for name in ("control-0", "control-1"):
         text = await asyncio.to_thread(stack.process(name).output_path.read_text)
-        if '"publisher": "state_publisher", "event": "turn_begins"' in text:
+        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        if any(
+            (line.get("publisher"), line.get("event")) == ("state_publisher", "turn_begins")
+            for line in lines
+        ):
             return name
     raise AssertionError("no control publishes")
 

@@ -21,16 +21,16 @@ from shared.http.assertions import (
 SIGNER = AssertionSigner(b"s" * 32)
 VERIFIER = AssertionVerifier.from_jwks(SIGNER.jwks(), audience="billing")
 ADA = Caller(user_id=7, username="ada", role=Role.ADMIN, workspace_id=70, session_id=9)
-NOW = datetime.now(UTC)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)  # at each call: a suite runs for longer than an assertion lives
     return {
         "iss": "ledgerline/control",
         "aud": "billing",
         "sub": "7",
-        "iat": NOW,
-        "exp": NOW + LIFETIME,
+        "iat": now,
+        "exp": now + LIFETIME,
         "username": "ada",
         "role": 10,
         "workspace_id": 70,
@@ -53,39 +53,41 @@ def test_what_control_signed_is_believed() -> None:
     assert VERIFIER.verify(encoded(claims())).username == "ada"
 
 
-GOOD = SIGNER.sign(ADA, audience="billing")
-HEAD, BODY, SIGNATURE = GOOD.split(".")
-FORGED = {
-    "empty": "",
-    "no token": "x",
-    "three dots": "...",
-    "another signer's": AssertionSigner(b"x" * 32).sign(ADA, audience="billing"),
-    "another's under our key id": encoded(
-        claims(), key=Ed25519PrivateKey.from_private_bytes(b"x" * 32)
-    ),
-    "for another service": SIGNER.sign(ADA, audience="control"),
-    "expired": SIGNER.sign(ADA, audience="billing", now=NOW - LIFETIME - timedelta(seconds=10)),
-    "of the future": SIGNER.sign(ADA, audience="billing", now=NOW + timedelta(minutes=5)),
-    "without a signature": f"{HEAD}.{BODY}.",
-    "a changed body": f"{HEAD}.{part({**claims(iat=1, exp=2**40), 'role': 100})}.{SIGNATURE}",
-    "alg none": f"{part({'alg': 'none', 'kid': SIGNER.key_id})}.{BODY}.",
-    "hmac with the public key": encoded(
-        claims(), key=base64.b64encode(SIGNER.public_key), algorithm="HS256"
-    ),
-    "key id of another type": f"{part({'alg': 'EdDSA', 'kid': ['x']})}.{BODY}.{SIGNATURE}",
-    "another issuer": encoded(claims(iss="ledgerline/relay")),
-    "no end": encoded({k: v for k, v in claims().items() if k != "exp"}),
-    "no subject": encoded({k: v for k, v in claims().items() if k != "sub"}),
-    "a subject that is no id": encoded(claims(sub="ada")),
-    "an unknown role": encoded(claims(role=7)),
-    "no workspace": encoded({k: v for k, v in claims().items() if k != "workspace_id"}),
-}
+def forged() -> dict[str, str]:
+    """Made when they are tried: an expired one would be refused for its age alone."""
+    now = datetime.now(UTC)
+    head, body, signature = SIGNER.sign(ADA, audience="billing").split(".")
+    return {
+        "empty": "",
+        "no token": "x",
+        "three dots": "...",
+        "another signer's": AssertionSigner(b"x" * 32).sign(ADA, audience="billing"),
+        "another's under our key id": encoded(
+            claims(), key=Ed25519PrivateKey.from_private_bytes(b"x" * 32)
+        ),
+        "for another service": SIGNER.sign(ADA, audience="control"),
+        "expired": SIGNER.sign(ADA, audience="billing", now=now - LIFETIME - timedelta(seconds=10)),
+        "of the future": SIGNER.sign(ADA, audience="billing", now=now + timedelta(minutes=5)),
+        "without a signature": f"{head}.{body}.",
+        "a changed body": f"{head}.{part({**claims(iat=1, exp=2**40), 'role': 100})}.{signature}",
+        "alg none": f"{part({'alg': 'none', 'kid': SIGNER.key_id})}.{body}.",
+        "hmac with the public key": encoded(
+            claims(), key=base64.b64encode(SIGNER.public_key), algorithm="HS256"
+        ),
+        "key id of another type": f"{part({'alg': 'EdDSA', 'kid': ['x']})}.{body}.{signature}",
+        "another issuer": encoded(claims(iss="ledgerline/relay")),
+        "no end": encoded({k: v for k, v in claims().items() if k != "exp"}),
+        "no subject": encoded({k: v for k, v in claims().items() if k != "sub"}),
+        "a subject that is no id": encoded(claims(sub="ada")),
+        "an unknown role": encoded(claims(role=7)),
+        "no workspace": encoded({k: v for k, v in claims().items() if k != "workspace_id"}),
+    }
 
 
-@pytest.mark.parametrize("name", FORGED)
+@pytest.mark.parametrize("name", forged())
 def test_anything_else_is_not(name: str) -> None:
     with pytest.raises(InvalidAssertionError):
-        VERIFIER.verify(FORGED[name])
+        VERIFIER.verify(forged()[name])
 
 
 @pytest.mark.parametrize(
