@@ -37,7 +37,7 @@ def charge_records(
     else that is done for a charge. A test holds the two together.
     """
     headers = encode_headers(LedgerEntryPosted.TYPE, Attributes(id="", source=SOURCE, time=now))
-    before = tuple(h for h in headers if h[0] != "ce_id")
+    in_common = (*(h for h in headers if h[0] != "ce_id"), _CHARGE_HEADER)
     dumps = orjson.dumps
     return [
         OutboxRecord(
@@ -62,7 +62,8 @@ def charge_records(
                     "posted_at": charge.completed_at,
                 }
             ),
-            (*before, ("ce_id", new_event_id().encode()), _CHARGE_HEADER),
+            in_common,
+            new_event_id().encode(),
         )
         for charge, entry_id, balance_after in zip(charges, entry_ids, balances_after, strict=True)
     ]

@@ -107,9 +107,9 @@ class OutboxPublisher:
         if not rows:
             return False
         records = [
-            OutgoingRecord(row["topic"], key, value, headers)
+            OutgoingRecord(row["topic"], record.key, record.value, record.all_headers)
             for row in rows
-            for key, value, headers in decode_row(row["records"])
+            for record in decode_row(row["records"])
         ]
         try:
             await self._producer.send_all(records)

@@ -1,7 +1,10 @@
-"""Many records in one outbox row: a version byte, then each field with its length before it.
+"""Many records in one outbox row: each field with its length before it, headers once for all.
 
 A batch of 2,000 events writes its ledger events as one row; 2,000 rows would cost more than the
-charges do.
+charges do, and so would reading the headers of each that they have in common.
+
+    version   number of header lists   each: how many, and name and content of each header
+    number of records                  each: four numbers (_RECORD), then key, value, event id
 """
 
 import struct
@@ -10,18 +13,32 @@ from typing import Final, NamedTuple
 
 from shared.kafka.records import Headers
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_EVENT_ID: Final = "ce_id"
 _NULL: Final = 0xFFFFFFFF
 _U32: Final = struct.Struct(">I")
-_U16: Final = struct.Struct(">H")
+_RECORD: Final = struct.Struct(">IIII")
+"""Lengths of key, value and event id, and which of the lists of headers."""
 
 
 class OutboxRecord(NamedTuple):
-    """One record of a row; the topic is the row's."""
+    """One record of a row; the topic is the row's.
+
+    Records that share one `headers` object take its room once, so what tells them apart has a field
+    of its own: `event_id` is sent as the header `ce_id`, behind the others.
+    """
 
     key: bytes | None
     value: bytes | None
     headers: Headers
+    event_id: bytes | None = None
+
+    @property
+    def all_headers(self) -> Headers:
+        """As they are sent."""
+        if self.event_id is None:
+            return self.headers
+        return (*self.headers, (_EVENT_ID, self.event_id))
 
 
 class CorruptOutboxRowError(Exception):
@@ -30,27 +47,28 @@ class CorruptOutboxRowError(Exception):
 
 def encode_row(records: Sequence[OutboxRecord]) -> bytes:
     """The bytes of a row."""
-    parts = [bytes((_VERSION,)), _U32.pack(len(records))]
-    add, pack = parts.append, _U32.pack
-    # The records of a row have nearly all headers in common.
-    packed: dict[tuple[str, bytes], bytes] = {}
-    for key, value, headers in records:
-        for field in (key, value):
-            if field is None:
-                add(pack(_NULL))
-            else:
-                add(pack(len(field)))
+    numbers: dict[int, int] = {}
+    lists: list[bytes] = []
+    parts: list[bytes] = []
+    add, pack = parts.append, _RECORD.pack
+    for key, value, headers, event_id in records:
+        number = numbers.get(id(headers))
+        if number is None:
+            number = numbers[id(headers)] = len(lists)
+            lists.append(_headers_bytes(headers))
+        add(
+            pack(
+                _NULL if key is None else len(key),
+                _NULL if value is None else len(value),
+                _NULL if event_id is None else len(event_id),
+                number,
+            )
+        )
+        for field in (key, value, event_id):
+            if field is not None:
                 add(field)
-        add(_U16.pack(len(headers)))
-        for header in headers:
-            known = packed.get(header)
-            if known is None:
-                name = header[0].encode()
-                known = packed[header] = b"".join(
-                    (pack(len(name)), name, pack(len(header[1])), header[1])
-                )
-            add(known)
-    return b"".join(parts)
+    head = (bytes((_VERSION,)), _U32.pack(len(lists)), *lists, _U32.pack(len(records)))
+    return b"".join((*head, *parts))
 
 
 def decode_row(data: bytes) -> list[OutboxRecord]:
@@ -60,12 +78,11 @@ def decode_row(data: bytes) -> list[OutboxRecord]:
             raise CorruptOutboxRowError(f"version {data[0]}")
         (count,) = _U32.unpack_from(data, 1)
         position = 5
-        records = []
+        lists: list[Headers] = []
         for _ in range(count):
-            key, position = _read_field(data, position)
-            value, position = _read_field(data, position)
             headers, position = _read_headers(data, position)
-            records.append(OutboxRecord(key, value, headers))
+            lists.append(headers)
+        records, position = _read_records(data, position, lists)
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise CorruptOutboxRowError(type(error).__name__) from None
     if position != len(data):
@@ -73,33 +90,55 @@ def decode_row(data: bytes) -> list[OutboxRecord]:
     return records
 
 
-def _read_field(data: bytes, position: int) -> tuple[bytes | None, int]:
-    (length,) = _U32.unpack_from(data, position)
+def _read_records(
+    data: bytes, position: int, lists: Sequence[Headers]
+) -> tuple[list[OutboxRecord], int]:
+    (count,) = _U32.unpack_from(data, position)
     position += 4
-    if length == _NULL:
-        return None, position
-    end = position + length
-    if end > len(data):
-        raise CorruptOutboxRowError("a field is cut")
-    return data[position:end], end
+    unpack, head, size = _RECORD.unpack_from, _RECORD.size, len(data)
+    records = []
+    # Written out field by field: it runs over every record that is published.
+    for _ in range(count):
+        key_length, value_length, id_length, number = unpack(data, position)
+        position += head
+        key = value = event_id = None
+        if key_length != _NULL:
+            key = data[position : position + key_length]
+            position += key_length
+        if value_length != _NULL:
+            value = data[position : position + value_length]
+            position += value_length
+        if id_length != _NULL:
+            event_id = data[position : position + id_length]
+            position += id_length
+        if position > size:
+            raise CorruptOutboxRowError("a field is cut")
+        records.append(OutboxRecord(key, value, lists[number], event_id))
+    return records, position
+
+
+def _headers_bytes(headers: Headers) -> bytes:
+    parts = [_U32.pack(len(headers))]
+    for name, content in headers:
+        for field in (name.encode(), content):
+            parts += (_U32.pack(len(field)), field)
+    return b"".join(parts)
 
 
 def _read_headers(data: bytes, position: int) -> tuple[Headers, int]:
-    # Written out and not by `_read_field`: this is most of what reading a row costs.
-    unpack, size = _U32.unpack_from, len(data)
-    (count,) = _U16.unpack_from(data, position)
-    position += 2
+    (count,) = _U32.unpack_from(data, position)
+    position += 4
     headers = []
     for _ in range(count):
-        (length,) = unpack(data, position)
-        position += 4
-        name_end = position + length
-        (length_of_content,) = unpack(data, name_end)
-        start = name_end + 4
-        end = start + length_of_content
-        # A null's length leads behind the end as well.
-        if end > size:
-            raise CorruptOutboxRowError("a header is cut")
-        headers.append((data[position:name_end].decode(), data[start:end]))
-        position = end
+        name, position = _read_field(data, position)
+        content, position = _read_field(data, position)
+        headers.append((name.decode(), content))
     return tuple(headers), position
+
+
+def _read_field(data: bytes, position: int) -> tuple[bytes, int]:
+    (length,) = _U32.unpack_from(data, position)
+    start = position + 4
+    if start + length > len(data):
+        raise CorruptOutboxRowError("a header is cut")
+    return data[start : start + length], start + length

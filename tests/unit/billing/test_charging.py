@@ -91,6 +91,6 @@ def test_a_charge_is_told_as_the_model_would_tell_it(charges: list[Charge]) -> N
         plain = entry_record(entry, now=AT)
         assert LedgerEntryPosted.model_validate_json(record.value or b"") == entry
         assert record.key == plain.key
-        told, expected = dict(record.headers), dict(plain.headers)
+        told, expected = dict(record.all_headers), dict(plain.headers)
         assert told.pop("ce_id") != expected.pop("ce_id")
         assert told == expected
