@@ -9,7 +9,7 @@ from services.relay.authentication import ApiCaller
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import Channel
 from services.relay.dialects.dialect import RequestFacts
-from services.relay.lease_keeper import Hold
+from services.relay.holds import Hold
 from shared.events.requests import Attempt, ErrorCode, Outcome
 from shared.events.usage import Usage, UsageSource
 from shared.telemetry.traces import TraceContext

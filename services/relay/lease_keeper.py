@@ -10,8 +10,16 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
+from services.relay.holds import (
+    BalanceShortError,
+    BillingUnreachableError,
+    Hold,
+    LeaseExchange,
+    LeaseJournal,
+    RoomHeldError,
+)
 from services.relay.leasing import Lease, LeaseLimits
 from services.relay.metrics import LeaseMetrics
 from shared.events.event import new_event_id
@@ -27,51 +35,6 @@ _RETRY_S: Final = 0.1
 def boot_clock() -> float:
     """Seconds that go on while the machine sleeps: a lease lapses then as well."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-class HoldError(Exception):
-    """No room could be had."""
-
-
-class BalanceShortError(HoldError):
-    """The balance itself is short of the hold."""
-
-    def __init__(self, spendable_units: int) -> None:
-        super().__init__()
-        self.spendable_units = spendable_units
-
-
-class RoomHeldError(HoldError):
-    """The balance would do, but other requests hold it; it may be free in a moment."""
-
-
-class BillingUnreachableError(HoldError):
-    """Billing did not answer and the lease in hand has no room, or has lapsed."""
-
-
-class LeaseExchange(Protocol):
-    """Billing's `POST /internal/leases`."""
-
-    async def exchange(self, asks: LeaseAsks) -> LeaseAnswers:
-        """Raises InternalCallError."""
-
-
-class LeaseJournal(Protocol):
-    """Where leases are written down before billing hears of them."""
-
-    def open_lease(self, lease_id: str, subject: str) -> None:
-        """Before the first message."""
-
-    def forget_lease(self, lease_id: str) -> None:
-        """After billing acknowledged the close."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """What a request has set aside. Settle it once."""
-
-    lease: Lease
-    units: int
 
 
 @dataclass(slots=True)

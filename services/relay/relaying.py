@@ -21,14 +21,9 @@ from services.relay.completion import base_fields, lease_fields, skeleton_of
 from services.relay.dialects.dialect import Dialect, RequestFacts
 from services.relay.errors import RelayError
 from services.relay.exchange import Arrival, Ending, Exchange
+from services.relay.holds import BalanceShortError, BillingUnreachableError, Hold, RoomHeldError
 from services.relay.journal.journal import Journal, JournalFullError
-from services.relay.lease_keeper import (
-    BalanceShortError,
-    BillingUnreachableError,
-    Hold,
-    LeaseKeeper,
-    RoomHeldError,
-)
+from services.relay.lease_keeper import LeaseKeeper
 from services.relay.metrics import RequestMetrics
 from services.relay.passing import Passing
 from services.relay.recorder import Recorder

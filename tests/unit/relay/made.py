@@ -12,7 +12,7 @@ from services.relay.books.routing import RoutingBook
 from services.relay.completion import base_fields, lease_fields
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.exchange import Arrival, Exchange
-from services.relay.lease_keeper import Hold
+from services.relay.holds import Hold
 from services.relay.leasing import Lease, LeaseLimits
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.directory import Role, UserChanged, WorkspaceChanged

@@ -15,9 +15,10 @@ from services.relay.attempts import Answered
 from services.relay.dialects.openai import OpenAIDialect
 from services.relay.errors import RelayError
 from services.relay.exchange import Ending, Exchange
+from services.relay.holds import Hold
 from services.relay.journal.journal import Journal
 from services.relay.journal.records import CompletedRecord
-from services.relay.lease_keeper import Hold, LeaseKeeper
+from services.relay.lease_keeper import LeaseKeeper
 from services.relay.metrics import RequestMetrics
 from services.relay.passing import Passing
 from services.relay.recorder import Recorder

@@ -8,13 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.lease_keeper import (
-    BalanceShortError,
-    BillingUnreachableError,
-    Hold,
-    LeaseKeeper,
-    RoomHeldError,
-)
+from services.relay.holds import BalanceShortError, BillingUnreachableError, Hold, RoomHeldError
+from services.relay.lease_keeper import LeaseKeeper
 from services.relay.leasing import LeaseLimits
 from services.relay.metrics import LeaseMetrics
 from tests.unit.relay.fake_billing import FakeBilling, FakeLeaseJournal

@@ -1,0 +1,58 @@
+"""What a request sets aside, why it may not be able to, and what keeping leases needs of others.
+
+HoldError
+├── BalanceShortError        the balance itself is short: 403
+├── RoomHeldError            others hold what it needs: 429
+└── BillingUnreachableError  nobody can say: 503
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.relay.leasing import Lease
+from shared.leases.protocol import LeaseAnswers, LeaseAsks
+
+
+class HoldError(Exception):
+    """No room could be had."""
+
+
+class BalanceShortError(HoldError):
+    """The balance itself is short of the hold."""
+
+    def __init__(self, spendable_units: int) -> None:
+        super().__init__()
+        self.spendable_units = spendable_units
+
+
+class RoomHeldError(HoldError):
+    """The balance would do, but other requests hold it; it may be free in a moment."""
+
+
+class BillingUnreachableError(HoldError):
+    """Billing did not answer and the lease in hand has no room, or has lapsed."""
+
+
+class LeaseExchange(Protocol):
+    """Billing's `POST /internal/leases`."""
+
+    async def exchange(self, asks: LeaseAsks) -> LeaseAnswers:
+        """Raises InternalCallError."""
+
+
+class LeaseJournal(Protocol):
+    """Where leases are written down before billing hears of them."""
+
+    def open_lease(self, lease_id: str, subject: str) -> None:
+        """Before the first message."""
+
+    def forget_lease(self, lease_id: str) -> None:
+        """After billing acknowledged the close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a request has set aside. Settle it once."""
+
+    lease: Lease
+    units: int
