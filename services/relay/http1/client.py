@@ -1,0 +1,103 @@
+"""An Upstream over HTTP/1.1, made for relaying. See docs/decisions/0009-own-http1-upstream.md."""
+
+import asyncio
+import ssl
+from typing import Final
+
+from services.relay.http1.answer import Http1Answer
+from services.relay.http1.connecting import Connector
+from services.relay.http1.connection import Connection, Owner
+from services.relay.http1.pool import Pool
+from services.relay.http1.request_bytes import request_head
+from services.relay.http1.target import Origin, target_of
+from services.relay.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
+from shared.events.requests import ErrorCode
+from shared.http.egress import EgressPolicy
+
+KEEP_S: Final = 60.0
+"""How long a connection may wait for its next call."""
+
+
+class Http1Upstream:
+    """Sends calls over pooled connections. Redirects are answers like others.
+
+    A call is sent again, once and on a fresh connection, only where a connection that had carried
+    another call before ended without a byte of the answer: the peer had closed it while it waited.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: EgressPolicy,
+        tls: ssl.SSLContext,
+        first_byte_s: float,
+        idle_s: float,
+        connect_s: float,
+        max_connections: int,
+        keep_s: float = KEEP_S,
+    ) -> None:
+        """`max_connections` is for each origin."""
+        self._connector = Connector(policy=policy, tls=tls)
+        self._first_byte_s = first_byte_s
+        self._idle_s = idle_s
+        self._connect_s = connect_s
+        self._keep_s = keep_s
+        self.pool = Pool(open_=self._open, limit=max_connections)
+
+    async def send(self, call: UpstreamCall) -> UpstreamAnswer:
+        """See Upstream."""
+        try:
+            target = target_of(call.url)
+            head = request_head(target, call)
+        except ValueError:
+            raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION) from None
+        deadline = asyncio.get_running_loop().time() + self._first_byte_s
+        connection = await self._take(target.origin, deadline, is_fresh=False)
+        was_reused = connection.is_reused
+        answer = connection.send(head, call.body, deadline=deadline)
+        try:
+            await _head_of(answer)
+        except UpstreamFailure as failure:
+            is_stale = was_reused and answer.is_untouched
+            if not is_stale or failure.code is not ErrorCode.UPSTREAM_CONNECTION:
+                raise
+        else:
+            return answer
+        connection = await self._take(target.origin, deadline, is_fresh=True)
+        answer = connection.send(head, call.body, deadline=deadline)
+        await _head_of(answer)
+        return answer
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.pool.close()
+
+    async def _take(self, origin: Origin, deadline: float, *, is_fresh: bool) -> Connection:
+        if not is_fresh:
+            connection = await self.pool.take_waiting(origin)
+            if connection is not None:
+                return connection
+        loop = asyncio.get_running_loop()
+        until = min(deadline, loop.time() + self._connect_s)
+        try:
+            async with asyncio.timeout_at(until):
+                return await self.pool.take(origin, is_fresh=is_fresh)
+        except TimeoutError:
+            raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
+        except (OSError, ValueError):
+            raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION) from None
+
+    async def _open(self, origin: Origin, owner: Owner) -> Connection:
+        connection = Connection(owner, idle_s=self._idle_s, keep_s=self._keep_s)
+        await self._connector.connect(origin, lambda: connection)
+        if not connection.is_open:
+            raise ConnectionResetError
+        return connection
+
+
+async def _head_of(answer: Http1Answer) -> None:
+    try:
+        await answer.wait_head()
+    except BaseException:
+        answer.abort()
+        raise

@@ -1,0 +1,131 @@
+"""What aiohttp's client makes of a response, this one makes of it too."""
+
+import asyncio
+import gzip
+import itertools
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import aiohttp
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.relay.upstream import AiohttpUpstream, Upstream, UpstreamFailure
+from tests.unit.relay.http1.raw_server import Asked, call, client, serving
+
+TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_", min_size=1, max_size=12)
+VALUE = st.text("abc XYZ019;=,/\"'üé", max_size=30).map(str.strip)
+CODED: dict[bytes, Callable[[bytes], bytes]] = {b"gzip": gzip.compress, b"deflate": zlib.compress}
+FRAMING_NAMES = {"content-length", "transfer-encoding", "content-encoding", "connection", "upgrade"}
+
+
+@dataclass(frozen=True)
+class Response:
+    pieces: tuple[bytes, ...]
+    is_cut: bool
+
+
+@st.composite
+def responses(draw: st.DrawFn) -> Response:
+    status = draw(st.sampled_from([200, 201, 202, 204, 304, 301, 400, 404, 429, 500, 503]))
+    fields = draw(st.lists(st.tuples(TOKEN, VALUE), max_size=5))
+    lines = [
+        f"{name}: {value}".encode() for name, value in fields if name.lower() not in FRAMING_NAMES
+    ]
+    body = draw(st.binary(max_size=600))
+    coding = draw(st.sampled_from([None, None, *CODED]))
+    raw = b"".join(
+        b"HTTP/1.1 %d Early\r\nX-Early: 1\r\n\r\n" % interim
+        for interim in draw(st.lists(st.sampled_from([100, 103]), max_size=2))
+    )
+    if status in {204, 304}:
+        body, coding = b"", None
+    elif coding is not None:
+        lines.append(b"Content-Encoding: " + coding)
+        body = CODED[coding](body)
+    framing = draw(st.sampled_from(["length", "chunked", "close"]))
+    if status in {204, 304}:
+        framed = b""
+    elif framing == "length":
+        lines.append(b"Content-Length: %d" % len(body))
+        framed = body
+    elif framing == "chunked":
+        lines.append(
+            draw(st.sampled_from([b"Transfer-Encoding: chunked", b"transfer-encoding:chunked"]))
+        )
+        framed = draw(chunked(body))
+    else:
+        framed = body
+    head = b"HTTP/1.1 %d %b\r\n" % (status, draw(st.sampled_from([b"OK", b"", b"Not so good"])))
+    raw += head + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+    whole = raw + framed
+    is_cut = framing != "close" and coding is None and draw(st.integers(0, 4)) == 0
+    if is_cut:
+        whole = whole[: draw(st.integers(0, len(whole) - 1))]
+    cuts = sorted(draw(st.sets(st.integers(1, max(1, len(whole) - 1)), max_size=6)))
+    edges = [0, *cuts, len(whole)]
+    pieces = (whole[start:end] for start, end in itertools.pairwise(edges))
+    return Response(tuple(filter(None, pieces)), is_cut)
+
+
+@st.composite
+def chunked(draw: st.DrawFn, body: bytes) -> bytes:
+    framed = b""
+    while body:
+        size = draw(st.integers(1, len(body)))
+        extension = draw(st.sampled_from([b"", b";a", b";a=b", b';a="b c"']))
+        framed += b"%x%b\r\n%b\r\n" % (size, extension, body[:size])
+        body = body[size:]
+    trailer = draw(st.sampled_from([b"", b"X-Sum: 1\r\n"]))
+    return framed + b"0\r\n" + trailer + b"\r\n"
+
+
+Found = tuple[int, dict[str, str], bytes] | None
+
+
+async def found(upstream: Upstream, url: str) -> Found:
+    """None where it is not whole."""
+    try:
+        answer = await upstream.send(call(url))
+    except UpstreamFailure:
+        return None
+    try:
+        body = await answer.read(10_000)
+    except UpstreamFailure:
+        answer.abort()
+        return None
+    answer.release()
+    names = {name.lower() for name in answer.headers}
+    return answer.status, {name: answer.headers[name] for name in sorted(names)}, body
+
+
+def test_both_make_the_same_of_a_response() -> None:
+    answered = 0
+
+    async def both(response: Response) -> tuple[Found, Found]:
+        async def script(asked: Asked) -> None:
+            await asked.request()
+            await asked.say(*response.pieces)
+
+        async with (
+            serving(script) as server,
+            client() as ours,
+            aiohttp.ClientSession() as session,
+        ):
+            theirs = AiohttpUpstream(session, first_byte_s=2, idle_s=2, connect_s=2)
+            return await found(ours, server.url), await found(theirs, server.url)
+
+    with asyncio.Runner() as runner:
+
+        @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @given(responses())
+        def same(response: Response) -> None:
+            nonlocal answered
+            ours, theirs = runner.run(both(response))
+            assert ours == theirs
+            assert response.is_cut or ours is not None
+            answered += ours is not None
+
+        same()
+    assert answered > 50

@@ -1,0 +1,130 @@
+"""How many connections there are, and how long they wait."""
+
+import asyncio
+
+import pytest
+
+from services.relay.http1.target import target_of
+from services.relay.upstream import UpstreamFailure
+from shared.events.requests import ErrorCode
+from tests.unit.relay.http1.raw_server import Asked, call, client, saying, serving, until, whole
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+async def test_no_more_connections_than_allowed_and_everybody_has_a_turn() -> None:
+    most = 0
+
+    async def script(asked: Asked) -> None:
+        nonlocal most
+        while True:
+            await asked.request()
+            most = max(most, server.open)
+            await asyncio.sleep(0.002)
+            await asked.say(OK)
+
+    async def ask() -> bytes:
+        return await whole(await upstream.send(call(server.url)))
+
+    async with serving(script) as server, client(max_connections=3) as upstream:
+        answers = await asyncio.gather(*(ask() for _ in range(60)))
+        assert answers == [b"hello"] * 60
+        assert server.connections == most == 3
+        assert upstream.pool.count(target_of(server.url).origin) == (3, 3)
+
+
+async def test_a_turn_that_does_not_come_is_a_timeout() -> None:
+    async with (
+        serving(saying(OK)) as server,
+        client(max_connections=1, connect_s=0.2) as upstream,
+    ):
+        held = await upstream.send(call(server.url))
+        with pytest.raises(UpstreamFailure) as caught:
+            await upstream.send(call(server.url))
+        assert caught.value.code is ErrorCode.UPSTREAM_TIMEOUT
+        assert await whole(held) == b"hello"
+        assert await whole(await upstream.send(call(server.url))) == b"hello"
+        assert server.connections == 1
+
+
+async def test_turns_come_back_from_every_kind_of_end() -> None:
+    """A turn that is lost would in time stop the channel for good."""
+    raws = [
+        OK,
+        OK + b"junk",
+        OK[:-1],
+        b"SSH-2.0\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx",
+        b"",
+    ]
+
+    async def script(asked: Asked) -> None:
+        await asked.say(raws[int(await asked.request())])
+
+    async with serving(script) as server, client(max_connections=1) as upstream:
+        for _ in range(3):
+            for number in range(len(raws)):
+                try:
+                    answer = await upstream.send(call(server.url, b"%d" % number))
+                    await whole(answer)
+                except UpstreamFailure as failure:
+                    assert failure.code is not ErrorCode.UPSTREAM_TIMEOUT  # noqa: PT017
+        origin = target_of(server.url).origin
+        await until(lambda: upstream.pool.count(origin) == (0, 0))
+
+
+async def test_turns_come_back_where_nobody_listens() -> None:
+    async with serving(saying(OK)) as server:
+        url = server.url
+    async with client(max_connections=1) as upstream:
+        for _ in range(3):
+            with pytest.raises(UpstreamFailure) as caught:
+                await upstream.send(call(url))
+            assert caught.value.code is ErrorCode.UPSTREAM_CONNECTION
+
+
+async def test_a_connection_that_waits_too_long_is_closed() -> None:
+    async with serving(saying(OK)) as server, client(keep_s=0.2) as upstream:
+        await whole(await upstream.send(call(server.url)))
+        await asyncio.sleep(0.1)
+        await whole(await upstream.send(call(server.url)))
+        await asyncio.sleep(0.15)
+        assert server.connections == server.open == 1
+        await until(lambda: server.open == 0)
+        assert upstream.pool.count(target_of(server.url).origin) == (0, 0)
+        assert await whole(await upstream.send(call(server.url))) == b"hello"
+        assert server.connections == 2
+
+
+async def test_a_waiting_connection_that_the_peer_closes_is_forgotten() -> None:
+    async with serving(saying(OK, stays=False)) as server, client() as upstream:
+        await whole(await upstream.send(call(server.url)))
+        await until(lambda: upstream.pool.count(target_of(server.url).origin) == (0, 0))
+
+
+async def test_origins_share_nothing() -> None:
+    async with (
+        serving(saying(OK)) as one,
+        serving(saying(OK.replace(b"hello", b"world"))) as other,
+        client(max_connections=1) as upstream,
+    ):
+        for _ in range(3):
+            first = await upstream.send(call(one.url))
+            second = await upstream.send(call(other.url))
+            assert (await whole(second), await whole(first)) == (b"world", b"hello")
+        assert (one.connections, other.connections) == (1, 1)
+
+
+async def test_who_gives_up_waiting_takes_no_turn() -> None:
+    async with serving(saying(OK)) as server, client(max_connections=1) as upstream:
+        held = await upstream.send(call(server.url))
+        waiting = [asyncio.create_task(upstream.send(call(server.url))) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        for task in waiting[:2]:
+            task.cancel()
+        await whole(held)
+        assert await whole(await waiting[2]) == b"hello"
+        assert await whole(await upstream.send(call(server.url))) == b"hello"
+        await asyncio.gather(*waiting[:2], return_exceptions=True)

@@ -1,0 +1,78 @@
+"""The head of a request: nothing that a key or a URL holds breaks out of its line."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from services.relay.http1.request_bytes import request_head
+from services.relay.http1.target import target_of
+from tests.unit.relay.http1.raw_server import call
+
+
+def test_the_whole_head() -> None:
+    asked = call("https://api.example.com/v1/chat/completions?a=b%20c", b"12345")
+    assert request_head(target_of(asked.url), asked) == (
+        b"POST /v1/chat/completions?a=b%20c HTTP/1.1\r\n"
+        b"Host: api.example.com\r\n"
+        b"Authorization: Bearer k\r\n"
+        b"Content-Type: application/json\r\n"
+        b"Accept: */*\r\n"
+        b"Accept-Encoding: identity\r\n"
+        b"traceparent: 00-1-2-01\r\n"
+        b"Content-Length: 5\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize("bad", ["\r\nX: 1", "\n", "\r", "\x00", "\x7f", "\x85", "\u2028", "\x0b"])
+@pytest.mark.parametrize("name", ["authorization", "accept", "traceparent"])
+def test_values_that_would_end_their_line_are_refused(name: str, bad: str) -> None:
+    asked = replace(call("http://host/"), **cast("Any", {name: f"a{bad}b"}))
+    with pytest.raises(ValueError, match="control characters"):
+        request_head(target_of(asked.url), asked)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "host", "path"),
+    [
+        ("http://h", (False, "h", 80), "h", "/"),
+        ("https://H.Example/v1", (True, "h.example", 443), "h.example", "/v1"),
+        ("https://h:443/v1", (True, "h", 443), "h", "/v1"),
+        ("http://h:443/v1", (False, "h", 443), "h:443", "/v1"),
+        ("http://[::1]:8080/a b", (False, "::1", 8080), "[::1]:8080", "/a%20b"),
+        (
+            "http://bücher.example/ü?q=ü",
+            (False, "xn--bcher-kva.example", 80),
+            None,
+            "/%C3%BC?q=%C3%BC",
+        ),
+        ("http://h/a#part", (False, "h", 80), "h", "/a"),
+    ],
+)
+def test_a_url_is_taken_apart(
+    url: str, origin: tuple[bool, str, int], host: str | None, path: str
+) -> None:
+    target = target_of(url)
+    assert tuple(target.origin) == origin
+    assert target.host_header == (host or origin[1])
+    assert target.path == path
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "ftp://h/",
+        "http:///path",
+        "http://user:password@h/",
+        "http://h:99999/",
+        "http://h:x/",
+        "http://h/\r\nX: 1",
+        "http://h\n/",
+        "http://a b/",
+        "http://" + "a" * 70 + "ü.example/",
+    ],
+)
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # of several kinds, by the standard library too
+        target_of(url)
