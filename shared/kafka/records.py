@@ -1,7 +1,9 @@
-"""What goes in and out of Kafka, free of the client library's types."""
+"""What goes in and out of Kafka, free of the client library's types.
+
+Named tuples: one is made for every record, and a frozen dataclass takes twice as long.
+"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
@@ -14,8 +16,7 @@ class Partition(NamedTuple):
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record that was read. `value` None is a tombstone. Of a repeated header the last counts."""
 
     topic: str
@@ -36,14 +37,13 @@ class Record:
         return raw[:200].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingRecord:
+class OutgoingRecord(NamedTuple):
     """A record to be sent. `value` None is a tombstone; then there must be a key."""
 
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: Headers = field(default=())
+    headers: Headers = ()
 
 
 def last_by_partition(records: Iterable[Record]) -> dict[Partition, Record]:
