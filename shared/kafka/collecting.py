@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Container
+from collections.abc import Collection
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -44,11 +44,11 @@ class Collector:
         """Whether records wait that were collected ahead."""
         return bool(self._ahead)
 
-    def drop(self, partitions: Container[Partition] | None = None) -> None:
+    def drop(self, partitions: Collection[Partition] | None = None) -> None:
         """Forget what was collected ahead, of these partitions or of all."""
         if partitions is None:
             self._ahead = []
-        else:
+        elif partitions:
             self._ahead = [
                 r for r in self._ahead if Partition(r.topic, r.partition) not in partitions
             ]
