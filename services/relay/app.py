@@ -1,6 +1,7 @@
 """The relay's composition root: the one file that builds concrete things, in order."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.handlers import CONSUMES, StateHandlers
+from services.relay.http1.client import KEEP_S, Http1Upstream
 from services.relay.journal.directory import JournalDirectory
 from services.relay.journal.journal import Journal
 from services.relay.journal.syncing import Syncing
@@ -41,7 +43,7 @@ from services.relay.rejections import Rejections
 from services.relay.relaying import Relaying
 from services.relay.routes import Surface, owners, relay_routes
 from services.relay.settings import RelaySettings
-from services.relay.upstream import AiohttpUpstream
+from services.relay.upstream import AiohttpUpstream, Upstream
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.event import new_event_id
 from shared.http.egress import EgressPolicy, EgressResolver
@@ -72,15 +74,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
     egress = EgressPolicy(settings.egress_allowed_networks)
     async with AsyncExitStack() as stack:
         internal_session = await stack.enter_async_context(aiohttp.ClientSession())
-        upstream_session = await stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0, resolver=EgressResolver(egress), keepalive_timeout=60
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("User-Agent",),
-            )
-        )
+        upstream = await stack.enter_async_context(open_upstream(settings, egress))
         control = InternalClient(
             session=internal_session,
             base_url=settings.control_internal_url,
@@ -162,12 +156,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             leases=leases,
             journal=journal,
             attempts=Attempts(
-                upstream=AiohttpUpstream(
-                    upstream_session,
-                    first_byte_s=settings.first_byte_timeout_s,
-                    idle_s=settings.idle_upstream_s,
-                    connect_s=settings.connect_timeout_s,
-                ),
+                upstream=upstream,
                 routing=routing,
                 max_tries=settings.max_tries,
                 first_byte_s=settings.first_byte_timeout_s,
@@ -240,6 +229,41 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         )
         is_open.set()
         yield
+
+
+@asynccontextmanager
+async def open_upstream(settings: RelaySettings, egress: EgressPolicy) -> AsyncIterator[Upstream]:
+    """The client of the providers that the settings name."""
+    if settings.upstream_client == "http1":
+        own = Http1Upstream(
+            policy=egress,
+            tls=ssl.create_default_context(),
+            first_byte_s=settings.first_byte_timeout_s,
+            idle_s=settings.idle_upstream_s,
+            connect_s=settings.connect_timeout_s,
+            max_connections=settings.upstream_max_connections,
+        )
+        try:
+            yield own
+        finally:
+            await own.close()
+        return
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=0,
+            limit_per_host=settings.upstream_max_connections,
+            resolver=EgressResolver(egress),
+            keepalive_timeout=KEEP_S,
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent",),
+    ) as session:
+        yield AiohttpUpstream(
+            session,
+            first_byte_s=settings.first_byte_timeout_s,
+            idle_s=settings.idle_upstream_s,
+            connect_s=settings.connect_timeout_s,
+        )
 
 
 @asynccontextmanager

@@ -31,6 +31,10 @@ class RelaySettings(ServiceSettings):
     trusted_proxies: list[str] = Field(default_factory=list)
     """Networks of the operator's own proxies, whose `X-Forwarded-For` is believed."""
 
+    upstream_client: Literal["http1", "aiohttp"] = "http1"
+    """What calls providers: the relay's own client, or aiohttp's."""
+    upstream_max_connections: int = Field(default=4096, ge=1)
+    """Calls at a time to one provider's host at the most; others wait for their turn."""
     max_tries: int = Field(default=3, ge=1, le=16)
     """Channels tried for one request at the most; never one of them twice."""
     connect_timeout_s: float = 10.0

@@ -3,7 +3,8 @@
 UpstreamFailure
 ├── .code UPSTREAM_CONNECTION   nothing was sent, or nothing came back
 ├── .code UPSTREAM_TIMEOUT      no answer, or no next byte, in time
-└── .code UPSTREAM_CUT          the answer ended before its end
+├── .code UPSTREAM_CUT          the answer ended before its end
+└── .code UPSTREAM_MALFORMED    the answer cannot be understood, or is too large
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The client of upstreams, against the simulated provider: each misbehaviour has its code."""
+"""The clients of upstreams, against the simulated provider: each misbehaviour has its code."""
 
 import json
 from collections.abc import AsyncIterator
@@ -8,14 +8,26 @@ import aiohttp
 import pytest
 
 from deploy.simulator.app import running
-from services.relay.upstream import AiohttpUpstream, UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstream import (
+    AiohttpUpstream,
+    Upstream,
+    UpstreamAnswer,
+    UpstreamCall,
+    UpstreamFailure,
+)
 from shared.events.requests import ErrorCode
+from tests.unit.relay.http1.raw_server import client
 
 
-@pytest.fixture
-async def provider() -> AsyncIterator[tuple[str, AiohttpUpstream]]:
-    async with running("127.0.0.1", 0) as url, aiohttp.ClientSession() as session:
-        yield url, AiohttpUpstream(session, first_byte_s=0.4, idle_s=0.4, connect_s=0.4)
+@pytest.fixture(params=["http1", "aiohttp"])
+async def provider(request: pytest.FixtureRequest) -> AsyncIterator[tuple[str, Upstream]]:
+    async with running("127.0.0.1", 0) as url:
+        if request.param == "http1":
+            async with client(first_byte_s=0.4, idle_s=0.4, connect_s=0.4) as upstream:
+                yield url, upstream
+        else:
+            async with aiohttp.ClientSession() as session:
+                yield url, AiohttpUpstream(session, first_byte_s=0.4, idle_s=0.4, connect_s=0.4)
 
 
 def call(url: str, *, stream: bool = False, **simulate: Any) -> UpstreamCall:
@@ -36,7 +48,7 @@ async def whole(answer: UpstreamAnswer) -> bytes:
     return body
 
 
-async def test_an_answer_comes_whole(provider: tuple[str, AiohttpUpstream]) -> None:
+async def test_an_answer_comes_whole(provider: tuple[str, Upstream]) -> None:
     url, upstream = provider
     answer = await upstream.send(call(url))
     assert answer.status == 200
@@ -45,7 +57,7 @@ async def test_an_answer_comes_whole(provider: tuple[str, AiohttpUpstream]) -> N
 
 
 @pytest.mark.parametrize("status", [400, 429, 500])
-async def test_an_error_is_an_answer(provider: tuple[str, AiohttpUpstream], status: int) -> None:
+async def test_an_error_is_an_answer(provider: tuple[str, Upstream], status: int) -> None:
     url, upstream = provider
     answer = await upstream.send(call(url, status=status))
     assert answer.status == status
@@ -64,7 +76,7 @@ async def test_an_error_is_an_answer(provider: tuple[str, AiohttpUpstream], stat
     ],
 )
 async def test_each_failure_has_its_code(
-    provider: tuple[str, AiohttpUpstream], simulate: dict[str, Any], stream: bool, code: ErrorCode
+    provider: tuple[str, Upstream], simulate: dict[str, Any], stream: bool, code: ErrorCode
 ) -> None:
     url, upstream = provider
     answer: UpstreamAnswer | None = None
@@ -83,7 +95,7 @@ async def test_each_failure_has_its_code(
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:99999", "nonsense"])
 async def test_an_address_that_leads_nowhere_is_a_failed_connection(
-    provider: tuple[str, AiohttpUpstream], url: str
+    provider: tuple[str, Upstream], url: str
 ) -> None:
     with pytest.raises(UpstreamFailure) as caught:
         await provider[1].send(call(url))
@@ -91,7 +103,7 @@ async def test_an_address_that_leads_nowhere_is_a_failed_connection(
 
 
 async def test_an_answer_that_is_too_large_is_given_up(
-    provider: tuple[str, AiohttpUpstream],
+    provider: tuple[str, Upstream],
 ) -> None:
     url, upstream = provider
     answer = await upstream.send(call(url))
