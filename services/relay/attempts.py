@@ -119,6 +119,10 @@ class Attempts:
             answer = await self._upstream.send(call)
             status = answer.status
             result = await self._read_head(answer, facts.is_stream, started)
+        except asyncio.CancelledError:
+            if answer is not None:
+                answer.abort()
+            raise
         except UpstreamFailure as failure:
             if answer is not None:
                 answer.abort()
