@@ -1,8 +1,8 @@
 """What a request may use and what it may cost at the most. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from services.relay.authentication import ApiCaller
 from services.relay.books.prices import GroupRatioInForce, PriceBook, PriceInForce
@@ -15,8 +15,7 @@ from shared.money.quota import QUOTA_PER_UNIT
 from shared.money.rating import affordable_output_tokens, upper_bound
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(NamedTuple):
     """On what terms a request is admitted."""
 
     model: ModelChanged

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.relay.books.routing import Channel, RoutingBook
 from services.relay.dialects.dialect import Dialect
@@ -31,8 +31,7 @@ _MAX_ERROR_BYTES: Final = 64 * 1024
 _EVENT_STREAM: Final = "text/event-stream"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(NamedTuple):
     """An upstream's answer with status 200. For a stream, `first` has its first bytes."""
 
     answer: UpstreamAnswer

@@ -3,9 +3,8 @@
 import hashlib
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
@@ -18,8 +17,7 @@ from shared.events.routing import Status
 _KEY_PREFIX = "sk-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiCaller:
+class ApiCaller(NamedTuple):
     """A known key and whose it is."""
 
     key: KeyChanged

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.relay.authentication import ApiCaller
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
@@ -15,8 +15,7 @@ from shared.events.usage import Usage, UsageSource
 from shared.telemetry.traces import TraceContext
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What is known of a request before it is read."""
 
     request_id: str
@@ -65,8 +64,7 @@ class Exchange:
     is_completed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(NamedTuple):
     """How a request ended."""
 
     outcome: Outcome
@@ -74,8 +72,7 @@ class Ending:
     error_code: ErrorCode | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a request is charged, and by which figures."""
 
     quota_units: int

@@ -6,8 +6,7 @@ HoldError
 └── BillingUnreachableError  nobody can say: 503
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.relay.leasing import Lease
 from shared.leases.protocol import LeaseAnswers, LeaseAsks
@@ -50,8 +49,7 @@ class LeaseJournal(Protocol):
         """After billing acknowledged the close."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """What a request has set aside. Settle it once."""
 
     lease: Lease

@@ -9,8 +9,7 @@ UpstreamFailure
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import aiohttp
 
@@ -25,8 +24,7 @@ class UpstreamFailure(Exception):  # noqa: N818  # a failure of another's, not a
         self.code = code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamCall:
+class UpstreamCall(NamedTuple):
     """One call. `authorization` is a secret."""
 
     url: str

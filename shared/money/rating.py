@@ -7,7 +7,7 @@ with enough digits), rounded half up once, at the end.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.money.quota import MAX_QUOTA_UNITS, QUOTA_PER_UNIT
 
@@ -18,8 +18,7 @@ _HALF: Final = Decimal("0.5")
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitCounts:
+class UnitCounts(NamedTuple):
     """Tokens of one request by the kinds that have a price of their own."""
 
     prompt: int = 0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
 from shared.money.rating import PriceRatios
@@ -17,8 +18,7 @@ class PriceInForce:
     max_output_tokens: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupRatioInForce:
+class GroupRatioInForce(NamedTuple):
     """A group's ratio at one moment, for one user."""
 
     ratio: Decimal

@@ -4,15 +4,13 @@ A dialect is one module with one class: its paths, what decides a request, usage
 end of a stream. The rest of the relay speaks of `RequestFacts`, `Usage` and `RelayError` only.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.relay.errors import RelayError
 from shared.events.usage import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFacts:
+class RequestFacts(NamedTuple):
     """What decides a request, read from its body once."""
 
     model: str
@@ -29,8 +27,7 @@ class RequestFacts:
     """Images and other media, each of which counts up to the model's maximum."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerFacts:
+class AnswerFacts(NamedTuple):
     """What a whole, plain answer tells."""
 
     usage: Usage | None

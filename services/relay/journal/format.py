@@ -7,9 +7,8 @@ end. A record is `length u32 · crc32 u32 · type u8 · payload`; the checksum c
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 MAGIC: Final = b"LLJ"
 VERSION: Final = 1
@@ -46,8 +45,7 @@ class UnknownVersionError(Exception):
     """The segment was written by a later version of this program, or is not a segment."""
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRecord:
+class JournalRecord(NamedTuple):
     """One record and where the next one begins."""
 
     type: int

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -12,8 +12,7 @@ ID_BYTES: Final = 16
 _LEASES_IN_PART: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class CompletedRecord:
+class CompletedRecord(NamedTuple):
     """A completed request, ready to be published: its Kafka record in parts."""
 
     request_id: bytes
