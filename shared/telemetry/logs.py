@@ -19,6 +19,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from shared.telemetry.output import BufferedOutput
 
 _MAX_FRAMES: Final = 12
+_URGENT: Final = frozenset({"error", "critical"})
 
 
 class LogFormat(StrEnum):
@@ -44,6 +45,7 @@ def configure_logs(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _bind(service=service, instance=instance),
         _safe_exception,
+        _errors_at_once(output),
     ]
     minimum = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
@@ -101,6 +103,15 @@ def _bind(**fixed: str) -> Processor:
         return event
 
     return add
+
+
+def _errors_at_once(output: BufferedOutput) -> Processor:
+    def hurry(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        if event.get("level") in _URGENT:
+            output.hurry()
+        return event
+
+    return hurry
 
 
 def _safe_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

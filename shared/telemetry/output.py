@@ -19,6 +19,7 @@ class BufferedOutput:
         self._stream = stream
         self._waiting: list[str] = []
         self._is_due = False
+        self._is_urgent = False
         atexit.register(self.drain)
 
     def write(self, text: str) -> int:
@@ -26,9 +27,13 @@ class BufferedOutput:
         self._waiting.append(text)
         return len(text)
 
+    def hurry(self) -> None:
+        """The next line may be the last that this process writes: do not let it wait."""
+        self._is_urgent = True
+
     def flush(self) -> None:
         """Called after each line: see that it is written soon."""
-        if len(self._waiting) >= _MAX_WAITING:
+        if self._is_urgent or len(self._waiting) >= _MAX_WAITING:
             self.drain()
         elif not self._is_due:
             try:
@@ -41,7 +46,7 @@ class BufferedOutput:
 
     def drain(self) -> None:
         """Write what waits, now. Repeatable."""
-        self._is_due = False
+        self._is_due = self._is_urgent = False
         waiting, self._waiting = self._waiting, []
         if waiting:
             self._stream.write("".join(waiting))

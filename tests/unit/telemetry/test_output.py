@@ -50,3 +50,15 @@ async def test_a_flood_is_written_before_it_fills_the_memory() -> None:
     assert stream.writes == 2
     output.drain()
     assert len(stream.getvalue().splitlines()) == 2_500
+
+
+async def test_an_error_is_written_at_once_and_in_its_place() -> None:
+    """It may be the last line of a process that dies of it."""
+    stream = CountingStream()
+    output = BufferedOutput(stream)
+    line(output, "before")
+    output.hurry()
+    line(output, "the error")
+    assert stream.getvalue() == "before\nthe error\n"
+    line(output, "after")
+    assert stream.writes == 1
