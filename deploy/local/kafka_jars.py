@@ -91,7 +91,7 @@ def _check(jar: Jar, path: Path) -> None:
 
 def _download(jar: Jar, folder: Path) -> Path:
     # Imported where it is needed: most starts find every jar in place.
-    from jgo.maven import MavenContext  # noqa: PLC0415
+    from jgo.maven import MavenContext  # noqa: PLC0415 - slow to import, rarely used
 
     context = MavenContext(repo_cache=folder, timeout=60)
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()

@@ -126,7 +126,7 @@ def _new_topics(catalog: tuple[TopicLike, ...], replication_factor: int) -> Iter
 def main() -> int:
     """Make the system's topics. Settings come from the environment."""
     # Here and not above: this package knows no events, only its command does.
-    from shared.events.catalog import CATALOG  # noqa: PLC0415
+    from shared.events.catalog import CATALOG  # noqa: PLC0415 - the command's alone
 
     bootstrap = os.environ.get("LEDGERLINE_KAFKA_BOOTSTRAP")
     if not bootstrap:
