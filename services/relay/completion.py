@@ -39,11 +39,13 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
         usage, source = estimate(exchange.facts, exchange.content_bytes), UsageSource.ESTIMATED
     else:
         return Charge(0, _NOTHING, UsageSource.NONE)
+    for_an_hour = min(usage.cache_creation_tokens, usage.cache_creation_1h_tokens)
     units = UnitCounts(
         prompt=usage.prompt_tokens,
         completion=usage.completion_tokens,
         cached=usage.cached_tokens,
-        cache_creation=usage.cache_creation_tokens,
+        cache_creation=usage.cache_creation_tokens - for_an_hour,
+        cache_creation_1h=for_an_hour,
         image=usage.image_tokens,
         audio=usage.audio_tokens,
         prompt_includes_cached=usage.prompt_includes_cached,
@@ -91,6 +93,7 @@ def event_of(
             completion_ratio=ratios.completion_ratio,
             cache_ratio=ratios.cache_ratio,
             cache_creation_ratio=ratios.cache_creation_ratio,
+            cache_creation_1h_ratio=ratios.cache_creation_1h_ratio,
             image_ratio=ratios.image_ratio,
             audio_ratio=ratios.audio_ratio,
             group_ratio=group_ratio.ratio,

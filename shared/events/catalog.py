@@ -11,9 +11,10 @@ from typing import Final
 from shared.events.audit import ActionTaken
 from shared.events.directory import KeyListed, ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Event
-from shared.events.health import RelayMarked
+from shared.events.health import ChannelHealthChanged, RelayMarked
 from shared.events.keys import KeyChanged
 from shared.events.ledger import LedgerEntryPosted
+from shared.events.limits import LimitChanged
 from shared.events.prices import GroupRatioChanged, PriceChanged
 from shared.events.requests import RequestCompleted
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged
@@ -77,17 +78,17 @@ RELAY_REQUESTS: Final = TopicSpec(
 RELAY_HEALTH: Final = TopicSpec(
     name="relay.health",
     kind=Kind.COMPACTED,
-    key="mark:<relay id>",
-    events=(RelayMarked,),
+    key="mark:<relay id> or channel:<id>:<relay id>",
+    events=(RelayMarked, ChannelHealthChanged),
     producers=(Service.RELAY,),
-    consumers=(),  # the `reconcile` command reads it
+    consumers=(Service.CONTROL, Service.RELAY),  # and the `reconcile` command
     partitions=1,
 )
 CONTROL_ROUTING: Final = TopicSpec(
     name="control.routing",
     kind=Kind.COMPACTED,
-    key="channel:<id>, model:<name> or group:<name>",
-    events=(ChannelChanged, ModelChanged, GroupChanged),
+    key="channel:<id>, model:<name>, group:<name> or limit:<id>",
+    events=(ChannelChanged, ModelChanged, GroupChanged, LimitChanged),
     producers=(Service.CONTROL,),
     consumers=(Service.RELAY,),
     partitions=1,
@@ -125,7 +126,7 @@ BILLING_LEDGER: Final = TopicSpec(
     key="workspace id",
     events=(LedgerEntryPosted,),
     producers=(Service.BILLING,),
-    consumers=(Service.LOGGING,),
+    consumers=(Service.LOGGING, Service.CONTROL),
     partitions=8,
     is_public=True,
     retention_ms=90 * _DAY_MS,
@@ -135,7 +136,7 @@ AUDIT_ACTIONS: Final = TopicSpec(
     kind=Kind.KEPT,
     key="workspace id",
     events=(ActionTaken,),
-    producers=(Service.CONTROL, Service.BILLING),
+    producers=(Service.CONTROL, Service.BILLING, Service.LOGGING),
     consumers=(Service.LOGGING,),
     partitions=2,
     retention_ms=90 * _DAY_MS,

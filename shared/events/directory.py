@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 from shared.events.event import Event
-from shared.events.numbers import Id
+from shared.events.numbers import Count, Id, QuotaUnits
 from shared.events.routing import Status
 from shared.events.text import Code, Name
 
@@ -66,4 +66,10 @@ class KeyListed(Event):
     project_id: Id | None = None
     user_id: Id
     status: Status
+    unlimited_quota: bool = True
+    remain_quota: QuotaUnits = 0
+    """What the key may spend from the moment on at which billing learns of `quota_version`: its
+    limit is then what it has used and this. 500,000 is $1. Unused where `unlimited_quota`."""
+    quota_version: Count = 0
+    """Grows with each setting of `unlimited_quota` or `remain_quota`; each is applied once."""
     is_deleted: bool = False

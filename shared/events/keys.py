@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.events.event import Event
+from shared.events.limits import RequestLimits
 from shared.events.numbers import Id, Time
 from shared.events.routing import Status
 from shared.events.text import Address, ModelName, Name
@@ -28,4 +29,8 @@ class KeyChanged(Event):
     model_limits: tuple[ModelName, ...] | None = Field(default=None, max_length=1000)
     """The only models that it may use; null: any."""
     unlimited_quota: bool = True
+    """Else its requests also need a lease of the subject `key:<key_id>`."""
+    cross_group_retry: bool = False
+    """Where no channel of its group answers, the user's other groups are tried, at their ratio."""
+    limits: RequestLimits = RequestLimits()
     is_deleted: bool = False

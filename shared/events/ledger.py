@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from shared.events.event import Event
-from shared.events.numbers import Balance, Id, QuotaUnits, SignedQuotaUnits, Time
+from shared.events.numbers import Balance, Count, Id, QuotaUnits, SignedQuotaUnits, Time
 from shared.events.text import Code, Line, ModelName, Name
 
 
@@ -35,6 +35,10 @@ class LedgerEntryPosted(Event):
     """What a forced release may let the balance fall below zero by."""
     request_id: Code | None = None
     key_id: Id | None = None
+    key_remain_units: Balance | None = None
+    """What the key may still spend after this entry; null: unlimited, or not known."""
+    key_quota_version: Count | None = None
+    """Which setting of the key's quota that refers to; see `KeyListed.quota_version`."""
     user_id: Id | None = None
     model: ModelName | None = None
     actor_user_id: Id | None = None

@@ -19,6 +19,9 @@ class ModelPrice(Event):
     completion_ratio: Ratio
     cache_ratio: Ratio
     cache_creation_ratio: Ratio
+    """Of input that is written to the cache for five minutes."""
+    cache_creation_1h_ratio: Ratio | None = None
+    """Of input that is written to it for an hour; null: as `cache_creation_ratio`."""
     image_ratio: Ratio
     audio_ratio: Ratio
     model_price: Ratio | None = None

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from shared.events.event import Event
+from shared.events.limits import LimitUse
 from shared.events.numbers import (
     ByteCount,
     Count,
@@ -53,11 +54,13 @@ class ErrorCode(StrEnum):
     JOURNAL_FULL = "journal_full"
     NO_CHANNEL = "no_channel"
     RATE_LIMITED = "rate_limited"
+    LIMITER_UNAVAILABLE = "limiter_unavailable"
     SHUTTING_DOWN = "shutting_down"
     UPSTREAM_CONNECTION = "upstream_connection"
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_RATE_LIMITED = "upstream_rate_limited"
     UPSTREAM_AUTHENTICATION = "upstream_authentication"
+    UPSTREAM_QUOTA_EXHAUSTED = "upstream_quota_exhausted"
     UPSTREAM_CLIENT_ERROR = "upstream_client_error"
     UPSTREAM_SERVER_ERROR = "upstream_server_error"
     UPSTREAM_MALFORMED = "upstream_malformed"
@@ -74,6 +77,9 @@ class Attempt(Event):
     channel_id: Id
     channel_name: Name
     provider: Name
+    provider_id: Id | None = None
+    credential_id: Id | None = None
+    """Which of the channel's credentials was used."""
     upstream_model: ModelName
     offset_ms: Milliseconds
     """From the start of the request to the start of this attempt."""
@@ -90,7 +96,7 @@ class LeaseUse(Event):
 
     lease_id: Code
     subject: Code
-    """`account:<workspace_id>`; later also a key or a budget."""
+    """`account:<workspace_id>` or `key:<key_id>`; later also a budget."""
 
 
 class Rating(Event):
@@ -105,6 +111,8 @@ class Rating(Event):
     completion_ratio: Ratio
     cache_ratio: Ratio
     cache_creation_ratio: Ratio
+    cache_creation_1h_ratio: Ratio | None = None
+    """Null: as `cache_creation_ratio`."""
     image_ratio: Ratio
     audio_ratio: Ratio
     group_ratio: Ratio
@@ -138,6 +146,7 @@ class RequestCompleted(Event):
     query_parameters: tuple[Code, ...] = Field(default=(), max_length=16)
     """The names of known query parameters; never their values."""
     group: Name
+    """The group in use: it decides the ratio."""
     user_group: Name = ""
     requested_model: ModelName | None = None
     """Null where the model is not a configured one: what a client made up is not kept."""
@@ -147,6 +156,7 @@ class RequestCompleted(Event):
     """Of the attempt that was passed on; null where there was none."""
     channel_name: Name | None = None
     provider: Name | None = None
+    provider_id: Id | None = None
     attempts: tuple[Attempt, ...] = Field(default=(), max_length=MAX_ATTEMPTS)
     upstream_request_id: Line | None = None
 
@@ -187,6 +197,9 @@ class RequestCompleted(Event):
     rate_limited: bool | None = None
     rate_limit_remaining: Count | None = None
     rate_limit_reset_at: Time | None = None
+    limits: tuple[LimitUse, ...] = Field(default=(), max_length=8)
+    """Every limit that was looked at, the one that refused last. The three fields above repeat the
+    one with the least remaining."""
 
     client_address: Address = ""
     user_agent: Line = ""

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.events.event import Event
-from shared.events.numbers import Count, Id, Tokens
+from shared.events.limits import RequestLimits
+from shared.events.numbers import Count, Id, Time, Tokens
 from shared.events.text import Code, ModelName, Name, Secretless, Url
 
 
@@ -19,19 +20,33 @@ class Status(IntEnum):
     EXHAUSTED = 4
 
 
+class ChannelCredential(Event):
+    """One of a channel's keys. They are used in turn, and each is disabled by itself."""
+
+    TYPE = "ledgerline.channel-credential.v1"
+
+    credential_id: Id
+    key_ciphertext: Secretless
+    """AES-GCM under the master key, bound to the channel's id; base64."""
+    status: Status
+
+
 class ChannelChanged(Event):
-    """One credential and address of a provider. Key `channel:<id>`."""
+    """One address of a provider, with its credentials. Key `channel:<id>`."""
 
     TYPE = "ledgerline.channel.changed.v1"
 
     channel_id: Id
     name: Name
     provider: Name
+    provider_id: Id | None = None
     dialect: Code = "openai"
+    """`openai` or `anthropic`: only calls of this dialect are sent to it."""
     base_url: Url
     """Without a trailing slash; paths are appended after it, such as `/chat/completions`."""
     key_ciphertext: Secretless
-    """AES-GCM under the master key, bound to the channel's id; base64."""
+    """That of the first enabled credential; where `credentials` is not empty, it has them all."""
+    credentials: tuple[ChannelCredential, ...] = Field(default=(), max_length=50)
     models: tuple[ModelName, ...] = Field(max_length=1000)
     groups: tuple[Name, ...] = Field(max_length=100)
     model_mapping: dict[ModelName, ModelName] = Field(default_factory=dict, max_length=1000)
@@ -40,6 +55,8 @@ class ChannelChanged(Event):
     """Higher is tried first."""
     weight: Annotated[int, Field(ge=0, le=1_000_000)] = 1
     """Share among channels of the same priority; 0 is chosen only when no other is left."""
+    health_reset_at: Time | None = None
+    """What relays learnt of its health before this no longer counts: an admin's word is later."""
     status: Status
     is_deleted: bool = False
 
@@ -70,4 +87,10 @@ class GroupChanged(Event):
 
     name: Name
     status: Status
+    is_selectable: bool = False
+    """Keys of users of any group may choose it; else only those of its own users and of admins."""
+    limits: RequestLimits = RequestLimits()
+    """Of the whole group together."""
+    member_limits: RequestLimits = RequestLimits()
+    """Of each workspace that uses it."""
     is_deleted: bool = False

@@ -27,6 +27,8 @@ class Usage(Event):
     """Input read from the provider's cache."""
     cache_creation_tokens: Tokens = 0
     """Input written to the provider's cache."""
+    cache_creation_1h_tokens: Tokens = 0
+    """The part of `cache_creation_tokens` that is kept for an hour; the rest for five minutes."""
     image_tokens: Tokens = 0
     """Input images, where they are priced apart."""
     audio_tokens: Tokens = 0

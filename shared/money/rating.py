@@ -25,6 +25,9 @@ class UnitCounts(NamedTuple):
     completion: int = 0
     cached: int = 0
     cache_creation: int = 0
+    """Written to the cache for five minutes."""
+    cache_creation_1h: int = 0
+    """Written to the cache for an hour."""
     image: int = 0
     audio: int = 0
     prompt_includes_cached: bool = True
@@ -39,6 +42,8 @@ class PriceRatios:
     completion_ratio: Decimal = _ONE
     cache_ratio: Decimal = _ONE
     cache_creation_ratio: Decimal = _ONE
+    cache_creation_1h_ratio: Decimal | None = None
+    """Null: as `cache_creation_ratio`."""
     image_ratio: Decimal = _ONE
     audio_ratio: Decimal = _ONE
     model_price: Decimal | None = None
@@ -48,8 +53,20 @@ class PriceRatios:
     def dearest_input_ratio(self) -> Decimal:
         """The most that one input token can weigh; at least 1, the plain token's own weight."""
         return max(
-            _ONE, self.cache_ratio, self.cache_creation_ratio, self.image_ratio, self.audio_ratio
+            _ONE,
+            self.cache_ratio,
+            self.cache_creation_ratio,
+            self.hour_ratio,
+            self.image_ratio,
+            self.audio_ratio,
         )
+
+    @property
+    def hour_ratio(self) -> Decimal:
+        """What a token weighs that is written to the cache for an hour."""
+        if self.cache_creation_1h_ratio is None:
+            return self.cache_creation_ratio
+        return self.cache_creation_1h_ratio
 
 
 def rate(units: UnitCounts, price: PriceRatios, group_ratio: Decimal) -> int:
@@ -66,13 +83,15 @@ def rate(units: UnitCounts, price: PriceRatios, group_ratio: Decimal) -> int:
             ),
             is_used=True,
         )
-    cached_in_prompt = units.cached + units.cache_creation if units.prompt_includes_cached else 0
+    cached = units.cached + units.cache_creation + units.cache_creation_1h
+    cached_in_prompt = cached if units.prompt_includes_cached else 0
     base = max(0, units.prompt - cached_in_prompt - units.image - units.audio)
     weighted = _sum_products(
         (
             (base, _ONE),
             (units.cached, price.cache_ratio),
             (units.cache_creation, price.cache_creation_ratio),
+            (units.cache_creation_1h, price.hour_ratio),
             (units.image, price.image_ratio),
             (units.audio, price.audio_ratio),
             (units.completion, price.completion_ratio),

@@ -24,6 +24,15 @@ def _read(path: Path) -> dict[str, Any]:
     return message
 
 
+def _restricted(read: Any, written: Any) -> Any:
+    """What was read, without the fields that are younger than the message."""
+    if isinstance(read, dict) and isinstance(written, dict):
+        return {name: _restricted(read[name], value) for name, value in written.items()}
+    if isinstance(read, list) and isinstance(written, list) and len(read) == len(written):
+        return [_restricted(*pair) for pair in zip(read, written, strict=True)]
+    return read
+
+
 @pytest.mark.parametrize("path", MESSAGES)
 def test_a_golden_message_still_parses_to_the_same_values(path: Path) -> None:
     message = _read(path)
@@ -34,7 +43,7 @@ def test_a_golden_message_still_parses_to_the_same_values(path: Path) -> None:
 
     assert type(event) is BY_TYPE[message["headers"]["ce_type"]]
     read = event.model_dump(mode="json")
-    assert {name: read[name] for name in message["value"]} == message["value"]
+    assert _restricted(read, message["value"]) == message["value"]
 
 
 @pytest.mark.parametrize("path", MESSAGES)

@@ -85,6 +85,7 @@ def _in_force(price: ModelPrice) -> PriceInForce:
             completion_ratio=price.completion_ratio,
             cache_ratio=price.cache_ratio,
             cache_creation_ratio=price.cache_creation_ratio,
+            cache_creation_1h_ratio=price.cache_creation_1h_ratio,
             image_ratio=price.image_ratio,
             audio_ratio=price.audio_ratio,
             model_price=price.model_price,

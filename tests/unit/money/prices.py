@@ -18,6 +18,7 @@ PRICES = st.builds(
     completion_ratio=RATIOS,
     cache_ratio=RATIOS,
     cache_creation_ratio=RATIOS,
+    cache_creation_1h_ratio=st.none() | RATIOS,
     image_ratio=RATIOS,
     audio_ratio=RATIOS,
     model_price=st.none() | RATIOS,
@@ -30,11 +31,13 @@ def within(draw: st.DrawFn, prompt: int, completion: int) -> UnitCounts:
     """Usage whose input of all kinds, and whose output, stay within these."""
     left = prompt
     kinds = {}
-    for kind in ("cached", "cache_creation", "image", "audio"):
+    for kind in ("cached", "cache_creation", "cache_creation_1h", "image", "audio"):
         kinds[kind] = draw(st.integers(0, left))
         left -= kinds[kind]
     includes = draw(st.booleans())
-    apart = 0 if includes else kinds["cached"] + kinds["cache_creation"]
+    apart = (
+        0 if includes else kinds["cached"] + kinds["cache_creation"] + kinds["cache_creation_1h"]
+    )
     # A prompt may also be told smaller than its parts: then nothing of it is left at the base.
     told = draw(st.integers(0, prompt - apart))
     return UnitCounts(

@@ -12,7 +12,9 @@ from shared.money.quota import MAX_QUOTA_UNITS, QUOTA_PER_UNIT
 from shared.money.rating import PriceRatios, UnitCounts, rate
 from tests.unit.money.prices import PRICES, RATIOS, TOKEN_PRICES, TOKENS
 
-COUNTED = ("prompt", "completion", "cached", "cache_creation", "image", "audio")
+COUNTED = (
+    *("prompt", "completion", "cached", "cache_creation", "cache_creation_1h", "image", "audio"),
+)
 UNITS = st.builds(
     UnitCounts, prompt_includes_cached=st.booleans(), **dict.fromkeys(COUNTED, TOKENS)
 )
@@ -75,6 +77,20 @@ IMAGES = price("2.5", completion_ratio="3", image_ratio="2", audio_ratio="16")
             SONNET,
             "1",
             1125,
+        ),
+        # Ten of what is cached for an hour: (100 + 200 + 490 * 1.25 + 10 * 2 + 50) * 1.5 = 1473.75
+        (
+            {
+                "prompt": 100,
+                "cached": 2000,
+                "cache_creation": 490,
+                "cache_creation_1h": 10,
+                "completion": 10,
+                "prompt_includes_cached": False,
+            },
+            replace(SONNET, cache_creation_1h_ratio=Decimal(2)),
+            "1",
+            1474,
         ),
         # (50 + 300 * 2 + 20 * 16 + 8 * 3) * 2.5 = 2485
         ({"prompt": 370, "image": 300, "audio": 20, "completion": 8}, IMAGES, "1", 2485),
@@ -155,12 +171,16 @@ def test_a_charge_is_exact_to_the_half_unit(
     def whole(ratio: Decimal) -> int:
         return int(ratio.scaleb(9))
 
-    apart = units.cached + units.cache_creation if units.prompt_includes_cached else 0
+    for_an_hour = ratios.cache_creation_1h_ratio
+    cached = units.cached + units.cache_creation + units.cache_creation_1h
+    apart = cached if units.prompt_includes_cached else 0
     base = max(0, units.prompt - apart - units.image - units.audio)
     weighted = (
         base * 10**9
         + units.cached * whole(ratios.cache_ratio)
         + units.cache_creation * whole(ratios.cache_creation_ratio)
+        + units.cache_creation_1h
+        * whole(ratios.cache_creation_ratio if for_an_hour is None else for_an_hour)
         + units.image * whole(ratios.image_ratio)
         + units.audio * whole(ratios.audio_ratio)
         + units.completion * whole(ratios.completion_ratio)
