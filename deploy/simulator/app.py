@@ -4,8 +4,10 @@ from typing import Final
 
 from aiohttp import web
 
+from deploy.simulator.chat_call import chat
 from deploy.simulator.control_api import control_routes
 from deploy.simulator.ledger import ServedLedger
+from deploy.simulator.models import list_models, retrieve_model
 from deploy.simulator.provider_api import ProviderApi
 from deploy.simulator.rules import RuleBook
 
@@ -19,8 +21,9 @@ def create_app() -> web.Application:
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app.add_routes(
         [
-            web.post("/v1/chat/completions", provider.chat),
-            web.get("/v1/models", provider.models),
+            web.post("/v1/chat/completions", provider.handler(chat)),
+            web.get("/v1/models", list_models),
+            web.get("/v1/models/{id:.+}", retrieve_model),
             *control_routes(ledger, rules),
             web.route("*", "/v1/{path:.*}", provider.unknown),
         ]

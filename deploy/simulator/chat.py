@@ -9,18 +9,9 @@ from deploy.simulator.json_text import to_json
 from deploy.simulator.misbehaviour import Behaviour
 from deploy.simulator.schema_filling import fill_schema
 from deploy.simulator.usage import Usage, usage_json
+from deploy.simulator.words import grouped, sliced, words
 
 FINGERPRINT: Final = "fp_simulator"
-MODEL_MAX_TOKENS: Final = 16_384
-DEFAULT_CONTENT_CHUNKS: Final = 16
-_WORDS: Final = tuple(
-    f"{word} "
-    for word in (
-        *("Every", "whole", "answer", "that", "leaves", "this", "house", "is"),
-        *("charged", "for", "once", "and", "its", "row", "is", "logged"),
-    )
-)
-_PIECE_LENGTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +49,7 @@ def make_answer(request: ChatRequest, behaviour: Behaviour) -> Answer:
         created=int(time.time()),
         model=behaviour.upstream_model or request.model,
         choices=request.choices,
-        chunks=_grouped(kept, behaviour.events or DEFAULT_CONTENT_CHUNKS),
+        chunks=grouped(kept, behaviour),
         tool_name=None if tool is None else tool["name"],
         finish_reason=("stop" if tool is None else "tool_calls") if whole else "length",
         usage=Usage(
@@ -137,40 +128,13 @@ def _pieces(
 ) -> Sequence[str]:
     """The answer's text, one item a token."""
     if tool is not None:
-        return _sliced(to_json(fill_schema(tool.get("parameters") or {"type": "object"})).decode())
+        return sliced(to_json(fill_schema(tool.get("parameters") or {"type": "object"})).decode())
     kind = (request.response_format or {}).get("type")
     if kind == "json_schema":
         schema = (request.response_format or {}).get("json_schema", {}).get("schema", {})
-        return _sliced(to_json(fill_schema(schema)).decode())
+        return sliced(to_json(fill_schema(schema)).decode())
     if kind == "json_object":
-        return _sliced('{"answer": "text"}')
+        return sliced('{"answer": "text"}')
     if behaviour.echo_prompt:
-        return _sliced(last_user_text(request.messages))
-    return _words(_word_count(request, behaviour))
-
-
-def _word_count(request: ChatRequest, behaviour: Behaviour) -> int:
-    if behaviour.fill_max_tokens:
-        return min(request.max_tokens or MODEL_MAX_TOKENS, MODEL_MAX_TOKENS)
-    if behaviour.completion_tokens is not None:
-        told = min(max(behaviour.completion_tokens, 0), MODEL_MAX_TOKENS)
-        return max(told, behaviour.events or 0)
-    return behaviour.events or len(_WORDS)
-
-
-def _words(count: int) -> Sequence[str]:
-    if count == len(_WORDS):
-        return _WORDS
-    return [_WORDS[at % len(_WORDS)] for at in range(count)]
-
-
-def _sliced(text: str) -> Sequence[str]:
-    return [text[at : at + _PIECE_LENGTH] for at in range(0, len(text), _PIECE_LENGTH)]
-
-
-def _grouped(pieces: Sequence[str], groups: int) -> Sequence[str]:
-    """The pieces joined into at most so many chunks of nearly equal size."""
-    if len(pieces) <= groups:
-        return pieces
-    bounds = [len(pieces) * at // groups for at in range(groups + 1)]
-    return ["".join(pieces[bounds[at] : bounds[at + 1]]) for at in range(groups)]
+        return sliced(last_user_text(request.messages))
+    return words(request.max_tokens, behaviour)

@@ -2,17 +2,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deploy.simulator.errors import InvalidRequestError
+from deploy.simulator.fields import read_count, read_model, read_object
+
 IMAGE_TOKENS: Final = 85
 BYTES_PER_TOKEN: Final = 4
 MAX_CHOICES: Final = 128
-
-
-class InvalidRequestError(ValueError):
-    """A request that the dialect refuses with 400; `param` is the field at fault."""
-
-    def __init__(self, message: str, param: str | None = None) -> None:
-        super().__init__(message)
-        self.param = param
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +31,7 @@ def read_chat_request(body: Any) -> ChatRequest:
     Raises:
         InvalidRequestError: a field that the simulator needs is missing or of the wrong kind.
     """
-    if not isinstance(body, dict):
-        raise InvalidRequestError("The body must be a JSON object.")
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise InvalidRequestError("you must provide a model parameter", "model")
+    body = read_object(body)
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise InvalidRequestError("'messages' must be a non-empty array.", "messages")
@@ -50,15 +41,15 @@ def read_chat_request(body: Any) -> ChatRequest:
     limits = [
         limit
         for name in ("max_tokens", "max_completion_tokens")
-        if (limit := _integer(body, name)) is not None
+        if (limit := read_count(body, name)) is not None
     ]
     response_format = body.get("response_format")
     return ChatRequest(
-        model=model,
+        model=read_model(body),
         messages=messages,
         stream=body.get("stream") is True,
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
-        choices=_integer(body, "n", at_most=MAX_CHOICES) or 1,
+        choices=read_count(body, "n", at_most=MAX_CHOICES) or 1,
         max_tokens=min(limits) if limits else None,
         tools=body.get("tools") or (),
         tool_choice=body.get("tool_choice"),
@@ -102,14 +93,3 @@ def _text_of(parts: Any) -> str:
         for part in parts
         if isinstance(part, dict) and isinstance(part.get("text"), str)
     )
-
-
-def _integer(body: Mapping[str, Any], name: str, *, at_most: int | None = None) -> int | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequestError(f"'{name}' must be a positive integer.", name)
-    if at_most is not None and value > at_most:
-        raise InvalidRequestError(f"'{name}' may be {at_most} at most.", name)
-    return value

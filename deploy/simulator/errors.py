@@ -1,7 +1,6 @@
 from typing import Final
 
 from deploy.simulator.json_text import to_json
-from deploy.simulator.misbehaviour import Behaviour
 
 # What OpenAI says for a status: message, type, code.
 _BY_STATUS: Final[dict[int, tuple[str, str, str | None]]] = {
@@ -14,6 +13,14 @@ _BY_STATUS: Final[dict[int, tuple[str, str, str | None]]] = {
     503: ("The engine is currently overloaded.", "server_error", "overloaded"),
 }
 _FIRST_SERVER_STATUS: Final = 500
+
+
+class InvalidRequestError(ValueError):
+    """A request that the dialect refuses with 400; `param` is the field at fault."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 def error_json(
@@ -29,10 +36,3 @@ def error_json(
         "code": code or usual_code,
     }
     return to_json({"error": error})
-
-
-def asked_error_json(status: int, prompt: str, behaviour: Behaviour) -> bytes:
-    """An error that was asked for; it repeats the prompt if that was asked too."""
-    return error_json(
-        status, f"Cannot answer: {prompt}" if behaviour.echo_prompt_in_error else None
-    )

@@ -1,13 +1,12 @@
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from deploy.simulator.chat import FINGERPRINT, Answer, call_id
 from deploy.simulator.json_text import to_json
 from deploy.simulator.misbehaviour import Behaviour
+from deploy.simulator.sse import DONE
 from deploy.simulator.usage import usage_json
-
-DONE: Final = b"[DONE]"
 
 
 class EventWriter:
@@ -95,10 +94,3 @@ def _choices(index: int, delta: dict[str, Any], finish_reason: str | None) -> by
 @lru_cache(maxsize=256)  # the default answer's words are most of what a benchmark asks for
 def _content_choices(index: int, text: str) -> bytes:
     return _choices(index, {"content": text}, None)
-
-
-def framed(payload: bytes, behaviour: Behaviour) -> bytes:
-    """A payload as a server-sent event, with CRLF and comments if they were asked."""
-    end = b"\r\n" if behaviour.crlf_events else b"\n"
-    event = b"data: " + payload + end + end
-    return b": keep-alive" + end + end + event if behaviour.comments_and_keepalives else event

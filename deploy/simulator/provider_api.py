@@ -1,19 +1,12 @@
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from deploy.simulator.chat import answer_json, make_answer
-from deploy.simulator.chat_request import (
-    ChatRequest,
-    InvalidRequestError,
-    last_user_text,
-    read_chat_request,
-)
-from deploy.simulator.errors import asked_error_json, error_json
-from deploy.simulator.events import EventWriter
+from deploy.simulator.call import Asked, ErrorBody, ReadCall
+from deploy.simulator.errors import InvalidRequestError, error_json
 from deploy.simulator.exchange import Exchange
-from deploy.simulator.json_text import parse_json, to_json
+from deploy.simulator.json_text import parse_json
 from deploy.simulator.ledger import Outcome, Served, ServedLedger
 from deploy.simulator.misbehaviour import (
     WELL_BEHAVED,
@@ -27,17 +20,7 @@ from deploy.simulator.misbehaviour import (
 from deploy.simulator.rules import RuleBook
 from deploy.simulator.wire import GoneError, hang, reset_connection, send_stream
 
-MODELS: Final = ("gpt-4.1", "gpt-4.1-mini", "gpt-4.1-nano", "gpt-4o", "gpt-4o-mini", "o4-mini")
-_MODELS_CREATED: Final = 1_700_000_000
-_MODELS_BODY: Final = to_json(
-    {
-        "object": "list",
-        "data": [
-            {"id": name, "object": "model", "created": _MODELS_CREATED, "owned_by": "openai"}
-            for name in MODELS
-        ],
-    }
-)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ProviderApi:
@@ -47,44 +30,43 @@ class ProviderApi:
         self._ledger = ledger
         self._rules = rules
 
-    async def models(self, request: web.Request) -> web.StreamResponse:
-        """`GET /v1/models`."""
-        exchange = Exchange(request)
-        if exchange.key_sha256 is None:
-            return await exchange.fail(401, error_json(401))
-        return await exchange.plain(_MODELS_BODY)
-
     async def unknown(self, request: web.Request) -> web.StreamResponse:
         """Any other path under `/v1`."""
         return await Exchange(request).fail(404, error_json(404, f"Invalid URL ({request.method})"))
 
-    async def chat(self, request: web.Request) -> web.StreamResponse:
-        """`POST /v1/chat/completions`."""
-        exchange = Exchange(request)
+    def handler(self, read: ReadCall, error_body: ErrorBody = error_json) -> Handler:
+        """The handler of one call, with errors in its dialect."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._serve(Exchange(request), read, error_body)
+
+        return handle
+
+    async def _serve(
+        self, exchange: Exchange, read: ReadCall, error_body: ErrorBody
+    ) -> web.StreamResponse:
         if exchange.key_sha256 is None:
-            return await exchange.fail(401, error_json(401))
+            return await exchange.fail(401, error_body(401))
         try:
-            asked = read_chat_request(parse_json(await request.read()))
-            prompt = last_user_text(asked.messages)
+            asked = read(parse_json(await exchange.request.read()))
             model, suffix = split_model(asked.model)
-            behaviour = self._behaviour(exchange, model, suffix, prompt)
+            exchange.behaviour = self._behaviour(exchange, model, suffix, asked.prompt)
         except InvalidRequestError as error:
-            return await exchange.fail(400, error_json(400, str(error), param=error.param))
+            return await exchange.fail(400, error_body(400, str(error), param=error.param))
         except BadSimulationError as error:
-            return await exchange.fail(400, error_json(400, str(error), code="bad_simulation"))
+            return await exchange.fail(400, error_body(400, str(error), code="bad_simulation"))
         except ValueError:
-            return await exchange.fail(400, error_json(400, "The body is not JSON."))
-        exchange.behaviour = behaviour
+            return await exchange.fail(400, error_body(400, "The body is not JSON."))
         served = self._ledger.begin(
             exchange.request_id,
             model=model,
             key_sha256=exchange.key_sha256,
             stream=asked.stream,
-            traceparent=request.headers.get("traceparent"),
+            traceparent=exchange.request.headers.get("traceparent"),
         )
         outcome: Outcome = "client_gone"
         try:
-            response = await _answer(exchange, asked, prompt, served)
+            response = await _answer(exchange, asked, served, error_body)
             outcome = "completed" if served.usage is not None else "refused"
         except GoneError:
             outcome = "cut"
@@ -111,7 +93,7 @@ class ProviderApi:
 
 
 async def _answer(
-    exchange: Exchange, asked: ChatRequest, prompt: str, served: Served
+    exchange: Exchange, asked: Asked, served: Served, error_body: ErrorBody
 ) -> web.StreamResponse:
     """Answer as the behaviour says; fills in the record as far as it comes."""
     behaviour = exchange.behaviour
@@ -122,18 +104,17 @@ async def _answer(
     if behaviour.reset:
         reset_connection(exchange.request)
         raise GoneError
+    said = f"Cannot answer: {asked.prompt}" if behaviour.echo_prompt_in_error else None
     status = behaviour.status
-    if status is None and behaviour.echo_prompt_in_error and not behaviour.error_event_mid_stream:
+    if status is None and said is not None and not behaviour.error_event_mid_stream:
         status = 400
     if status is not None:
         served.status = status
-        return await exchange.fail(status, asked_error_json(status, prompt, behaviour))
-    answer = make_answer(asked, behaviour)
+        return await exchange.fail(status, error_body(status, said))
+    prepared = asked.answer(behaviour, error_body(500, said))
     served.status = 200
-    served.answer_id = answer.answer_id
-    served.usage = answer.usage
-    if not asked.stream:
-        return await exchange.plain(answer_json(answer, behaviour))
-    events = EventWriter(answer, behaviour, include_usage=asked.include_usage)
-    payloads = events.payloads(asked_error_json(500, prompt, behaviour))
-    return await send_stream(exchange.request, behaviour, payloads, headers=exchange.headers())
+    served.answer_id = prepared.answer_id
+    served.usage = prepared.usage
+    if isinstance(prepared.sent, bytes):
+        return await exchange.plain(prepared.sent)
+    return await send_stream(exchange.request, behaviour, prepared.sent, headers=exchange.headers())

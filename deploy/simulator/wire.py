@@ -10,8 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from deploy.simulator.events import framed
 from deploy.simulator.misbehaviour import Behaviour
+from deploy.simulator.sse import Payload, framed
 
 _GZIP_WINDOW: Final = 31
 _BATCH_BYTES: Final = 32 * 1024
@@ -58,7 +58,7 @@ async def send_plain(
 async def send_stream(
     request: web.Request,
     behaviour: Behaviour,
-    payloads: Iterable[bytes],
+    payloads: Iterable[Payload],
     *,
     headers: Mapping[str, str],
 ) -> web.StreamResponse:
@@ -124,7 +124,7 @@ def _in_one_go(behaviour: Behaviour) -> bool:
 
 
 async def _write_batched(
-    response: web.StreamResponse, behaviour: Behaviour, payloads: Iterable[bytes]
+    response: web.StreamResponse, behaviour: Behaviour, payloads: Iterable[Payload]
 ) -> None:
     """Events that follow at once would share a packet anyway: few large writes halve the cost."""
     batch = bytearray()
