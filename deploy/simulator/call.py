@@ -29,5 +29,3 @@ class Asked(NamedTuple):
 
 # Reads a request's body. Raises InvalidRequestError for what the dialect refuses.
 ReadCall = Callable[[Any], Asked]
-# The body of an error: status, message, the field at fault, code.
-ErrorBody = Callable[..., bytes]

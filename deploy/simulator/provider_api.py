@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from deploy.simulator.call import Asked, ErrorBody, ReadCall
+from deploy.simulator.call import Asked, ReadCall
 from deploy.simulator.errors import InvalidRequestError, error_json
 from deploy.simulator.exchange import Exchange
 from deploy.simulator.json_text import parse_json
@@ -34,17 +34,16 @@ class ProviderApi:
         """Any other path under `/v1`."""
         return await Exchange(request).fail(404, error_json(404, f"Invalid URL ({request.method})"))
 
-    def handler(self, read: ReadCall, error_body: ErrorBody = error_json) -> Handler:
-        """The handler of one call, with errors in its dialect."""
+    def handler(self, read: ReadCall, exchange_type: type[Exchange] = Exchange) -> Handler:
+        """The handler of one call; the exchange speaks its dialect."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self._serve(Exchange(request), read, error_body)
+            return await self._serve(exchange_type(request), read)
 
         return handle
 
-    async def _serve(
-        self, exchange: Exchange, read: ReadCall, error_body: ErrorBody
-    ) -> web.StreamResponse:
+    async def _serve(self, exchange: Exchange, read: ReadCall) -> web.StreamResponse:
+        error_body = exchange.error_body
         if exchange.key_sha256 is None:
             return await exchange.fail(401, error_body(401))
         try:
@@ -66,7 +65,7 @@ class ProviderApi:
         )
         outcome: Outcome = "client_gone"
         try:
-            response = await _answer(exchange, asked, served, error_body)
+            response = await _answer(exchange, asked, served)
             outcome = "completed" if served.usage is not None else "refused"
         except GoneError:
             outcome = "cut"
@@ -92,9 +91,7 @@ class ProviderApi:
         return behaviour
 
 
-async def _answer(
-    exchange: Exchange, asked: Asked, served: Served, error_body: ErrorBody
-) -> web.StreamResponse:
+async def _answer(exchange: Exchange, asked: Asked, served: Served) -> web.StreamResponse:
     """Answer as the behaviour says; fills in the record as far as it comes."""
     behaviour = exchange.behaviour
     if behaviour.delay_ms:
@@ -110,8 +107,9 @@ async def _answer(
         status = 400
     if status is not None:
         served.status = status
-        return await exchange.fail(status, error_body(status, said))
-    prepared = asked.answer(behaviour, error_body(500, said))
+        return await exchange.fail(status, exchange.error_body(status, said))
+    error = exchange.error_body(exchange.mid_stream_status, said)
+    prepared = asked.answer(behaviour, error)
     served.status = 200
     served.answer_id = prepared.answer_id
     served.usage = prepared.usage
