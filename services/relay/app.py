@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
-from services.relay.api.chat import chat_completions
+from services.relay.api.calls import relayed
 from services.relay.api.door import Door
 from services.relay.api.errors import dialect_errors
 from services.relay.api.models import list_models
@@ -25,7 +25,9 @@ from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
+from services.relay.dialects.calls import CALLS
 from services.relay.handlers import CONSUMES, StateHandlers
+from services.relay.holding import Holding
 from services.relay.http1.client import KEEP_S, Http1Upstream
 from services.relay.journal.directory import JournalDirectory
 from services.relay.journal.journal import Journal
@@ -153,7 +155,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             ),
             routing=routing,
             prices=prices,
-            leases=leases,
+            holding=Holding(leases),
             journal=journal,
             attempts=Attempts(
                 upstream=upstream,
@@ -187,7 +189,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         public.router.add_routes(
             relay_routes(
                 Surface(
-                    chat=chat_completions(relaying),
+                    calls=[(call, relayed(relaying, call)) for call in CALLS],
                     models=list_models(relaying, routing, prices),
                     status=status(version=VERSION, started_at=datetime.now(UTC)),
                     door=door,

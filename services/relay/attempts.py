@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from services.relay.books.routing import Channel, RoutingBook
-from services.relay.dialects.dialect import Dialect
+from services.relay.dialects.dialect import Call
 from services.relay.errors import RelayError
 from services.relay.exchange import Exchange
 from services.relay.metrics import RequestMetrics
@@ -70,20 +70,17 @@ class Attempts:
         self._metrics = metrics
         self._random: Callable[[], float] = random.random
 
-    async def answer(
-        self, exchange: Exchange, dialect: Dialect, body: bytes, upstream_path: str
-    ) -> Answered | Refused:
+    async def answer(self, exchange: Exchange, call: Call, body: bytes) -> Answered | Refused:
         """The first answer worth passing on. Raises RelayError where there is none."""
-        tiers = self._routing.tiers(exchange.facts.model, exchange.caller.group)
         tried: set[int] = set()
         last: tuple[Refused, Channel] | None = None
         last_code = ErrorCode.NO_CHANNEL
         while len(tried) < self._max_tries:
-            channel = choose(tiers, tried=tried, random=self._random)
+            channel = self._next(exchange, call, tried)
             if channel is None:
                 break
             tried.add(channel.channel_id)
-            result = await self._try(exchange, channel, dialect, body, upstream_path)
+            result = await self._try(exchange, channel, call, body)
             if isinstance(result, Answered):
                 return result
             if isinstance(result, Refused):
@@ -97,17 +94,27 @@ class Attempts:
             return refused
         raise _no_answer(last_code)
 
+    def _next(self, exchange: Exchange, call: Call, tried: set[int]) -> Channel | None:
+        """A channel not tried yet, of the first group that has one left."""
+        for group in exchange.group_ratios:
+            tiers = self._routing.tiers(exchange.facts.model, group, call.dialect.name)
+            channel = choose(tiers, tried=tried, random=self._random)
+            if channel is not None:
+                exchange.use_group(group)
+                return channel
+        return None
+
     async def _try(
-        self, exchange: Exchange, channel: Channel, dialect: Dialect, body: bytes, path: str
+        self, exchange: Exchange, channel: Channel, call: Call, body: bytes
     ) -> Answered | Refused | ErrorCode:
         started = time.perf_counter()
         offset_ms = exchange.arrival.elapsed_ms()
         model = channel.upstream_model(exchange.facts.model)
         facts = exchange.facts
-        call = UpstreamCall(
-            url=channel.base_url + path,
-            authorization=channel.authorization,
-            body=dialect.upstream_body(body, facts, model=model),
+        sent = UpstreamCall(
+            url=channel.base_url + call.upstream_path,
+            headers=(call.dialect.authorization(channel.secret), *exchange.forwarded),
+            body=call.upstream_body(body, facts, model=model),
             traceparent=exchange.arrival.trace.header(),
             accept=_EVENT_STREAM if facts.is_stream else "application/json",
         )
@@ -115,7 +122,7 @@ class Attempts:
         status: int | None = None
         answer: UpstreamAnswer | None = None
         try:
-            answer = await self._upstream.send(call)
+            answer = await self._upstream.send(sent)
             status = answer.status
             result = await self._read_head(answer, facts.is_stream, started)
         except asyncio.CancelledError:
@@ -143,7 +150,7 @@ class Attempts:
         self._metrics.attempts.labels(label, "answered" if code is None else code.value).inc()
         if isinstance(result, Answered):
             exchange.channel = channel
-            upstream_id = result.answer.headers.get("x-request-id")
+            upstream_id = result.answer.headers.get(call.dialect.upstream_id_header)
             exchange.upstream_request_id = fit_text(upstream_id, 128) if upstream_id else None
         else:
             exchange.upstream_s += time.perf_counter() - started

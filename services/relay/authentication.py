@@ -2,7 +2,6 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -35,13 +34,9 @@ class KeyLookup(Protocol):
         """Null: there is no such key. Raises RelayError 503 where control cannot be asked."""
 
 
-def key_hash_of(authorization: str | None) -> bytes | None:
-    """The SHA-256 of the key in an `Authorization` header; `Bearer ` and `sk-` are optional."""
-    if not authorization:
-        return None
-    scheme, _, rest = authorization.partition(" ")
-    secret = (rest if scheme.lower() == "bearer" else authorization).strip()
-    secret = secret.removeprefix(_KEY_PREFIX)
+def key_hash_of(shown: str | None) -> bytes | None:
+    """The SHA-256 of a key as it was shown; `sk-` is optional. None where there is none."""
+    secret = (shown or "").removeprefix(_KEY_PREFIX)
     if not secret:
         return None
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
@@ -55,15 +50,14 @@ class Authenticator:
         self._directory = directory
         self._lookup = lookup
 
-    async def identify(self, headers: Mapping[str, str]) -> ApiCaller:
-        """The caller, whether or not its key may be used. Raises RelayError 401 or 503."""
-        key_hash = key_hash_of(headers.get("Authorization"))
+    async def identify(self, shown_key: str | None, *, hint: str) -> ApiCaller:
+        """The caller, whether or not its key may be used. Raises RelayError 401 or 503.
+
+        `hint` tells a client that showed none how a key is sent.
+        """
+        key_hash = key_hash_of(shown_key)
         if key_hash is None:
-            raise RelayError(
-                ErrorCode.INVALID_API_KEY,
-                401,
-                "No API key was given: send it as `Authorization: Bearer sk-...`.",
-            )
+            raise RelayError(ErrorCode.INVALID_API_KEY, 401, f"No API key was given: {hint}.")
         caller = self._known(key_hash) or await self._lookup.find(key_hash)
         if caller is None:
             raise RelayError(ErrorCode.INVALID_API_KEY, 401, "The API key is not valid.")

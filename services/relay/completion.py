@@ -1,5 +1,6 @@
 """From an exchange to its one event: the charge, `RequestCompleted`, and the journal's record."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import orjson
 
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.exchange import Arrival, Charge, Ending, Exchange
+from services.relay.holds import Hold
 from services.relay.journal.records import CompletedRecord
 from shared.events.event import MAX_EVENT_BYTES
 from shared.events.requests import (
@@ -32,6 +34,8 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
     By the provider's usage where there is one; by an estimate of what was passed on where an
     answer had begun; nothing where none had.
     """
+    if exchange.facts.is_free:
+        return Charge(0, _NOTHING, UsageSource.NONE)
     has_answer = ending.outcome is Outcome.SUCCEEDED or exchange.content_bytes > 0
     if exchange.usage is not None:
         usage, source = exchange.usage, UsageSource.PROVIDER
@@ -113,6 +117,7 @@ def base_fields(
     arrival: Arrival,
     caller_fields: dict[str, Any],
     *,
+    dialect: str,
     model: str | None,
     is_stream: bool,
     request_bytes: int,
@@ -124,7 +129,7 @@ def base_fields(
     return {
         "request_id": arrival.request_id,
         **caller_fields,
-        "dialect": "openai",
+        "dialect": dialect,
         "method": arrival.method,
         "path": arrival.path,
         "query_parameters": arrival.query_parameters,
@@ -138,11 +143,11 @@ def base_fields(
     }
 
 
-def lease_fields(lease_id: str, subject: str, hold_units: int) -> dict[str, Any]:
-    """The event's fields about what was set aside."""
+def hold_fields(holds: Sequence[Hold]) -> dict[str, Any]:
+    """The event's fields about what was set aside: as much from each lease."""
     return {
-        "hold_quota": hold_units,
-        "leases": [{"lease_id": lease_id, "subject": subject}],
+        "hold_quota": holds[0].units if holds else 0,
+        "leases": [{"lease_id": h.lease.lease_id, "subject": h.lease.subject} for h in holds],
     }
 
 

@@ -34,3 +34,13 @@ class RelayError(Exception):
 def invalid_request(message: str, *, param: str | None = None) -> RelayError:
     """400: the request cannot be read, or a field that decides is wrong."""
     return RelayError(ErrorCode.INVALID_REQUEST, 400, message, param=param)
+
+
+def gateway_full() -> RelayError:
+    """503: the journal has no room, or its disk is broken."""
+    return RelayError(
+        ErrorCode.JOURNAL_FULL,
+        503,
+        "The gateway cannot take new requests right now. Try again.",
+        retry_after_s=5,
+    )

@@ -1,6 +1,7 @@
 """One request on its way through the relay: what is known so far, and nothing that was said."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -44,10 +45,15 @@ class Exchange:
     caller: ApiCaller
     facts: RequestFacts
     price: PriceInForce
+    group_ratios: Mapping[str, GroupRatioInForce]
+    """The groups in which it may be tried, in order, and what each costs."""
     group_ratio: GroupRatioInForce
-    hold: Hold
+    """That of the group in use."""
+    holds: tuple[Hold, ...]
     base: dict[str, Any]
     """The event's fields that were known at admission; also what the journal keeps of it."""
+    forwarded: tuple[tuple[str, str], ...] = ()
+    """The client's headers that go on to the provider."""
     attempts: list[Attempt] = field(default_factory=list)
     channel: Channel | None = None
     """The one whose answer is passed on."""
@@ -62,6 +68,11 @@ class Exchange:
     usage: Usage | None = None
     client_disconnected: bool = False
     is_completed: bool = False
+
+    def use_group(self, group: str) -> None:
+        """From here on it is tried in `group`, and costs what it costs there."""
+        self.group_ratio = self.group_ratios[group]
+        self.base["group"] = group
 
 
 class Ending(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 
 from services.relay.attempts import Answered, Refused
-from services.relay.dialects.dialect import AnswerMalformedError, Dialect, StreamReader
+from services.relay.dialects.dialect import AnswerMalformedError, Call, Dialect, StreamReader
 from services.relay.errors import RelayError
 from services.relay.exchange import Ending, Exchange
 from services.relay.recorder import Recorder
@@ -22,12 +22,9 @@ from shared.events.requests import ErrorCode, Outcome
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
-_logger = get_logger()
 _OK: Final = 200
 _BAD_GATEWAY: Final = 502
 REQUEST_ID_HEADER: Final = "x-request-id"
-# What an upstream may tell the client beside its body.
-_PASSED_HEADERS: Final = ("openai-processing-ms", "openai-version")
 
 
 class Passing:
@@ -48,14 +45,12 @@ class Passing:
         self._client_idle_s = client_idle_s
         self._drain_s = drain_s
 
-    async def plain(
-        self, exchange: Exchange, answered: Answered, dialect: Dialect
-    ) -> web.StreamResponse:
+    async def plain(self, exchange: Exchange, answered: Answered, call: Call) -> web.StreamResponse:
         """The whole body at once. Raises RelayError 502 where it was cut or is malformed."""
         answer = answered.answer
         try:
             body = await answer.read(self._max_answer_bytes)
-            facts = dialect.read_answer(body)
+            facts = call.read_answer(body)
         except UpstreamFailure as failure:
             answer.abort()
             raise RelayError(
@@ -76,16 +71,16 @@ class Passing:
         await self._durable()
         return web.Response(
             body=body,
-            headers={**_passed(answered), "Content-Type": "application/json"},
+            headers={**_passed(answered, call.dialect), "Content-Type": "application/json"},
         )
 
-    def refused(self, exchange: Exchange, refused: Refused, dialect: Dialect) -> web.Response:
+    def refused(self, exchange: Exchange, refused: Refused, call: Call) -> web.Response:
         """The upstream's own error, with its status, in the dialect."""
         ending = Ending(outcome=Outcome.FAILED, http_status=refused.status, error_code=refused.code)
         body = refused.body
-        if not dialect.is_error(body):
+        if not call.dialect.is_error(body):
             told = RelayError(refused.code, refused.status, "The provider refused the request.")
-            body = dialect.error_body(told, exchange.arrival.request_id)
+            body = call.dialect.error_body(told, exchange.arrival.request_id)
         exchange.response_bytes = len(body)
         self._recorder.complete(exchange, ending)
         headers = {"Content-Type": "application/json"}
@@ -94,19 +89,20 @@ class Passing:
         return web.Response(status=refused.status, body=body, headers=headers)
 
     async def stream(
-        self, request: web.Request, exchange: Exchange, answered: Answered, dialect: Dialect
+        self, request: web.Request, exchange: Exchange, answered: Answered, call: Call
     ) -> web.StreamResponse:
         """Events as they come, with back-pressure; then the charge; then the end."""
         response = web.StreamResponse(
             headers={
-                **_passed(answered),
+                **_passed(answered, call.dialect),
                 "Content-Type": "text/event-stream; charset=utf-8",
                 "Cache-Control": "no-cache",
                 "X-Accel-Buffering": "no",
                 REQUEST_ID_HEADER: exchange.arrival.request_id,
+                **call.dialect.answer_headers(exchange.arrival.request_id),
             }
         )
-        reader = dialect.stream_reader(exchange.facts)
+        reader = call.stream_reader(exchange.facts)
         try:
             await self._prepare(request, response, exchange)
             ending = await self._pass_events(response, exchange, answered, reader)
@@ -131,7 +127,7 @@ class Passing:
         last = reader.ending()
         if ending.error_code is not None and not reader.has_error:
             told = RelayError(ending.error_code, _BAD_GATEWAY, "The provider's answer was cut off.")
-            last = dialect.error_event(told, exchange.arrival.request_id)
+            last = call.dialect.error_event(told, exchange.arrival.request_id)
         await self._write_end(response, exchange, last)
         return response
 
@@ -232,10 +228,10 @@ def _took(exchange: Exchange, answered: Answered) -> None:
     exchange.upstream_s += time.perf_counter() - answered.started
 
 
-def _passed(answered: Answered) -> dict[str, str]:
+def _passed(answered: Answered, dialect: Dialect) -> dict[str, str]:
     headers = answered.answer.headers
     return {
         name: value
-        for name in _PASSED_HEADERS
+        for name in dialect.passed_headers
         if (value := headers.get(name)) is not None and value.isprintable()
     }

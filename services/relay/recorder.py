@@ -39,7 +39,8 @@ class Recorder:
         arrival = exchange.arrival
         self._journal.complete(record_of(event, arrival.id_bytes, arrival.trace.header()))
         exchange.is_completed = True
-        self._leases.settle(exchange.hold, charge.quota_units)
+        for hold in exchange.holds:
+            self._leases.settle(hold, charge.quota_units)
         self._series.observe(
             event,
             latency_s=time.perf_counter() - arrival.started,

@@ -11,19 +11,19 @@ from typing import Any
 
 from aiohttp import web
 
-from services.relay.admission import Terms, balance_short, terms_of
+from services.relay.admission import terms_of
 from services.relay.arrivals import Arrivals
 from services.relay.attempts import Answered, Attempts
 from services.relay.authentication import ApiCaller, Authenticator, refusal
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
-from services.relay.completion import base_fields, lease_fields, skeleton_of
-from services.relay.dialects.dialect import Dialect, RequestFacts
-from services.relay.errors import RelayError
+from services.relay.completion import base_fields, hold_fields, skeleton_of
+from services.relay.dialects.dialect import Call, Dialect, RequestFacts
+from services.relay.errors import RelayError, gateway_full
 from services.relay.exchange import Arrival, Ending, Exchange
-from services.relay.holds import BalanceShortError, BillingUnreachableError, Hold, RoomHeldError
+from services.relay.holding import Holding
+from services.relay.holds import Hold
 from services.relay.journal.journal import Journal, JournalFullError
-from services.relay.lease_keeper import LeaseKeeper
 from services.relay.metrics import RequestMetrics
 from services.relay.passing import Passing
 from services.relay.recorder import Recorder
@@ -43,7 +43,7 @@ class Relaying:
         authenticator: Authenticator,
         routing: RoutingBook,
         prices: PriceBook,
-        leases: LeaseKeeper,
+        holding: Holding,
         journal: Journal,
         attempts: Attempts,
         passing: Passing,
@@ -56,7 +56,7 @@ class Relaying:
         self._authenticator = authenticator
         self._routing = routing
         self._prices = prices
-        self._leases = leases
+        self._holding = holding
         self._journal = journal
         self._attempts = attempts
         self._passing = passing
@@ -69,68 +69,68 @@ class Relaying:
         """Take note of a request that came in."""
         return self._arrivals.take(request, path=path)
 
-    async def identify(self, request: web.Request, arrival: Arrival) -> ApiCaller:
+    async def identify(self, request: web.Request, arrival: Arrival, dialect: Dialect) -> ApiCaller:
         """Whose key it is, and that it may be used. Raises RelayError 401, 403 or 503."""
+        shown = dialect.shown_key(request.headers)
         try:
-            caller = await self._authenticator.identify(request.headers)
+            caller = await self._authenticator.identify(shown, hint=dialect.key_hint)
         except RelayError as error:
             if error.code is ErrorCode.INVALID_API_KEY:
                 self._metrics.unknown_keys.inc()
             raise
         refused = refusal(caller, now=arrival.started_at, client_address=arrival.client_address)
         if refused is not None:
-            self._reject(arrival, caller, refused)
+            self._reject(arrival, caller, refused, dialect)
             raise refused
         return caller
 
-    async def relay(
-        self, request: web.Request, arrival: Arrival, dialect: Dialect, upstream_path: str
-    ) -> web.StreamResponse:
+    async def relay(self, request: web.Request, arrival: Arrival, call: Call) -> web.StreamResponse:
         """Serve one request. Raises RelayError where nothing was sent to the client yet."""
-        caller = await self.identify(request, arrival)
+        dialect = call.dialect
+        caller = await self.identify(request, arrival, dialect)
         body, facts = b"", None
         try:
             body = await read_body(request, timeout_s=self._body_timeout_s)
-            facts = dialect.read_request(body)
+            facts = call.read_request(body)
             terms = terms_of(
                 facts, caller, routing=self._routing, prices=self._prices, at=arrival.started_at
             )
-            base = _base(arrival, caller, facts, size=len(body), routing=self._routing)
-            base |= {"dialect": dialect.name, "tags": read_tags(request.headers)}
-            hold = await self._hold(caller, facts, terms)
-            base |= lease_fields(hold.lease.lease_id, hold.lease.subject, hold.units)
-            self._admit(arrival, base, hold)
+            forwarded = dialect.forwarded(request.headers)
+            base = _base(
+                arrival, caller, facts, dialect=dialect, size=len(body), routing=self._routing
+            )
+            base["tags"] = read_tags(request.headers)
+            holds = await self._holding.take(caller, facts, terms)
+            base |= hold_fields(holds)
+            self._admit(arrival, base, holds)
         except RelayError as error:
-            self._reject(arrival, caller, error, facts=facts, size=len(body))
+            self._reject(arrival, caller, error, dialect, facts=facts, size=len(body))
             raise
         exchange = Exchange(
             arrival=arrival,
             caller=caller,
             facts=facts,
             price=terms.price,
-            group_ratio=terms.group_ratio,
-            hold=hold,
+            group_ratios=terms.group_ratios,
+            group_ratio=terms.group_ratios[caller.group],
+            holds=holds,
             base=base,
+            forwarded=forwarded,
         )
         with self._metrics.in_flight.track_inprogress():
-            return await self._answer(request, exchange, dialect, body, upstream_path)
+            return await self._answer(request, exchange, call, body)
 
     async def _answer(
-        self,
-        request: web.Request,
-        exchange: Exchange,
-        dialect: Dialect,
-        body: bytes,
-        upstream_path: str,
+        self, request: web.Request, exchange: Exchange, call: Call, body: bytes
     ) -> web.StreamResponse:
         """From here on the request is admitted: whatever happens, it is completed once."""
         try:
-            answered = await self._attempts.answer(exchange, dialect, body, upstream_path)
+            answered = await self._attempts.answer(exchange, call, body)
             if not isinstance(answered, Answered):
-                return self._passing.refused(exchange, answered, dialect)
+                return self._passing.refused(exchange, answered, call)
             if answered.is_stream:
-                return await self._passing.stream(request, exchange, answered, dialect)
-            return await self._passing.plain(exchange, answered, dialect)
+                return await self._passing.stream(request, exchange, answered, call)
+            return await self._passing.plain(exchange, answered, call)
         except RelayError as error:
             self._fail(exchange, error.code, error.http_status)
             raise
@@ -141,38 +141,12 @@ class Relaying:
             self._fail(exchange, ErrorCode.INTERNAL, 500)
             raise
 
-    async def _hold(self, caller: ApiCaller, facts: RequestFacts, terms: Terms) -> Hold:
-        subject = f"account:{caller.workspace.workspace_id}"
-        hold = self._leases.try_hold(subject, terms.hold_units)
-        if hold is not None:
-            return hold
-        try:
-            return await self._leases.hold(subject, terms.hold_units)
-        except BalanceShortError as short:
-            raise balance_short(terms, facts, short.spendable_units) from None
-        except RoomHeldError:
-            raise RelayError(
-                ErrorCode.QUOTA_HELD,
-                429,
-                "The balance is held by other requests of this account. Try again.",
-                retry_after_s=1,
-            ) from None
-        except OSError:
-            raise _full() from None  # the new lease could not be written down
-        except BillingUnreachableError:
-            raise RelayError(
-                ErrorCode.LEASE_UNAVAILABLE,
-                503,
-                "The balance cannot be checked right now. Try again.",
-                retry_after_s=2,
-            ) from None
-
-    def _admit(self, arrival: Arrival, base: dict[str, Any], hold: Hold) -> None:
+    def _admit(self, arrival: Arrival, base: dict[str, Any], holds: tuple[Hold, ...]) -> None:
         try:
             self._journal.admit(arrival.id_bytes, skeleton_of(base, arrival.trace.header()))
         except (JournalFullError, OSError):
-            self._leases.settle(hold, 0)
-            raise _full() from None
+            self._holding.give_back(holds)
+            raise gateway_full() from None
 
     def _fail(self, exchange: Exchange, code: ErrorCode, http_status: int) -> None:
         ending = Ending(outcome=Outcome.FAILED, http_status=http_status, error_code=code)
@@ -183,21 +157,13 @@ class Relaying:
         arrival: Arrival,
         caller: ApiCaller,
         error: RelayError,
+        dialect: Dialect,
         *,
         facts: RequestFacts | None = None,
         size: int = 0,
     ) -> None:
-        base = _base(arrival, caller, facts, size=size, routing=self._routing)
+        base = _base(arrival, caller, facts, dialect=dialect, size=size, routing=self._routing)
         self._rejections.reject(arrival, base, error)
-
-
-def _full() -> RelayError:
-    return RelayError(
-        ErrorCode.JOURNAL_FULL,
-        503,
-        "The gateway cannot take new requests right now. Try again.",
-        retry_after_s=5,
-    )
 
 
 def _base(
@@ -205,6 +171,7 @@ def _base(
     caller: ApiCaller,
     facts: RequestFacts | None,
     *,
+    dialect: Dialect,
     size: int,
     routing: RoutingBook,
 ) -> dict[str, Any]:
@@ -225,6 +192,7 @@ def _base(
             "group": caller.group,
             "user_group": caller.user.group,
         },
+        dialect=dialect.name,
         model=facts.model if facts is not None and is_known else None,
         is_stream=facts.is_stream if facts else False,
         request_bytes=size,

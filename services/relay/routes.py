@@ -1,13 +1,13 @@
 """The relay's HTTP surface: the only public door."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aiohttp import web
 
 from services.relay.api.door import Door, Owner
 from services.relay.api.models import MODELS_PATH
-from services.relay.dialects.openai import CHAT_PATH
+from services.relay.dialects.dialect import Call
 from services.relay.settings import RelaySettings
 from shared.http.envelope import envelope_errors
 
@@ -20,7 +20,7 @@ _LOGGING: Final = ("log", "requests", "usage")
 class Surface(NamedTuple):
     """The handlers."""
 
-    chat: _Handler
+    calls: Sequence[tuple[Call, _Handler]]
     models: _Handler
     status: _Handler
     door: Door
@@ -34,7 +34,7 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
         return await envelope_errors(request, surface.door.handle)
 
     return [
-        web.post(CHAT_PATH, surface.chat),
+        *(web.post(call.path, handler) for call, handler in surface.calls),
         web.get(MODELS_PATH, surface.models),
         web.get("/api/status", surface.status),
         web.route("*", "/api/{rest:.*}", api),

@@ -25,10 +25,11 @@ class UpstreamFailure(Exception):  # noqa: N818  # a failure of another's, not a
 
 
 class UpstreamCall(NamedTuple):
-    """One call. `authorization` is a secret."""
+    """One call. `headers` hold a secret."""
 
     url: str
-    authorization: str
+    headers: tuple[tuple[str, str], ...]
+    """The channel's authorization, and what of the client's goes on."""
     body: bytes
     traceparent: str
     accept: str
@@ -83,7 +84,7 @@ class AiohttpUpstream:
                     call.url,
                     data=call.body,
                     headers={
-                        "Authorization": call.authorization,
+                        **dict(call.headers),
                         "Content-Type": "application/json",
                         "Accept": call.accept,
                         "Accept-Encoding": "identity",

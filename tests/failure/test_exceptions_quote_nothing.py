@@ -16,9 +16,9 @@ from tests.gateway.operator import MODEL, Customer, Operator
 from tests.stack_fixtures import MakeStack
 
 _RELAY = (
-    "services.relay.dialects.openai:OpenAIDialect.read_request",
-    "services.relay.dialects.openai:OpenAIDialect.upstream_body",
-    "services.relay.dialects.openai:OpenAIDialect.read_answer",
+    "services.relay.dialects.openai_chat:ChatCompletions.read_request",
+    "services.relay.dialects.openai_chat:ChatCompletions.upstream_body",
+    "services.relay.dialects.openai_chat:ChatCompletions.read_answer",
     "services.relay.dialects.openai_stream:OpenAIStreamReader.feed",
     "services.relay.attempts:Attempts.answer",
     "services.relay.passing:Passing.stream",

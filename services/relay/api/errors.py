@@ -4,7 +4,8 @@ from typing import Final
 
 from aiohttp import web
 
-from services.relay.dialects.openai import OpenAIDialect
+from services.relay.dialects.calls import dialect_of
+from services.relay.dialects.dialect import Dialect
 from services.relay.errors import RelayError
 from services.relay.passing import REQUEST_ID_HEADER
 from shared.events.event import new_event_id
@@ -14,7 +15,6 @@ from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
 REQUEST_ID: Final = web.RequestKey("request_id", str)
-_DIALECT: Final = OpenAIDialect()
 _HTTP_ERRORS: Final = {
     404: (ErrorCode.NOT_FOUND, "There is no such call."),
     405: (ErrorCode.METHOD_NOT_ALLOWED, "The call does not take this method."),
@@ -25,32 +25,36 @@ _HTTP_ERRORS: Final = {
 @web.middleware
 async def dialect_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn exceptions into the dialect's errors. What is unforeseen is logged and told as 500."""
+    dialect = dialect_of(request.path)
     try:
         response = await handler(request)
     except RelayError as error:
-        response = error_response(error, _request_id(request))
+        response = error_response(error, dialect, _request_id(request))
     except web.HTTPException as error:
         known = _HTTP_ERRORS.get(error.status, (ErrorCode.INVALID_REQUEST, error.reason))
         response = error_response(
-            RelayError(known[0], error.status, known[1]), _request_id(request)
+            RelayError(known[0], error.status, known[1]), dialect, _request_id(request)
         )
     except ConnectionError:
         raise  # the client is gone: there is nobody to answer
     except Exception:
         _logger.exception("relay.failed", request_id=_request_id(request))
         told = RelayError(ErrorCode.INTERNAL, 500, "Something went wrong inside the gateway.")
-        response = error_response(told, _request_id(request))
+        response = error_response(told, dialect, _request_id(request))
     if not response.prepared:
-        response.headers.setdefault(REQUEST_ID_HEADER, _request_id(request))
+        request_id = _request_id(request)
+        response.headers.setdefault(REQUEST_ID_HEADER, request_id)
+        for name, value in dialect.answer_headers(request_id).items():
+            response.headers.setdefault(name, value)
     return response
 
 
-def error_response(error: RelayError, request_id: str) -> web.Response:
+def error_response(error: RelayError, dialect: Dialect, request_id: str) -> web.Response:
     """The error in the dialect."""
     headers = {"Content-Type": "application/json"}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
-    body = _DIALECT.error_body(error, request_id)
+    body = dialect.error_body(error, request_id)
     return web.Response(status=error.http_status, body=body, headers=headers)
 
 

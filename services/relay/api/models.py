@@ -9,6 +9,7 @@ from aiohttp import web
 from services.relay.api.errors import REQUEST_ID
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
+from services.relay.dialects.openai import OPENAI
 from services.relay.relaying import Relaying
 
 MODELS_PATH: Final = "/v1/models"
@@ -22,7 +23,7 @@ def list_models(
     async def handle(request: web.Request) -> web.StreamResponse:
         arrival = relaying.arrive(request, path=MODELS_PATH)
         request[REQUEST_ID] = arrival.request_id
-        caller = await relaying.identify(request, arrival)
+        caller = await relaying.identify(request, arrival, OPENAI)
         limits = caller.key.model_limits
         listed = [
             {

@@ -13,12 +13,12 @@ _logger = get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(Route):
-    """A channel ready to be called. `authorization` is a secret: never log a Channel."""
+    """A channel ready to be called. `secret` is one: never log a Channel."""
 
     name: str
     provider: str
     base_url: str
-    authorization: str
+    secret: str
     model_mapping: dict[str, str]
 
     def upstream_model(self, model: str) -> str:
@@ -38,7 +38,7 @@ class RoutingBook:
         self._channels: dict[int, tuple[ChannelChanged, Channel]] = {}
         self.models: dict[str, ModelChanged] = {}
         self._groups: dict[str, GroupChanged] = {}
-        self._tiers: dict[tuple[str, str], tuple[Tier[Channel], ...]] = {}
+        self._tiers: dict[tuple[str, str, str], tuple[Tier[Channel], ...]] = {}
 
     def put_channel(self, changed: ChannelChanged) -> None:
         """The newest state of a channel. One that cannot be used is left out, and logged."""
@@ -82,15 +82,25 @@ class RoutingBook:
         """All models that `group` may use now, by name."""
         return [self.models[n] for n in sorted(self.models) if self.usable_model(n, group)]
 
-    def tiers(self, model: str, group: str) -> tuple[Tier[Channel], ...]:
-        """The channels that serve `model` in `group`, highest priority first."""
-        wanted = (model, group)
+    def selectable_groups(self) -> list[str]:
+        """The groups that keys of any user may use, by name."""
+        return sorted(
+            group.name
+            for group in self._groups.values()
+            if group.is_selectable and not group.is_deleted and group.status is Status.ENABLED
+        )
+
+    def tiers(self, model: str, group: str, dialect: str) -> tuple[Tier[Channel], ...]:
+        """The channels that serve `model` in `group` and dialect, highest priority first."""
+        wanted = (model, group, dialect)
         tiers = self._tiers.get(wanted)
         if tiers is None:
             serving = [
                 channel
                 for changed, channel in self._channels.values()
-                if model in changed.models and group in changed.groups
+                if changed.dialect == dialect
+                and model in changed.models
+                and group in changed.groups
             ]
             tiers = arrange(serving)
             # Only for what is configured: a client's made-up names must not fill the memory.
@@ -119,6 +129,6 @@ class RoutingBook:
             name=changed.name,
             provider=changed.provider,
             base_url=changed.base_url.rstrip("/"),
-            authorization=f"Bearer {secret}",
+            secret=secret,
             model_mapping=dict(changed.model_mapping),
         )

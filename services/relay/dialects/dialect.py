@@ -1,9 +1,11 @@
 """What a dialect is: the one place that knows how a family of clients and providers speaks.
 
-A dialect is one module with one class: its paths, what decides a request, usage, errors, and the
-end of a stream. The rest of the relay speaks of `RequestFacts`, `Usage` and `RelayError` only.
+A `Dialect` is a family: how keys are shown, which headers go on, how errors look. A `Call` is one
+of its endpoints, in one module: its paths, what decides a request, usage, and the end of a stream.
+The rest of the relay speaks of `RequestFacts`, `Usage` and `RelayError` only.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from services.relay.errors import RelayError
@@ -25,6 +27,8 @@ class RequestFacts(NamedTuple):
     """The body's bytes without inline media: never fewer than its tokens."""
     media_count: int
     """Images and other media, each of which counts up to the model's maximum."""
+    is_free: bool = False
+    """The call costs nothing, whatever the model's price: it does not ask the model."""
 
 
 class AnswerFacts(NamedTuple):
@@ -62,9 +66,47 @@ class StreamReader(Protocol):
 
 
 class Dialect(Protocol):
-    """One dialect."""
+    """A family of clients and providers."""
 
     name: str
+    """The channels of this name serve its calls."""
+    key_hint: str
+    """How a key is sent, for a client that sent none."""
+    upstream_id_header: str
+    """Where a provider tells its own id of the request."""
+    passed_headers: tuple[str, ...]
+    """What an upstream may tell the client beside its body."""
+
+    def shown_key(self, headers: Mapping[str, str]) -> str | None:
+        """The API key that the client shows, without a scheme before it."""
+
+    def forwarded(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Those of the client's headers that the provider must see. Raises RelayError 400."""
+
+    def authorization(self, secret: str) -> tuple[str, str]:
+        """The header by which a provider of this family knows the channel."""
+
+    def answer_headers(self, request_id: str) -> Mapping[str, str]:
+        """What its clients expect on every answer, beside `x-request-id`."""
+
+    def is_error(self, body: bytes) -> bool:
+        """Whether an upstream's error body is one that the dialect's clients understand."""
+
+    def error_body(self, error: RelayError, request_id: str) -> bytes:
+        """The error as the dialect's clients expect it."""
+
+    def error_event(self, error: RelayError, request_id: str) -> bytes:
+        """The same, as the last event of a stream that was cut."""
+
+
+class Call(Protocol):
+    """One endpoint of a dialect."""
+
+    dialect: Dialect
+    path: str
+    """What clients call."""
+    upstream_path: str
+    """What is put after a channel's base URL."""
 
     def read_request(self, body: bytes) -> RequestFacts:
         """Raises RelayError 400."""
@@ -77,12 +119,3 @@ class Dialect(Protocol):
 
     def stream_reader(self, facts: RequestFacts) -> StreamReader:
         """A reader for one stream."""
-
-    def is_error(self, body: bytes) -> bool:
-        """Whether an upstream's error body is one that the dialect's clients understand."""
-
-    def error_body(self, error: RelayError, request_id: str) -> bytes:
-        """The error as the dialect's clients expect it."""
-
-    def error_event(self, error: RelayError, request_id: str) -> bytes:
-        """The same, as the last event of a stream that was cut."""

@@ -1,18 +1,13 @@
-"""OpenAI's dialect: chat completions."""
+"""OpenAI's dialect: how keys are shown, and how errors look."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
-from services.relay.dialects.dialect import AnswerFacts, AnswerMalformedError, RequestFacts
-from services.relay.dialects.openai_content import content_bytes
-from services.relay.dialects.openai_request import read_chat_request, upstream_chat_body
-from services.relay.dialects.openai_stream import OpenAIStreamReader
-from services.relay.dialects.openai_usage import read_usage
+from services.relay.dialects.bearer import bearer_of
 from services.relay.errors import RelayError
 
-CHAT_PATH: Final = "/v1/chat/completions"
-UPSTREAM_CHAT_PATH: Final = "/chat/completions"
 _TYPES: Final = {
     400: "invalid_request_error",
     401: "invalid_request_error",
@@ -28,34 +23,32 @@ _PUBLIC_CODES: Final = {
     "rate_limited": "rate_limit_exceeded",
     "quota_held": "rate_limit_exceeded",
 }
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 class OpenAIDialect:
     """A Dialect."""
 
     name = "openai"
+    key_hint = "send it as `Authorization: Bearer sk-...`"
+    upstream_id_header = "x-request-id"
+    passed_headers: tuple[str, ...] = ("openai-processing-ms", "openai-version")
 
-    def read_request(self, body: bytes) -> RequestFacts:
+    def shown_key(self, headers: Mapping[str, str]) -> str | None:
         """See Dialect."""
-        return read_chat_request(body)
+        return bearer_of(headers)
 
-    def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+    def forwarded(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:  # noqa: ARG002  # a Dialect's
         """See Dialect."""
-        return upstream_chat_body(body, facts, model=model)
+        return ()
 
-    def read_answer(self, body: bytes) -> AnswerFacts:
+    def authorization(self, secret: str) -> tuple[str, str]:
         """See Dialect."""
-        try:
-            parsed = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise AnswerMalformedError from None
-        if not isinstance(parsed, dict):
-            raise AnswerMalformedError
-        return AnswerFacts(read_usage(parsed.get("usage")), content_bytes(parsed, "message"))
+        return ("Authorization", f"Bearer {secret}")
 
-    def stream_reader(self, facts: RequestFacts) -> OpenAIStreamReader:
+    def answer_headers(self, request_id: str) -> Mapping[str, str]:  # noqa: ARG002  # a Dialect's
         """See Dialect."""
-        return OpenAIStreamReader(passes_usage=facts.wants_usage)
+        return _NOTHING
 
     def is_error(self, body: bytes) -> bool:
         """See Dialect."""
@@ -83,3 +76,6 @@ class OpenAIDialect:
                 "code": _PUBLIC_CODES.get(error.code.value, error.code.value),
             }
         }
+
+
+OPENAI: Final = OpenAIDialect()

@@ -8,7 +8,7 @@ from services.relay.upstream import UpstreamCall
 _HEAD: Final = (
     "POST {path} HTTP/1.1\r\n"
     "Host: {host}\r\n"
-    "Authorization: {authorization}\r\n"
+    "{headers}"
     "Content-Type: application/json\r\n"
     "Accept: {accept}\r\n"
     "Accept-Encoding: identity\r\n"
@@ -21,12 +21,13 @@ _HEAD: Final = (
 def request_head(target: Target, call: UpstreamCall) -> bytes:
     """All before the body. Raises ValueError where a value would break out of its header."""
     # Of what is printable nothing ends a line. The target's own parts are checked in `target_of`.
-    if not (call.authorization + call.accept + call.traceparent).isprintable():
+    headers = [f"{name}: {value}" for name, value in call.headers]
+    if not "".join((*headers, call.accept, call.traceparent)).isprintable():
         raise ValueError("a header's value may not have control characters")
     return _HEAD.format(
         path=target.path,
         host=target.host_header,
-        authorization=call.authorization,
+        headers="".join([header + "\r\n" for header in headers]),
         accept=call.accept,
         traceparent=call.traceparent,
         length=len(call.body),

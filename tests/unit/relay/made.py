@@ -9,7 +9,7 @@ from typing import Any, Final
 from services.relay.authentication import ApiCaller
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import RoutingBook
-from services.relay.completion import base_fields, lease_fields
+from services.relay.completion import base_fields, hold_fields
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.exchange import Arrival, Exchange
 from services.relay.holds import Hold
@@ -92,18 +92,22 @@ def exchange(
     base = base_fields(
         arrived,
         {"workspace_id": 7, "key_id": 70, "user_id": 700, "group": GROUP, "user_group": GROUP},
+        dialect="openai",
         model=asked.model,
         is_stream=asked.is_stream,
         request_bytes=asked.text_bytes,
     )
+    holds = (Hold(lease, 1_000),)
+    ratio = GroupRatioInForce(ratio=Decimal(1), is_for_user_group=False)
     values: dict[str, Any] = {
         "arrival": arrived,
         "caller": caller(),
         "facts": asked,
         "price": price(),
-        "group_ratio": GroupRatioInForce(ratio=Decimal(1), is_for_user_group=False),
-        "hold": Hold(lease, 1_000),
-        "base": base | lease_fields(lease_id, "account:7", 1_000),
+        "group_ratios": {GROUP: ratio},
+        "group_ratio": ratio,
+        "holds": holds,
+        "base": base | hold_fields(holds),
     }
     return Exchange(**values | changes)
 

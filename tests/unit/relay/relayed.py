@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from services.relay.api.errors import dialect_errors
 from services.relay.attempts import Answered
-from services.relay.dialects.openai import OpenAIDialect
+from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from services.relay.exchange import Ending, Exchange
 from services.relay.holds import Hold
@@ -114,8 +114,8 @@ async def _passed(
         first = await answer.next_chunk() if is_stream else b""
         answered = Answered(answer=answer, is_stream=is_stream, first=first, started=0.0)
         if is_stream:
-            return await passing.stream(request, going, answered, OpenAIDialect())
-        return await passing.plain(going, answered, OpenAIDialect())
+            return await passing.stream(request, going, answered, ChatCompletions())
+        return await passing.plain(going, answered, ChatCompletions())
     except RelayError as error:
         ending = Ending(
             outcome=Outcome.FAILED, http_status=error.http_status, error_code=error.code

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.relay.admission import Terms, balance_short, terms_of
+from services.relay.admission import Terms, quota_short, terms_of
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.errors import RelayError
@@ -79,8 +79,9 @@ def test_the_price_book_may_reckon_with_a_lower_maximum() -> None:
 
 def test_a_user_groups_own_ratio_is_the_one_that_counts() -> None:
     special = terms(book=prices(ratios={GROUP: Decimal("0.5")}))
-    assert (special.group_ratio.ratio, special.hold_units) == (Decimal("0.5"), 2_200)
-    assert special.group_ratio.is_for_user_group
+    ratio = special.group_ratios[GROUP]
+    assert (ratio.ratio, special.hold_units) == (Decimal("0.5"), 2_200)
+    assert ratio.is_for_user_group
 
 
 def test_a_price_holds_from_its_time_on() -> None:
@@ -118,10 +119,47 @@ def test_a_model_without_a_price_is_refused_and_never_free() -> None:
 
 def test_a_short_balance_says_which_max_tokens_it_would_cover() -> None:
     asked = facts()
-    error = balance_short(terms(), asked, 1_204)
+    error = quota_short(terms(), asked, 1_204, is_key=False)
     assert (error.code, error.http_status) == (ErrorCode.INSUFFICIENT_QUOTA, 403)
     assert "$0.002408" in error.message
     assert "$0.017600" in error.message
     assert "`max_tokens` up to 50." in error.message
-    assert "max_tokens" not in balance_short(terms(), asked, 700).message
-    assert "$0.000000" in balance_short(terms(), asked, -5).message
+    assert "max_tokens" not in quota_short(terms(), asked, 700, is_key=False).message
+    assert "$0.000000" in quota_short(terms(), asked, -5, is_key=False).message
+
+
+def test_a_short_key_is_told_apart_from_a_short_balance() -> None:
+    error = quota_short(terms(), facts(), 1_204, is_key=True)
+    assert (error.code, error.http_status) == (ErrorCode.KEY_EXHAUSTED, 403)
+    assert error.message.startswith("The API key's remaining quota ($0.002408)")
+
+
+def test_a_free_call_holds_nothing_whatever_the_model_costs() -> None:
+    assert terms(is_free=True).hold_units == 0
+    per_call = prices(model_price(model_price=Decimal(1)))
+    assert (terms(book=per_call).hold_units, terms(book=per_call, is_free=True).hold_units) == (
+        1_000_000,
+        0,
+    )
+
+
+def test_a_key_that_may_go_on_to_other_groups_holds_what_the_dearest_of_them_costs() -> None:
+    book, groups = prices(), routing()
+    for name, ratio, is_selectable in (("dear", "3", True), ("hidden", "9", False)):
+        groups.put_group(
+            GroupChanged(name=name, status=Status.ENABLED, is_selectable=is_selectable)
+        )
+        version = GroupRatio(version=1, effective_from=NOW, ratio=Decimal(ratio))
+        book.put_group(GroupRatioChanged(group=name, versions=(version,)))
+    model = groups.models[MODEL]
+    groups.put_model(model.model_copy(update={"groups": (GROUP, "dear", "hidden")}))
+    stays = terms(routes=groups, book=book)
+    goes_on = terms(routes=groups, book=book, key={"cross_group_retry": True})
+    assert (list(stays.group_ratios), stays.hold_units) == ([GROUP], 4_400 * 2)
+    assert list(goes_on.group_ratios) == [GROUP, "dear"]
+    assert goes_on.hold_units == stays.hold_units * 3 // 2
+    # Where the model is not for the other group, it is not tried there.
+    groups.put_model(model)
+    assert list(terms(routes=groups, book=book, key={"cross_group_retry": True}).group_ratios) == [
+        GROUP
+    ]

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.relay.attempts import Answered, Attempts, Refused
-from services.relay.dialects.openai import UPSTREAM_CHAT_PATH, OpenAIDialect
+from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from services.relay.exchange import Exchange
 from services.relay.metrics import RequestMetrics
@@ -40,7 +40,7 @@ async def tried(
     going = exchange(request=facts(is_stream=stream, wants_usage=True))
     try:
         result: Answered | Refused | RelayError = await attempts.answer(
-            going, OpenAIDialect(), BODY, UPSTREAM_CHAT_PATH
+            going, ChatCompletions(), BODY
         )
     except RelayError as error:
         result = error
@@ -152,7 +152,7 @@ async def test_a_channel_is_called_with_its_own_key_url_and_model_name() -> None
     _, going, upstream = await tried(plain(GOOD, x_request_id="up-1"), channels=[mapped])
     (call,) = upstream.calls
     assert call.url == "http://127.0.0.1/v1/chat/completions"
-    assert call.authorization == "Bearer key-1"
+    assert call.headers == (("Authorization", "Bearer key-1"),)
     assert json.loads(call.body)["model"] == "upstream/mini"
     assert call.traceparent == going.arrival.trace.header()
     assert going.attempts[0].upstream_model == "upstream/mini"

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 
 from services.relay.dialects.dialect import AnswerMalformedError
-from services.relay.dialects.openai import OpenAIDialect
+from services.relay.dialects.openai import OPENAI
+from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from shared.events.requests import ErrorCode
 from tests.unit.relay.json_texts import VALUES
 
-DIALECT = OpenAIDialect()
+CHAT = ChatCompletions()
 
 
 def answer(**message: Any) -> bytes:
@@ -34,29 +35,29 @@ def answer(**message: Any) -> bytes:
     ],
 )
 def test_the_answers_own_text_is_counted(body: bytes, content_bytes: int) -> None:
-    facts = DIALECT.read_answer(body)
+    facts = CHAT.read_answer(body)
     assert (facts.usage, facts.content_bytes) == (None, content_bytes)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"{", b'{"x":NaN}', b"<html>"])
 def test_what_is_no_answer_is_malformed(body: bytes) -> None:
     with pytest.raises(AnswerMalformedError):
-        DIALECT.read_answer(body)
+        CHAT.read_answer(body)
 
 
 def test_a_tool_call_too_deep_to_be_written_again_is_an_answer() -> None:
     """It was served: it must be charged and passed on."""
     deep = "[" * 500 + "]" * 500
     body = f'{{"choices":[{{"message":{{"tool_calls":[{{"function":{{"arguments":{deep}}}}}]}}}}]}}'
-    assert DIALECT.read_answer(body.encode()).content_bytes == 0
+    assert CHAT.read_answer(body.encode()).content_bytes == 0
 
 
 @given(VALUES, VALUES)
 def test_any_json_object_is_an_answer(choices: str, usage: str) -> None:
     body = f'{{"choices":{choices},"usage":{usage}}}'.encode()
-    assert DIALECT.read_answer(body).content_bytes >= 0
+    assert CHAT.read_answer(body).content_bytes >= 0
     body = f'{{"choices":[{{"message":{choices}}}],"usage":{usage}}}'.encode()
-    assert DIALECT.read_answer(body).content_bytes >= 0
+    assert CHAT.read_answer(body).content_bytes >= 0
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_any_json_object_is_an_answer(choices: str, usage: str) -> None:
     ],
 )
 def test_what_the_dialects_clients_understand_as_an_error(body: bytes, is_error: bool) -> None:
-    assert DIALECT.is_error(body) is is_error
+    assert OPENAI.is_error(body) is is_error
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_an_error_names_its_code_and_the_request(
     code: ErrorCode, status: int, kind: str, told: str
 ) -> None:
     error = RelayError(code, status, "Sorry.", param="model")
-    body = orjson.loads(DIALECT.error_body(error, "r-1"))
+    body = orjson.loads(OPENAI.error_body(error, "r-1"))
     assert body == {
         "error": {
             "message": "Sorry. (request id: r-1)",
@@ -99,5 +100,5 @@ def test_an_error_names_its_code_and_the_request(
             "code": told,
         }
     }
-    event = DIALECT.error_event(error, "r-1")
-    assert event == b"data: " + DIALECT.error_body(error, "r-1") + b"\n\n"
+    event = OPENAI.error_event(error, "r-1")
+    assert event == b"data: " + OPENAI.error_body(error, "r-1") + b"\n\n"

@@ -29,7 +29,12 @@ class Refusing:
             came = arrival()
             caller: dict[str, Any] = {"workspace_id": 7, "key_id": key_id, "user_id": 1}
             base = base_fields(
-                came, caller | {"group": "g"}, model=None, is_stream=False, request_bytes=9
+                came,
+                caller | {"group": "g"},
+                dialect="openai",
+                model=None,
+                is_stream=False,
+                request_bytes=9,
             )
             self.rejections.reject(came, base, ERROR)
 

@@ -35,7 +35,7 @@ def call(url: str, *, stream: bool = False, **simulate: Any) -> UpstreamCall:
     body = {"model": "m", "stream": stream, "messages": [{"role": "user", "content": content}]}
     return UpstreamCall(
         url=f"{url}/v1/chat/completions",
-        authorization="Bearer key",
+        headers=(("Authorization", "Bearer key"),),
         body=json.dumps(body).encode(),
         traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01",
         accept="*/*",

@@ -140,7 +140,11 @@ def call(
     traceparent: str = "00-1-2-01",
 ) -> UpstreamCall:
     return UpstreamCall(
-        url=url, body=body, authorization=authorization, accept=accept, traceparent=traceparent
+        url=url,
+        body=body,
+        headers=(("Authorization", authorization),),
+        accept=accept,
+        traceparent=traceparent,
     )
 
 

@@ -24,9 +24,10 @@ def test_the_whole_head() -> None:
 
 
 @pytest.mark.parametrize("bad", ["\r\nX: 1", "\n", "\r", "\x00", "\x7f", "\x85", "\u2028", "\x0b"])
-@pytest.mark.parametrize("name", ["authorization", "accept", "traceparent"])
+@pytest.mark.parametrize("name", ["headers", "accept", "traceparent"])
 def test_values_that_would_end_their_line_are_refused(name: str, bad: str) -> None:
-    asked = call("http://host/")._replace(**cast("Any", {name: f"a{bad}b"}))
+    value = (("x-api-key", f"a{bad}b"),) if name == "headers" else f"a{bad}b"
+    asked = call("http://host/")._replace(**cast("Any", {name: value}))
     with pytest.raises(ValueError, match="control characters"):
         request_head(target_of(asked.url), asked)
 

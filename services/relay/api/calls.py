@@ -1,23 +1,22 @@
-"""`POST /v1/chat/completions`."""
+"""`POST /v1/...`: the calls that are relayed."""
 
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from services.relay.api.errors import REQUEST_ID
-from services.relay.dialects.openai import CHAT_PATH, UPSTREAM_CHAT_PATH, OpenAIDialect
+from services.relay.dialects.dialect import Call
 from services.relay.relaying import Relaying
 
 
-def chat_completions(
-    relaying: Relaying,
+def relayed(
+    relaying: Relaying, call: Call
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The handler."""
-    dialect = OpenAIDialect()
+    """The handler of one call."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        arrival = relaying.arrive(request, path=CHAT_PATH)
+        arrival = relaying.arrive(request, path=call.path)
         request[REQUEST_ID] = arrival.request_id
-        return await relaying.relay(request, arrival, dialect, UPSTREAM_CHAT_PATH)
+        return await relaying.relay(request, arrival, call)
 
     return handle

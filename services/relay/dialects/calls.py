@@ -1,0 +1,19 @@
+"""Every call that the relay relays, and which dialect speaks on a path. One screen."""
+
+from typing import Final
+
+from services.relay.dialects.dialect import Call, Dialect
+from services.relay.dialects.openai import OPENAI
+from services.relay.dialects.openai_chat import ChatCompletions
+
+CALLS: Final[tuple[Call, ...]] = (ChatCompletions(),)
+_FAMILIES: Final[tuple[tuple[str, Dialect], ...]] = ()
+"""Beginnings of paths whose clients do not speak OpenAI's dialect."""
+
+
+def dialect_of(path: str) -> Dialect:
+    """In which dialect the clients of a path expect their errors."""
+    for beginning, dialect in _FAMILIES:
+        if path == beginning or path.startswith(beginning + "/"):
+            return dialect
+    return OPENAI

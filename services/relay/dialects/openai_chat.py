@@ -1,0 +1,45 @@
+"""OpenAI's chat completions."""
+
+import orjson
+
+from services.relay.dialects.dialect import (
+    AnswerFacts,
+    AnswerMalformedError,
+    Dialect,
+    RequestFacts,
+)
+from services.relay.dialects.openai import OPENAI
+from services.relay.dialects.openai_content import content_bytes
+from services.relay.dialects.openai_request import read_chat_request, upstream_chat_body
+from services.relay.dialects.openai_stream import OpenAIStreamReader
+from services.relay.dialects.openai_usage import read_usage
+
+
+class ChatCompletions:
+    """A Call."""
+
+    dialect: Dialect = OPENAI
+    path = "/v1/chat/completions"
+    upstream_path = "/chat/completions"
+
+    def read_request(self, body: bytes) -> RequestFacts:
+        """See Call."""
+        return read_chat_request(body)
+
+    def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
+        """See Call."""
+        return upstream_chat_body(body, facts, model=model)
+
+    def read_answer(self, body: bytes) -> AnswerFacts:
+        """See Call."""
+        try:
+            parsed = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise AnswerMalformedError from None
+        if not isinstance(parsed, dict):
+            raise AnswerMalformedError
+        return AnswerFacts(read_usage(parsed.get("usage")), content_bytes(parsed, "message"))
+
+    def stream_reader(self, facts: RequestFacts) -> OpenAIStreamReader:
+        """See Call."""
+        return OpenAIStreamReader(passes_usage=facts.wants_usage)
