@@ -17,6 +17,7 @@ _PRICES: Final = """
 SELECT model, version, effective_from, trim_scale(model_ratio) AS model_ratio,
     trim_scale(completion_ratio) AS completion_ratio, trim_scale(cache_ratio) AS cache_ratio,
     trim_scale(cache_creation_ratio) AS cache_creation_ratio,
+    trim_scale(cache_creation_1h_ratio) AS cache_creation_1h_ratio,
     trim_scale(image_ratio) AS image_ratio, trim_scale(audio_ratio) AS audio_ratio,
     trim_scale(model_price) AS model_price, max_output_tokens
 FROM prices
@@ -25,8 +26,9 @@ ORDER BY model, effective_from, version
 """
 _ADD_PRICE: Final = """
 INSERT INTO prices (model, effective_from, model_ratio, completion_ratio, cache_ratio,
-    cache_creation_ratio, image_ratio, audio_ratio, model_price, max_output_tokens)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING version
+    cache_creation_ratio, cache_creation_1h_ratio, image_ratio, audio_ratio, model_price,
+    max_output_tokens)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING version
 """
 _WITHDRAW: Final = """
 UPDATE prices SET withdrawn_at = now() WHERE model = $1 AND withdrawn_at IS NULL
@@ -73,6 +75,7 @@ async def add_price(connection: Connection, model: str, price: ModelPrice) -> in
             price.completion_ratio,
             price.cache_ratio,
             price.cache_creation_ratio,
+            price.cache_creation_1h_ratio,
             price.image_ratio,
             price.audio_ratio,
             price.model_price,

@@ -31,6 +31,7 @@ class _PriceBody(Body):
     completion_ratio: Ratio = _ONE
     cache_ratio: Ratio = _ONE
     cache_creation_ratio: Ratio = _ONE
+    cache_creation_1h_ratio: Ratio | None = None
     image_ratio: Ratio = _ONE
     audio_ratio: Ratio = _ONE
     model_price: Ratio | None = None
@@ -131,11 +132,16 @@ def _shown(version: BaseModel | None) -> dict[str, Any] | None:
 def _priced(model: str, price: ModelPrice) -> dict[str, Any]:
     input_dollars = price.model_ratio * _DOLLARS_A_MILLION
     is_per_call = price.model_price is not None
+    for_an_hour = price.cache_creation_1h_ratio
+    if for_an_hour is None:
+        for_an_hour = price.cache_creation_ratio
     return {
         "model": model,
         "model_ratio": float(price.model_ratio),
         "completion_ratio": float(price.completion_ratio),
         "cache_ratio": float(price.cache_ratio),
+        "cache_creation_ratio": float(price.cache_creation_ratio),
+        "cache_creation_1h_ratio": float(for_an_hour),
         "model_price": float(price.model_price) if price.model_price is not None else None,
         "input_dollars_per_million": None if is_per_call else float(input_dollars),
         "cached_dollars_per_million": (

@@ -141,7 +141,9 @@ async def test_a_price_is_told_to_relays_with_the_version_that_it_was_given(
 ) -> None:
     model = f"maker/{new_event_id()}"
     status, answer = await billing.call(
-        "PUT", f"/api/prices/{model}", {"model_ratio": 0.075, "completion_ratio": "4"}
+        "PUT",
+        f"/api/prices/{model}",
+        {"model_ratio": 0.075, "completion_ratio": "4", "cache_creation_1h_ratio": "2"},
     )
     assert (status, answer["success"]) == (200, True), answer
     version = answer["data"]["version"]
@@ -157,10 +159,12 @@ async def test_a_price_is_told_to_relays_with_the_version_that_it_was_given(
             return bool(events and [v.version for v in events[-1].versions] == versions)
 
         await until(lambda: is_told([version]), "the price is on the topic")
+        assert (await told())[-1].versions[0].cache_creation_1h_ratio == 2
         _, pricing = await billing.call("GET", "/api/pricing", caller=USER)
         (mine,) = [row for row in pricing["data"]["models"] if row["model"] == model]
         assert mine["input_dollars_per_million"] == 0.15
         assert mine["output_dollars_per_million"] == 0.6
+        assert (mine["cache_creation_ratio"], mine["cache_creation_1h_ratio"]) == (1, 2)
         await billing.call("DELETE", f"/api/prices/{model}")
         await until(lambda: is_told([]), "the model is told to have no price")
 
