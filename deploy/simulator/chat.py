@@ -24,6 +24,7 @@ class Answer:
     choices: int
     chunks: Sequence[str]  # the text of a choice (or of its call's arguments) as it is streamed
     tool_name: str | None  # None: `chunks` are the content
+    calls: int  # of the tool, by each choice
     finish_reason: str
     usage: Usage
 
@@ -31,19 +32,20 @@ class Answer:
 def make_answer(request: ChatRequest, behaviour: Behaviour) -> Answer:
     """The answer to a request: its text, cut at the request's limit, and what it used."""
     tool = _tool_to_call(request)
+    calls = behaviour.tool_calls if tool is not None else 1
     pieces = _pieces(request, behaviour, tool)
     limit = request.max_tokens
     reasoning = behaviour.reasoning_tokens
     if limit is not None and behaviour.completion_tokens is None:
         reasoning = min(reasoning, limit)
-        room = limit - reasoning
+        room = (limit - reasoning) // calls
     else:
         room = len(pieces)
     kept = pieces[:room]
     whole = len(kept) == len(pieces) and not behaviour.fill_max_tokens
     completion_tokens = behaviour.completion_tokens
     if completion_tokens is None:
-        completion_tokens = request.choices * (len(kept) + reasoning)
+        completion_tokens = request.choices * (calls * len(kept) + reasoning)
     return Answer(
         answer_id=f"chatcmpl-{uuid4().hex}",
         created=int(time.time()),
@@ -51,6 +53,7 @@ def make_answer(request: ChatRequest, behaviour: Behaviour) -> Answer:
         choices=request.choices,
         chunks=grouped(kept, behaviour),
         tool_name=None if tool is None else tool["name"],
+        calls=calls,
         finish_reason=("stop" if tool is None else "tool_calls") if whole else "length",
         usage=Usage(
             prompt_tokens=count_prompt_tokens(request.messages),
@@ -89,9 +92,9 @@ def answer_json(answer: Answer, behaviour: Behaviour) -> bytes:
     return whole[: len(whole) // 2] if behaviour.malformed_json else whole
 
 
-def call_id(answer: Answer, index: int) -> str:
-    """The id of the tool call of one choice."""
-    return f"call_{answer.answer_id[-16:]}{index}"
+def call_id(answer: Answer, index: int, call: int) -> str:
+    """The id of one tool call of one choice."""
+    return f"call_{answer.answer_id[-16:]}{index}{call}"
 
 
 def _message(answer: Answer, text: str, index: int) -> dict[str, Any]:
@@ -103,8 +106,11 @@ def _message(answer: Answer, text: str, index: int) -> dict[str, Any]:
     }
     if answer.tool_name is not None:
         function = {"name": answer.tool_name, "arguments": text}
-        call = {"id": call_id(answer, index), "type": "function", "function": function}
-        message |= {"content": None, "tool_calls": [call]}
+        calls = [
+            {"id": call_id(answer, index, call), "type": "function", "function": function}
+            for call in range(answer.calls)
+        ]
+        message |= {"content": None, "tool_calls": calls}
     return message
 
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from deploy.simulator.errors import InvalidRequestError
-from deploy.simulator.fields import read_count, read_model, read_object
+from deploy.simulator.fields import asks_usage, read_count, read_model, read_object
 
 IMAGE_TOKENS: Final = 85
 BYTES_PER_TOKEN: Final = 4
@@ -37,7 +37,6 @@ def read_chat_request(body: Any) -> ChatRequest:
         raise InvalidRequestError("'messages' must be a non-empty array.", "messages")
     if not all(isinstance(message, dict) and "role" in message for message in messages):
         raise InvalidRequestError("Each message is an object with a role.", "messages")
-    options = body.get("stream_options")
     limits = [
         limit
         for name in ("max_tokens", "max_completion_tokens")
@@ -48,7 +47,7 @@ def read_chat_request(body: Any) -> ChatRequest:
         model=read_model(body),
         messages=messages,
         stream=body.get("stream") is True,
-        include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        include_usage=asks_usage(body),
         choices=read_count(body, "n", at_most=MAX_CHOICES) or 1,
         max_tokens=min(limits) if limits else None,
         tools=body.get("tools") or (),

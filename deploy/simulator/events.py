@@ -41,6 +41,8 @@ class EventWriter:
                 yield self._before[: len(self._before) // 2]
             for index in range(self._answer.choices):
                 yield self._content_event(index, text)
+        for call in range(1, self._answer.calls):
+            yield from self._further_call(call)
         yield from self._finish()
         if not behaviour.no_done:
             yield DONE
@@ -62,15 +64,24 @@ class EventWriter:
     def _first_delta(self, index: int) -> dict[str, Any]:
         delta: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
         if self._answer.tool_name is not None:
-            function = {"name": self._answer.tool_name, "arguments": ""}
-            call = {"index": 0, "id": call_id(self._answer, index), "type": "function"}
-            delta |= {"content": None, "tool_calls": [{**call, "function": function}]}
+            delta |= {"content": None, "tool_calls": [self._call(index, 0)]}
         return delta
 
-    def _content_event(self, index: int, text: str) -> bytes:
+    def _call(self, index: int, call: int) -> dict[str, Any]:
+        function = {"name": self._answer.tool_name, "arguments": ""}
+        called_id = call_id(self._answer, index, call)
+        return {"index": call, "id": called_id, "type": "function", "function": function}
+
+    def _further_call(self, call: int) -> Iterator[bytes]:
+        for index in range(self._answer.choices):
+            yield self._event(index, {"tool_calls": [self._call(index, call)]})
+            for text in self._answer.chunks:
+                yield self._content_event(index, text, call)
+
+    def _content_event(self, index: int, text: str, call: int = 0) -> bytes:
         if self._answer.tool_name is None and not self._behaviour.empty_choices:
             return self._before + _content_choices(index, text) + self._after
-        called = [{"index": 0, "function": {"arguments": text}}]
+        called = [{"index": call, "function": {"arguments": text}}]
         return self._event(index, {"tool_calls": called})
 
     def _event(

@@ -31,3 +31,9 @@ def read_count(body: Mapping[str, Any], name: str, *, at_most: int | None = None
     if at_most is not None and value > at_most:
         raise InvalidRequestError(f"'{name}' may be {at_most} at most.", name)
     return value
+
+
+def asks_usage(body: Mapping[str, Any]) -> bool:
+    """Whether a stream shall tell its usage."""
+    options = body.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True

@@ -28,8 +28,11 @@ class Behaviour(BaseModel):
 
     # What the answer holds.
     events: Annotated[int, Field(ge=1)] | None = None  # content chunks of a stream
+    tool_calls: Annotated[int, Field(ge=1)] = 1  # how many, where a tool is called
+    response_failed: bool = False  # of /v1/responses: the answer's status is `failed`
     echo_prompt: bool = False
     empty_choices: bool = False
+    unknown_events: bool = False  # in a stream of /v1/messages
     upstream_model: str | None = None
     fill_max_tokens: bool = False
     malformed_json: bool = False
@@ -38,6 +41,8 @@ class Behaviour(BaseModel):
     # What the answer says was used.
     completion_tokens: int | None = None
     cached_tokens: int = 0
+    cache_write_5m_tokens: Count = 0  # of /v1/messages
+    cache_write_1h_tokens: Count = 0
     reasoning_tokens: Count = 0
     no_usage: bool = False
     usage_strings: bool = False

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from deploy.simulator.anthropic_models import is_asked, list_claude_models
 from deploy.simulator.errors import error_json
 from deploy.simulator.exchange import Exchange
 from deploy.simulator.json_text import to_json
@@ -18,7 +19,9 @@ _CREATED: Final = 1_700_000_000
 
 
 async def list_models(request: web.Request) -> web.StreamResponse:
-    """All that it serves."""
+    """All that it serves, in the caller's dialect."""
+    if is_asked(request):
+        return await list_claude_models(request)
     exchange = Exchange(request)
     if exchange.key_sha256 is None:
         return await exchange.fail(401, error_json(401))
