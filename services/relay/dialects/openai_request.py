@@ -1,17 +1,21 @@
 """Reading what decides an OpenAI chat request, and changing only the bytes that must change."""
 
-import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
 
+from services.relay.dialects.body import (
+    ESCAPED,
+    parse_object,
+    read_count,
+    read_model,
+    read_typed,
+    refuse_ambiguous,
+)
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import invalid_request
 from services.relay.json_fields import Field, insert_first, replace_values, top_level_fields
 
-# Fields that decide what a request may cost or how it is answered. A second occurrence, or another
-# case of the same letters, would let the upstream read another value than we did.
 DECIDING: Final = frozenset(
     {
         "model",
@@ -25,13 +29,7 @@ DECIDING: Final = frozenset(
     }
 )
 _DECIDING_OPTIONS: Final = frozenset({"include_usage"})
-_QUOTED: Final = {name: f'"{name}"'.encode() for name in DECIDING | _DECIDING_OPTIONS}
-# An ASCII letter or underscore written as an escape: nobody does, but a name can be hidden so.
-_ESCAPED: Final = re.compile(rb"\\u00[4-7]")
-_MAX_COUNT: Final = 10**9
 _MAX_ANSWERS: Final = 1024
-_ALWAYS_QUICK_BYTES: Final = 1024 * 1024
-_MAX_VALUES: Final = 1_000_000
 _MEDIA_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
 _USAGE_ASKED: Final = b'"include_usage":true'
 _OPTIONS: Final = b'"stream_options"'
@@ -40,20 +38,10 @@ _BRACE: Final = ord("{")
 
 def read_chat_request(body: bytes) -> RequestFacts:
     """The facts of `POST /v1/chat/completions`. Raises RelayError 400."""
-    if len(body) > _ALWAYS_QUICK_BYTES and sum(map(body.count, b"[{,")) > _MAX_VALUES:
-        # Parsing blocks every other request; a body of nothing but brackets would for seconds.
-        raise invalid_request(f"The body has more than {_MAX_VALUES} values.")
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise invalid_request("The body could not be read as JSON.") from None
-    if not isinstance(parsed, dict):
-        raise invalid_request("The body must be a JSON object.")
-    _refuse_ambiguous(body, parsed)
-    model = parsed.get("model")
-    if not isinstance(model, str) or not model:
-        raise invalid_request("`model` must be a non-empty string.", param="model")
-    options = _typed(parsed, "stream_options", dict) or {}
+    parsed = parse_object(body)
+    refuse_ambiguous(body, parsed, DECIDING, {"stream_options": _DECIDING_OPTIONS})
+    model = read_model(parsed)
+    options = read_typed(parsed, "stream_options", dict) or {}
     wants_usage = options.get("include_usage")
     if wants_usage is not None and not isinstance(wants_usage, bool):
         raise invalid_request("`include_usage` must be a boolean.", param="stream_options")
@@ -64,11 +52,11 @@ def read_chat_request(body: bytes) -> RequestFacts:
     limits = [
         limit
         for name in ("max_tokens", "max_completion_tokens")
-        if (limit := _count(parsed, name, minimum=0)) is not None
+        if (limit := read_count(parsed, name, minimum=0)) is not None
     ]
     return RequestFacts(
         model=model,
-        is_stream=bool(_typed(parsed, "stream", bool)),
+        is_stream=bool(read_typed(parsed, "stream", bool)),
         wants_usage=bool(wants_usage),
         answers=_answers(parsed),
         # A provider heeds one of the two; which one is not ours to guess.
@@ -84,7 +72,7 @@ def upstream_chat_body(body: bytes, facts: RequestFacts, *, model: str) -> bytes
     wanted = set()
     if model != facts.model:
         wanted.add("model")
-    if asks_usage and (_OPTIONS in body or _ESCAPED.search(body)):
+    if asks_usage and (_OPTIONS in body or ESCAPED.search(body)):
         wanted.add("stream_options")
     changes: list[tuple[Field, bytes]] = []
     has_options = False
@@ -114,60 +102,13 @@ def _asking_for_usage(options: bytes) -> bytes:
     return insert_first(options, _USAGE_ASKED) if fields else b"{" + _USAGE_ASKED + b"}"
 
 
-def _refuse_ambiguous(body: bytes, parsed: dict[str, Any]) -> None:
-    options = parsed.get("stream_options")
-    names = [*parsed, *(options if isinstance(options, dict) else ())]
-    _refuse_odd_case(parsed, DECIDING)
-    if isinstance(options, dict):
-        _refuse_odd_case(options, _DECIDING_OPTIONS)
-    # Going through the fields is slow: only where a name is there twice, or may hide in an escape.
-    there = [_QUOTED[name] for name in names if name in _QUOTED]
-    if _ESCAPED.search(body) is None and not any(body.count(quoted) > 1 for quoted in there):
-        return
-    _refuse_repeated(body, DECIDING)
-    for field in top_level_fields(body):
-        if field.name == "stream_options" and body[field.start] == _BRACE:
-            _refuse_repeated(body[field.start : field.end], _DECIDING_OPTIONS)
-
-
-def _refuse_odd_case(names: Iterable[str], deciding: frozenset[str]) -> None:
-    for name in names:
-        if name not in deciding and (folded := name.casefold()) in deciding:
-            raise invalid_request(f"`{folded}` must be written in lower case.", param=folded)
-
-
-def _refuse_repeated(body: bytes, deciding: frozenset[str]) -> None:
-    seen: set[str] = set()
-    for field in top_level_fields(body):
-        if field.name in seen:
-            raise invalid_request(f"`{field.name}` occurs more than once.", param=field.name)
-        if field.name in deciding:
-            seen.add(field.name)
-
-
 def _answers(parsed: dict[str, Any]) -> int:
-    answers = max(_count(parsed, "n", minimum=1) or 1, _count(parsed, "best_of", minimum=1) or 1)
+    answers = max(
+        read_count(parsed, "n", minimum=1) or 1, read_count(parsed, "best_of", minimum=1) or 1
+    )
     if answers > _MAX_ANSWERS:
         raise invalid_request(f"`n` may be {_MAX_ANSWERS} at the most.", param="n")
     return answers
-
-
-def _typed(parsed: dict[str, Any], name: str, kind: type) -> Any:
-    value = parsed.get(name)
-    if value is not None and not isinstance(value, kind):
-        raise invalid_request(f"`{name}` has the wrong type.", param=name)
-    return value
-
-
-def _count(parsed: dict[str, Any], name: str, *, minimum: int) -> int | None:
-    value = parsed.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise invalid_request(f"`{name}` must be an integer.", param=name)
-    if not minimum <= value <= _MAX_COUNT:
-        raise invalid_request(f"`{name}` must be between {minimum} and {_MAX_COUNT}.", param=name)
-    return value
 
 
 def _media(messages: list[Any]) -> tuple[int, int]:
