@@ -1,8 +1,9 @@
 """`python -P -m shared.events.schemas`: the contract's documents, made from the models.
 
-Writes a JSON Schema (2020-12) for each event to `docs/events/schemas/` and the picture of the
-catalogue to `docs/events/flow.md`. It refuses to replace a schema by one that is not compatible
-with it: then a new version of the event is needed, beside the old one.
+Writes a JSON Schema (2020-12) for each event to `docs/events/schemas/`, the AsyncAPI 3 document of
+all topics to `docs/events/asyncapi.json`, and the catalogue's picture to `docs/events/flow.md`. It
+refuses to replace a schema by one that is not compatible with it: then a new version of the event
+is needed, beside the old one.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from shared.events.asyncapi import asyncapi
 from shared.events.catalog import CATALOG
 from shared.events.compatibility import incompatibilities
 from shared.events.event import Event
@@ -40,7 +42,11 @@ def schema_path(event: type[Event], docs: Path = DOCS) -> Path:
 def documents(docs: Path = DOCS) -> dict[Path, str]:
     """Every document, whole, by where it is kept."""
     made = {schema_path(event, docs): _text(schema_of(event)) for event in events()}
-    return {**made, docs / "flow.md": flow_page(CATALOG)}
+    return {
+        **made,
+        docs / "asyncapi.json": _text(asyncapi(CATALOG)),
+        docs / "flow.md": flow_page(CATALOG),
+    }
 
 
 def refusals(docs: Path = DOCS) -> list[str]:
