@@ -40,7 +40,8 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
     if exchange.usage is not None:
         usage, source = exchange.usage, UsageSource.PROVIDER
     elif has_answer:
-        usage, source = estimate(exchange.facts, exchange.content_bytes), UsageSource.ESTIMATED
+        usage = estimate(exchange.facts, exchange.content_bytes, exchange.told_input)
+        source = UsageSource.ESTIMATED
     else:
         return Charge(0, _NOTHING, UsageSource.NONE)
     for_an_hour = min(usage.cache_creation_tokens, usage.cache_creation_1h_tokens)
@@ -58,11 +59,14 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
     return Charge(quota, usage, source)
 
 
-def estimate(facts: RequestFacts, content_bytes: int) -> Usage:
-    """Tokens by bytes / 4, where the provider told none."""
+def estimate(facts: RequestFacts, content_bytes: int, told_input: Usage | None = None) -> Usage:
+    """Tokens by bytes / 4, where the provider told none; what it told of the input stands."""
+    completion_tokens = -(-content_bytes // _BYTES_PER_TOKEN)
+    if told_input is not None:
+        return told_input.model_copy(update={"completion_tokens": completion_tokens})
     return Usage(
         prompt_tokens=-(-facts.text_bytes // _BYTES_PER_TOKEN),
-        completion_tokens=-(-content_bytes // _BYTES_PER_TOKEN),
+        completion_tokens=completion_tokens,
     )
 
 

@@ -66,6 +66,8 @@ class Exchange:
     content_bytes: int = 0
     """Bytes of the answer's own text, to estimate by."""
     usage: Usage | None = None
+    told_input: Usage | None = None
+    """The input side of a stream whose output side was never told."""
     client_disconnected: bool = False
     is_completed: bool = False
 

@@ -211,6 +211,7 @@ class Passing:
     ) -> None:
         _took(exchange, answered)
         exchange.usage = reader.usage
+        exchange.told_input = reader.told_input
         exchange.content_bytes = reader.content_bytes
         self._recorder.complete(exchange, ending)
 

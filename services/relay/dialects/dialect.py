@@ -48,11 +48,18 @@ class StreamReader(Protocol):
     """Follows one stream. Bytes go in as they arrive and come out as the client shall have them."""
 
     usage: Usage | None
-    content_bytes: int
+    """What all of it used, once the provider has told it."""
+    told_input: Usage | None
+    """The input side, where the provider tells it first: what a stream that is cut is charged by,
+    with an estimate of its output."""
     is_ended: bool
     """The dialect's own end was seen; it is held back until `ending()`."""
     has_error: bool
     """The upstream told of an error inside the stream."""
+
+    @property
+    def content_bytes(self) -> int:
+        """Bytes of the answers' own text that came so far."""
 
     @property
     def is_whole(self) -> bool:

@@ -1,0 +1,21 @@
+"""Figures that a provider told, as far as they can be true."""
+
+from typing import Any, Final
+
+from shared.events.numbers import MAX_TOKENS
+
+_MAX_DIGITS: Final = len(str(MAX_TOKENS))
+
+
+def sound_tokens(value: Any) -> int | None:
+    """A count of tokens; null where it cannot be one: negative, impossibly large, not a number.
+
+    Whole numbers in strings are taken: some providers write them so.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_TOKENS:
+        return None
+    return value

@@ -1,0 +1,68 @@
+"""Server-sent events: cut into whole ones as they came, read, and counted."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+
+from services.relay.dialects.dialect import AnswerMalformedError
+
+COMMENT: Final = b":"
+_EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
+_DATA: Final = re.compile(rb"^data: ?(.*?)\r?$", re.MULTILINE)
+_MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
+
+
+class EventSplitter:
+    """Takes chunks of any size and gives back whole events, each with its own end."""
+
+    def __init__(self, *, max_event_bytes: int = _MAX_EVENT_BYTES) -> None:
+        self._max_event_bytes = max_event_bytes
+        self._partial = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The events that are whole now. Raises AnswerMalformedError (one is too long)."""
+        # What was searched before is not searched again, but for an end that it may begin.
+        unsearched = max(0, len(self._partial) - 2)
+        if self._partial:
+            chunk = self._partial + chunk
+        events: list[bytes] = []
+        position = 0
+        for match in _EVENT_END.finditer(chunk, unsearched):
+            events.append(chunk[position : match.end()])
+            position = match.end()
+        self._partial = chunk[position:]
+        if len(self._partial) > self._max_event_bytes:
+            raise AnswerMalformedError
+        return events
+
+
+class ContentCounter:
+    """Counts an answer's own bytes, by what an event with content has around it.
+
+    Only the first such event is read, and those that are smaller than what was around it.
+    """
+
+    def __init__(self, content_of: Callable[[bytes], int]) -> None:
+        self._content_of = content_of
+        self._overhead_bytes: int | None = None
+        self.total_bytes = 0
+
+    def add(self, event: bytes) -> None:
+        """Count one event."""
+        if self._overhead_bytes is None or len(event) < self._overhead_bytes:
+            content = self._content_of(event)
+            if content == 0:
+                return
+            self._overhead_bytes = max(0, len(event) - content)
+        self.total_bytes += len(event) - self._overhead_bytes
+
+
+def parse_data(event: bytes) -> dict[str, Any]:
+    """An event's data; empty where it is no JSON object."""
+    try:
+        data = orjson.loads(b"\n".join(_DATA.findall(event)))
+    except orjson.JSONDecodeError:
+        return {}
+    return data if isinstance(data, dict) else {}
