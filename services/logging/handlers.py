@@ -2,7 +2,7 @@
 
 relay.requests   RequestCompleted    consumption, or error
 billing.ledger   LedgerEntryPosted   recharge (top-up), system (release); charges are skipped
-audit.actions    ActionTaken         management
+audit.actions    ActionTaken         management; system where nobody did it
 """
 
 import asyncio
@@ -26,13 +26,16 @@ from shared.postgres.retrying import Connection
 
 GROUP: Final = "logging"
 CONSUMES: Final[tuple[TopicSpec, ...]] = (RELAY_REQUESTS, BILLING_LEDGER, AUDIT_ACTIONS)
-PRODUCES: Final[tuple[TopicSpec, ...]] = ()
+PRODUCES: Final[tuple[TopicSpec, ...]] = (AUDIT_ACTIONS,)
+"""An admin's clean-up is an action as well."""
 
 _PART: Final = 500
 """Records of a batch that are written together."""
 _TURN: Final = 50
 """Records that are read without letting others on the loop."""
 _DECODER: Final = Decoder((LoggedRequest, LedgerEntryPosted, ActionTaken))
+_TRACEPARENT_BYTES: Final = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+_TRACE_ID: Final = slice(3, 35)
 _LOGGED_KINDS: Final = frozenset(kind.value.encode() for kind in LOGGED_KINDS)
 
 
@@ -95,7 +98,7 @@ def to_row(record: Record) -> LogRow | None:
     except UnknownEventError:
         return None
     if isinstance(event, LoggedRequest):
-        return request_row(event)
+        return request_row(event, trace_id_of(record))
     event_id = record.event_id
     if event_id is None:
         raise MalformedEventError("the record has no ce_id")
@@ -104,3 +107,11 @@ def to_row(record: Record) -> LogRow | None:
     if isinstance(event, ActionTaken):
         return action_row(event_id, event)
     raise AssertionError("the decoder names no other event")
+
+
+def trace_id_of(record: Record) -> str:
+    """The trace id of the record's W3C trace context; empty where it has none."""
+    context = record.headers.get("ce_traceparent")
+    if context is None or len(context) != _TRACEPARENT_BYTES:
+        return ""
+    return context[_TRACE_ID].decode("ascii", "replace")

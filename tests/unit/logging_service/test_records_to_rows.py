@@ -74,6 +74,26 @@ def test_an_action_is_a_management_row_of_who_acted() -> None:
     assert json.loads(row.other)["admin_info"]["changes"] == {"key": "changed"}
 
 
+def test_what_the_gateway_did_by_itself_is_a_system_row() -> None:
+    action = ActionTaken(
+        action_id="a-2",
+        workspace_id=1,
+        actor_user_id=1,
+        actor_name="system",
+        action="channel.health",
+        resource_type="channel",
+        resource_id="3",
+        changes={"status": "disabled", "reason": "upstream_authentication"},
+        taken_at=NOON,
+    )
+
+    row = to_row(received(outgoing("audit.actions", action)))
+
+    assert row is not None
+    assert (row.type, row.username) == (LogType.SYSTEM, "system")
+    assert row.content == "channel.health on channel 3"
+
+
 def test_an_event_of_a_later_release_is_skipped() -> None:
     sent = outgoing("relay.requests", request())
     headers = tuple(

@@ -4,10 +4,11 @@ import pytest
 
 from services.logging.error_sentences import SENTENCES
 from services.logging.handlers import to_row
-from services.logging.logged_request import LoggedAttempt, LoggedRating, LoggedRequest, LoggedUsage
+from services.logging.logged_request import LoggedRating, LoggedRequest, LoggedUsage
 from services.logging.rows import LogType
 from shared.events.event import Event
-from shared.events.requests import Attempt, ErrorCode, Outcome, Rating, RequestCompleted
+from shared.events.limits import LimitUse
+from shared.events.requests import ErrorCode, Outcome, Rating, RequestCompleted
 from shared.events.usage import Usage
 from shared.kafka.records import OutgoingRecord
 from tests.made_events import NOON, outgoing, received, request
@@ -57,7 +58,54 @@ def test_other_explains_the_charge() -> None:
     assert other["stream_status"] is None
     assert other["usage_source"] == "provider"
     assert other["client_disconnected"] is False
-    assert other["admin_info"] == {"use_channel": ["3"]}
+    assert other["provider"] == "simulator"
+    assert "prompt_includes_cached" not in other
+    assert other["admin_info"] == {
+        "use_channel": ["3"],
+        "attempts": [event.attempts[0].model_dump(mode="json")],
+        "hold_quota": 0,
+        "leases": [{"lease_id": "lease-1", "subject": "account:7"}],
+    }
+
+
+def test_tags_limits_and_the_seldom_kinds_of_tokens_are_told_where_there_are_some() -> None:
+    usage = Usage(
+        prompt_tokens=10,
+        cache_creation_tokens=5,
+        cache_creation_1h_tokens=3,
+        image_tokens=2,
+        prompt_includes_cached=False,
+    )
+    limit = LimitUse(limit="key:requests", allowed=9, remaining=0, reset_at=NOON)
+    event = request(usage=usage, tags={"team": "search"}, limits=(limit,))
+
+    other = json.loads(row_of(event).other)
+
+    assert other["tags"] == {"team": "search"}
+    assert (other["cache_creation_tokens"], other["cache_creation_1h_tokens"]) == (5, 3)
+    assert (other["image_tokens"], other["prompt_includes_cached"]) == (2, False)
+    assert "audio_tokens" not in other
+    assert other["admin_info"]["limits"] == [limit.model_dump(mode="json")]
+
+
+@pytest.mark.parametrize(
+    ("context", "trace"),
+    [
+        (
+            b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "0af7651916cd43dd8448eb211c80319c",
+        ),
+        (b"", None),
+        (b"00-0af7651916cd43dd8448eb211c80319c", None),
+    ],
+)
+def test_the_trace_is_that_of_the_record(context: bytes, trace: str | None) -> None:
+    sent = outgoing("relay.requests", request(), extra_headers=(("ce_traceparent", context),))
+
+    row = to_row(received(sent))
+
+    assert row is not None
+    assert json.loads(row.other).get("trace") == trace
 
 
 @pytest.mark.parametrize(
@@ -102,7 +150,6 @@ def test_a_refusal_without_model_channel_and_rating_has_a_row() -> None:
         (LoggedRequest, RequestCompleted),
         (LoggedUsage, Usage),
         (LoggedRating, Rating),
-        (LoggedAttempt, Attempt),
     ],
 )
 def test_what_is_read_is_in_the_contract(part: type[Event], whole: type[Event]) -> None:
