@@ -5,20 +5,28 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
+from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
+from services.logging.clean_up import CleanUp
 from services.logging.handlers import CONSUMES, GROUP, LogWriter
 from services.logging.metrics import LoggingMetrics
-from services.logging.routes import public_app
+from services.logging.reading import Reading
+from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
+from services.logging.store_explain import RequestRows
 from services.logging.store_lists import LogLists
+from services.logging.store_search import LogSearch
+from services.logging.store_stats import LogStats
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.internal_client import InternalClient
 from shared.http.internal_server import Readiness, internal_app
 from shared.http.serving import served
 from shared.kafka.consumer import KeptTopicConsumer
 from shared.kafka.dead_letters import DeadLetters
-from shared.kafka.metrics import ConsumerMetrics
+from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
+from shared.kafka.outbox import OutboxPublisher
 from shared.kafka.producer import IdempotentProducer
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
@@ -56,9 +64,15 @@ async def open_app(
         metrics.watch_pool("consumer", writing)
         metrics.watch_pool("api", reading)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        producer = await stack.enter_async_context(
-            IdempotentProducer(bootstrap=settings.kafka_bootstrap, client_id=settings.instance)
-        )
+        # One for actions and one for dead letters: a failed send replaces its client.
+        outbox_producer, letter_producer = [
+            await stack.enter_async_context(
+                IdempotentProducer(
+                    bootstrap=settings.kafka_bootstrap, client_id=f"{settings.instance}-{use}"
+                )
+            )
+            for use in ("outbox", "dead-letters")
+        ]
         consumer = KeptTopicConsumer(
             bootstrap=settings.kafka_bootstrap,
             client_id=settings.instance,
@@ -66,7 +80,7 @@ async def open_app(
             topics=[topic.name for topic in CONSUMES],
             pool=writing,
             handler=LogWriter(metrics=metrics),
-            dead_letters=DeadLetters(producer=producer, group=GROUP),
+            dead_letters=DeadLetters(producer=letter_producer, group=GROUP),
             # A log row that nobody can write must not hold up those behind it; money is not here.
             on_poison="dead-letter",
             max_batch=settings.batch_max_records,
@@ -79,9 +93,26 @@ async def open_app(
             caller=_SERVICE,
             secret=settings.service_secret.get_secret_value(),
         )
-        lists = LogLists(reading, statement_timeout_ms=settings.list_timeout_ms)
+        moment = Reading(reading, statement_timeout_ms=settings.list_timeout_ms)
+        lists = LogLists(moment)
+        apis = Apis(
+            lists=ListApi(lists=lists, search=LogSearch(moment), metrics=metrics),
+            stats=StatsApi(stats=LogStats(moment), metrics=metrics),
+            history=HistoryApi(
+                clean_up=CleanUp(reading), requests=RequestRows(moment), metrics=metrics
+            ),
+            token=TokenApi(lists=lists, metrics=metrics),
+        )
         await stack.enter_async_context(background)
         background.start("consumer", consumer.run())
+        background.start(
+            "event-publisher",
+            OutboxPublisher(
+                dsn=settings.postgres_dsn.get_secret_value(),
+                producer=outbox_producer,
+                metrics=OutboxMetrics(registry),
+            ).run(),
+        )
         await stack.enter_async_context(
             served(
                 internal_app(
@@ -93,11 +124,7 @@ async def open_app(
         )
         await stack.enter_async_context(
             served(
-                public_app(
-                    lists=ListApi(lists=lists, metrics=metrics),
-                    token=TokenApi(lists=lists, metrics=metrics),
-                    keys=AssertionKeys(control=control, audience=_SERVICE),
-                ),
+                public_app(apis, keys=AssertionKeys(control=control, audience=_SERVICE)),
                 host=settings.http_host,
                 port=settings.http_port,
             )

@@ -10,6 +10,8 @@ from shared.events.numbers import MAX_ID
 
 DEFAULT_PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
+MAX_TIMESTAMP: Final = 10**11
+"""Unix seconds lie far below; what lies above is in milliseconds, and would delete everything."""
 _MAX_PAGE: Final = 10**9
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 # As in shared.events.text: no stored value has these, and PostgreSQL refuses some of them.
@@ -73,6 +75,20 @@ class ListQuery(BaseModel):
             group=self.group or None,
             request_id=self.request_id or None,
         )
+
+
+class SearchQuery(ListQuery):
+    """A list's parameters, and what to look for."""
+
+    keyword: _Text = ""
+
+
+class CleanUpQuery(BaseModel):
+    """Up to when rows are deleted. 0: not said."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="ignore")
+
+    target_timestamp: Annotated[int, Field(le=MAX_TIMESTAMP), BeforeValidator(_integer)] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

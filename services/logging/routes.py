@@ -1,20 +1,40 @@
 """The HTTP surface of `logging`."""
 
+from typing import NamedTuple
+
 from aiohttp import web
 
 from services.logging.api.cors import TOKEN_PATH, cross_origin
+from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from shared.http.callers import VerifierSource, authenticated
 from shared.http.envelope import envelope_errors
 
 
-def public_app(*, lists: ListApi, token: TokenApi, keys: VerifierSource) -> web.Application:
+class Apis(NamedTuple):
+    """The handlers of each area."""
+
+    lists: ListApi
+    stats: StatsApi
+    history: HistoryApi
+    token: TokenApi
+
+
+def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
     """`/api/log/*`, behind the relay."""
     app = web.Application(middlewares=[cross_origin, envelope_errors, authenticated(keys)])
+    lists, stats, history, token = apis
     for method, path, handler in (
         ("GET", "/api/log/", lists.all_rows),
+        ("GET", "/api/log/stat", stats.of_all),
+        ("GET", "/api/log/search", lists.search_all),
+        ("DELETE", "/api/log/", history.delete),
+        ("GET", "/api/log/explain/{request_id}", history.explain),
         ("GET", "/api/log/self", lists.own_rows),
+        ("GET", "/api/log/self/stat", stats.of_own),
+        ("GET", "/api/log/self/search", lists.search_own),
         ("GET", TOKEN_PATH, token.key_rows),
     ):
         app.router.add_route(method, path, handler)

@@ -1,26 +1,23 @@
-"""Reading `logs`: pages, newest first. Read-only, each within its own time limit."""
+"""Reading `logs`: pages and newest rows. Read-only, each within its own time limit."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-import asyncpg
-
 from services.logging.conditions import where
 from services.logging.filters import Filters, Page
-from shared.postgres.retrying import Connection
+from services.logging.reading import Reading
 
 COUNTED_AT_MOST: Final = 100_000
 """`total` stops here: an exact count of a large table takes production down."""
 NEWEST: Final = 1_000
 """Rows of a list without paging."""
-_LIMIT_TIME: Final = "SELECT set_config('statement_timeout', $1, true)"
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "id, user_id, created_at, type, content, username, token_name, model_name, quota, "
     "prompt_tokens, completion_tokens, use_time, is_stream, channel_id, channel_name, token_id, "
     '"group", ip, request_id, upstream_request_id, other'
 )
+"""Of a full row, in the order of the API's page."""
 
 
 StoredRow: TypeAlias = dict[str, Any]
@@ -38,9 +35,8 @@ class FoundPage:
 class LogLists:
     """The queries of the Log API. They raise what asyncpg raises, a time-out among it."""
 
-    def __init__(self, pool: asyncpg.Pool, *, statement_timeout_ms: int) -> None:
-        self._pool = pool
-        self._statement_timeout_ms = statement_timeout_ms
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
 
     async def page(self, filters: Filters, page: Page) -> FoundPage:
         """One page of the rows that match."""
@@ -66,19 +62,9 @@ class LogLists:
             rows = await connection.fetch(_listing(clause, len(values)), *values, NEWEST, 0)
         return [dict(row) for row in rows]
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Connection]:
-        # Both queries of a page see the same rows.
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute(_LIMIT_TIME, str(self._statement_timeout_ms))
-            yield connection
-
 
 def _listing(clause: str, values: int) -> str:
     return (
-        f"SELECT {_COLUMNS} FROM logs WHERE {clause}"
+        f"SELECT {COLUMNS} FROM logs WHERE {clause}"
         f" ORDER BY created_at DESC, id DESC LIMIT ${values + 1} OFFSET ${values + 2}"
     )

@@ -5,19 +5,25 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from services.logging.errors import LIST_FAILED
 from shared.http.envelope import EnvelopeError
 from shared.postgres.failures import describe_error
+from shared.postgres.retrying import CommitUnknownError
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
 
 
 @contextmanager
-def listing_failures() -> Iterator[None]:
+def told_as(message: str) -> Iterator[None]:
     """Raise EnvelopeError, with the text that tools know, for whatever the database raises."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        _logger.warning("log_api.list_failed", **describe_error(error))
-        raise EnvelopeError(LIST_FAILED) from None
+    except (
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        CommitUnknownError,
+        OSError,
+        TimeoutError,
+    ) as error:
+        _logger.warning("log_api.failed", **describe_error(error))
+        raise EnvelopeError(message) from None

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from services.logging.api.failures import listing_failures
-from services.logging.errors import NO_SUCH_KEY
+from services.logging.api.failures import told_as
+from services.logging.errors import LIST_FAILED, NO_SUCH_KEY
 from services.logging.filters import Filters
 from services.logging.metrics import LoggingMetrics
 from services.logging.store_lists import LogLists
@@ -22,7 +22,7 @@ class TokenApi:
     async def key_rows(self, request: web.Request) -> web.Response:
         """The newest rows of the key that calls, as a list."""
         filters = Filters(token_id=_key_id(request))
-        with listing_failures(), self._metrics.query_seconds.labels("token").time():
+        with told_as(LIST_FAILED), self._metrics.query_seconds.labels("token").time():
             rows = await self._lists.newest(filters)
         return succeed([user_view(row) for row in rows])
 

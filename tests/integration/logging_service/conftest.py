@@ -13,13 +13,20 @@ from pydantic import SecretStr
 import services.logging
 from deploy.local.ports import HOST, Ports
 from deploy.local.stack import Stack
+from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from services.logging.app import open_app
+from services.logging.clean_up import CleanUp
 from services.logging.metrics import LoggingMetrics
-from services.logging.routes import public_app
+from services.logging.reading import Reading
+from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
+from services.logging.store_explain import RequestRows
 from services.logging.store_lists import LogLists
+from services.logging.store_search import LogSearch
+from services.logging.store_stats import LogStats
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.assertions import AssertionSigner
 from shared.http.internal_client import InternalClient
@@ -33,6 +40,7 @@ from tests.integration.logging_service.log_api import LogApi
 from tests.integration.logging_service.service import LoggingService
 from tests.stack_fixtures import Database
 
+PHASE_ROWS = 3
 MIGRATIONS = Path(services.logging.__file__).parent / "migrations"
 
 
@@ -83,12 +91,22 @@ async def api(
 ) -> AsyncIterator[LogApi]:
     """The Log API alone, over a table that holds what the test writes and nothing else."""
     port = Ports()["api"]
-    lists = LogLists(pool, statement_timeout_ms=5_000)
-    metrics = LoggingMetrics(CollectorRegistry())
+    reading = Reading(pool, statement_timeout_ms=5_000)
+    lists, metrics = LogLists(reading), LoggingMetrics(CollectorRegistry())
+    apis = Apis(
+        lists=ListApi(lists=lists, search=LogSearch(reading), metrics=metrics),
+        stats=StatsApi(stats=LogStats(reading), metrics=metrics),
+        history=HistoryApi(
+            # So small that a few rows take several phases.
+            clean_up=CleanUp(pool, phase_rows=PHASE_ROWS),
+            requests=RequestRows(reading),
+            metrics=metrics,
+        ),
+        token=TokenApi(lists=lists, metrics=metrics),
+    )
     async with aiohttp.ClientSession() as session:
         app = public_app(
-            lists=ListApi(lists=lists, metrics=metrics),
-            token=TokenApi(lists=lists, metrics=metrics),
+            apis,
             keys=AssertionKeys(
                 control=InternalClient(
                     session=session, base_url=control_url, caller="logging", secret="made-up"

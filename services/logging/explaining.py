@@ -1,0 +1,60 @@
+"""One request from its log row, told whole: for an admin who asks why. Pure."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+from services.logging.formula import formula, ratios_of, units_of
+from shared.money.rating import rate
+
+_FROM_ROW: Final = (
+    *("request_id", "upstream_request_id", "created_at", "content", "user_id", "username"),
+    *("token_id", "token_name", "group", "model_name", "channel_id", "channel_name", "ip"),
+    "is_stream",
+)
+_FROM_OTHER: Final = (
+    *("outcome", "error_code", "http_status", "client_disconnected", "stream_status"),
+    *("latency_ms", "provider", "upstream_model_name", "is_model_mapped", "request_path"),
+    *("suppressed_count", "tags", "trace"),
+)
+_RATIOS: Final = (
+    *("price_version", "model_ratio", "completion_ratio", "cache_ratio", "cache_creation_ratio"),
+    *("cache_creation_1h_ratio", "image_ratio", "audio_ratio", "group_ratio", "user_group_ratio"),
+    "model_price",
+)
+
+
+def explain(row: Mapping[str, Any], *, others: Sequence[str] = ()) -> dict[str, Any]:
+    """What is known of a request, by what it is about. Null: not known, or there was none.
+
+    `others`: requests to which the upstream gave the same id.
+    """
+    other = orjson.loads(row["other"])
+    admin = other.get("admin_info", {})
+    return {
+        **{name: row[name] for name in _FROM_ROW},
+        **{name: other.get(name) for name in _FROM_OTHER},
+        "first_byte_ms": other.get("frt") or None,
+        "attempts": admin.get("attempts", []),
+        "limits": admin.get("limits", []),
+        "hold": {"quota": admin.get("hold_quota"), "leases": admin.get("leases", [])},
+        "usage": {**units_of(row, other)._asdict(), "source": other.get("usage_source")},
+        "charge": {"quota": row["quota"], **_rating(row, other)},
+        "same_upstream_id": list(others),
+    }
+
+
+def _rating(row: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The formula; none where nothing was counted: the call is free, or had no answer."""
+    price = ratios_of(other)
+    is_uncounted = not row["quota"] and other.get("usage_source") == "none"
+    if price is None or is_uncounted:
+        return {"formula": None, "rated_quota": None, "ratios": None}
+    units, group_ratio = units_of(row, other), Decimal(str(other.get("group_ratio", 1)))
+    return {
+        "formula": formula(units, price, group_ratio),
+        "rated_quota": rate(units, price, group_ratio),
+        "ratios": {name: other.get(name) for name in _RATIOS},
+    }
