@@ -56,11 +56,12 @@ reset: install ## Throw the data of `make run` away
 test: install ## Run the tests against real servers (ARGS="-k lease" for some of them)
 	$(RUN) -m pytest $(ARGS)
 
-check: install ## Format, lint, types and import contracts
+check: install ## Format, lint, types, import contracts, and the alert rules
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(RUN) -m deploy.prometheus
 
 format: install ## Put the code into its one format
 	$(VENV)/bin/ruff format .

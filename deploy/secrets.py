@@ -49,6 +49,7 @@ def new_environment() -> dict[str, str]:
         "INTERNAL_CALLERS": json.dumps(hashes, separators=(",", ":")),
         "MASTER_KEY": _random_key(),
         "SIGNING_SEED": _random_key(),
+        "GRAFANA_ADMIN_PASSWORD": secrets.token_urlsafe(24),
     }
 
 

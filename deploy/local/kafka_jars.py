@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.cache import cache_folder
+
 KAFKA_VERSION = "4.3.0"
 CHECKSUMS_PATH = Path(__file__).with_name("kafka-jars.sha256")
 _DOWNLOADS_AT_ONCE = 8
@@ -48,8 +50,7 @@ def read_checksums(path: Path = CHECKSUMS_PATH) -> tuple[Jar, ...]:
 
 def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where the jars stay for every checkout of this user."""
-    cache = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "ledgerline" / f"kafka-{KAFKA_VERSION}"
+    return cache_folder(environment) / f"kafka-{KAFKA_VERSION}"
 
 
 def ensure_jars(folder: Path, jars: tuple[Jar, ...], download: Downloader | None = None) -> None:

@@ -66,13 +66,14 @@ def test_addresses_of_other_services_are_their_ports(name: str, secrets: dict[st
         assert str(address.port) == environment(owner, secrets)[variable]
 
 
-def test_only_the_public_door_and_prometheus_are_published() -> None:
+def test_only_the_public_door_is_published_and_to_this_host_its_dashboards() -> None:
     published = {
         name: container["ports"] for name, container in _ALL.items() if "ports" in container
     }
     assert published == {
         "relay": ["${LEDGERLINE_PORT:-8080}:8080"],
         "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+        "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
     }
     assert service("relay")["environment"]["LEDGERLINE_HTTP_PORT"] == "8080"
     assert COMPOSE["networks"]["backend"] == {"internal": True}
@@ -92,6 +93,7 @@ def test_every_journal_and_every_server_s_data_outlive_the_container(
         "postgres": "/var/lib/postgresql",
         "kafka": service("kafka")["environment"]["KAFKA_LOG_DIRS"],
         "prometheus": "/prometheus",
+        "grafana": "/var/lib/grafana",
     }
     volumes = {}
     for name, folder in folders.items():
