@@ -10,7 +10,8 @@ from services.relay.dialects.dialect import (
 )
 from services.relay.dialects.openai import OPENAI
 from services.relay.dialects.openai_content import content_bytes
-from services.relay.dialects.openai_request import read_chat_request, upstream_chat_body
+from services.relay.dialects.openai_options import upstream_body
+from services.relay.dialects.openai_request import read_chat_request
 from services.relay.dialects.openai_stream import OpenAIStreamReader
 from services.relay.dialects.openai_usage import read_usage
 
@@ -28,7 +29,7 @@ class ChatCompletions:
 
     def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
         """See Call."""
-        return upstream_chat_body(body, facts, model=model)
+        return upstream_body(body, facts, model=model)
 
     def read_answer(self, body: bytes) -> AnswerFacts:
         """See Call."""

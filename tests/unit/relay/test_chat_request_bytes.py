@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.dialects.openai_request import read_chat_request, upstream_chat_body
+from services.relay.dialects.openai_options import upstream_body
+from services.relay.dialects.openai_request import read_chat_request
 from services.relay.json_fields import top_level_fields
 from tests.unit.relay.json_texts import EXTRA_NAMES, SPACE, VALUES, member
 
@@ -29,7 +30,7 @@ OPTIONS = [
 
 def changed(body: str, model: str) -> str:
     raw = body.encode()
-    return upstream_chat_body(raw, read_chat_request(raw), model=model).decode()
+    return upstream_body(raw, read_chat_request(raw), model=model).decode()
 
 
 @given(EXTRAS, EXTRAS, MODEL_NAMES, MODEL_SPELLINGS, SPACE)
@@ -79,7 +80,7 @@ def test_model_and_options_change_at_once_in_either_order() -> None:
 )
 def test_a_body_that_needs_no_change_is_passed_as_it_is(fields: dict[str, Any]) -> None:
     body = json.dumps({"model": "m", "messages": [], **fields}, indent=3).encode()
-    assert upstream_chat_body(body, read_chat_request(body), model="m") is body
+    assert upstream_body(body, read_chat_request(body), model="m") is body
 
 
 def test_options_too_deep_for_orjson_to_write_are_passed_on() -> None:

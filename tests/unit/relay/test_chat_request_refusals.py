@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.dialects.openai_request import DECIDING, read_chat_request, upstream_chat_body
+from services.relay.dialects.openai_options import upstream_body
+from services.relay.dialects.openai_request import DECIDING, read_chat_request
 from services.relay.errors import RelayError
 from tests.unit.relay.json_texts import VALUES
 
@@ -21,8 +22,10 @@ ODD_CASES = {
     "max_tokens": ["Max_Tokens", "max_to\u212aens", "MAX_TOKENS"],
     "max_completion_tokens": ["maX_completion_tokens"],
     "messages": ["Messages"],
+    "web_search_options": ["Web_Search_Options"],
 }
 VALID = {"model": '"m"', "messages": "[]", "stream": "true", "stream_options": "{}"}
+VALID["web_search_options"] = "null"
 
 
 def refusal(body: str | bytes) -> RelayError:
@@ -106,6 +109,7 @@ def test_stream_options_that_could_turn_usage_off_are_refused(options: str) -> N
         ("max_completion_tokens", False),
         ("messages", {}),
         ("messages", None),
+        ("web_search_options", {}),
     ],
 )
 def test_a_wrong_type_is_named(name: str, value: Any) -> None:
@@ -159,7 +163,7 @@ def _reads_or_refuses(body: bytes) -> None:
     else:
         status = 400
         assert 0 <= facts.text_bytes <= len(body)
-        read_chat_request(upstream_chat_body(body, facts, model="other"))
+        read_chat_request(upstream_body(body, facts, model="other"))
     assert status == 400
 
 
