@@ -2,12 +2,14 @@
 
 from typing import Final
 
+from services.relay.dialects.anthropic import ANTHROPIC
+from services.relay.dialects.anthropic_messages import CountTokens, Messages
 from services.relay.dialects.dialect import Call, Dialect
 from services.relay.dialects.openai import OPENAI
 from services.relay.dialects.openai_chat import ChatCompletions
 
-CALLS: Final[tuple[Call, ...]] = (ChatCompletions(),)
-_FAMILIES: Final[tuple[tuple[str, Dialect], ...]] = ()
+CALLS: Final[tuple[Call, ...]] = (ChatCompletions(), Messages(), CountTokens())
+_FAMILIES: Final[tuple[tuple[str, Dialect], ...]] = (("/v1/messages", ANTHROPIC),)
 """Beginnings of paths whose clients do not speak OpenAI's dialect."""
 
 

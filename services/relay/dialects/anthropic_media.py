@@ -1,0 +1,61 @@
+"""Which media an Anthropic request has: how many they count, and which bytes are theirs.
+
+A medium counts up to the model's `max_media_tokens`, which is set for one page of a document: its
+text and its image. An image is never more than that. How many pages a document has cannot be seen
+from outside: from its size it is taken for one for each 8 KiB of base64 (a page of dense text is
+about as much, a scanned one many times that), and one that is not inline for as many as can be.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+_BASE64_BYTES_A_PAGE: Final = 8 * 1024
+MAX_PAGES: Final = 130
+"""Of all documents together: more do not fit into the largest context window of a million tokens,
+at 3,000 tokens of text and 4,784 of image each."""
+# What holds blocks inside of a block: tool results, results of server tools, documents of blocks.
+_HOLDERS: Final = ("content", "source")
+_MAX_DEPTH: Final = 8
+
+
+class Media(NamedTuple):
+    """What a request has of them."""
+
+    counted: int
+    inline_bytes: int
+
+
+def media_of(messages: list[Any]) -> Media:
+    """The media of all messages."""
+    images = pages = inline_bytes = 0
+    for block in _media_blocks(messages, _MAX_DEPTH):
+        source = block.get("source")
+        size, kind = 0, None
+        if isinstance(source, dict):
+            kind = source.get("type")
+            data = source.get("data")
+            # Anything else than base64 is text, and counts as such.
+            if kind == "base64" and isinstance(data, str) and data.isascii():
+                size = len(data)
+        inline_bytes += size
+        if block["type"] == "image":
+            images += 1
+        elif kind == "base64":
+            pages += max(1, -(-size // _BASE64_BYTES_A_PAGE))
+        elif kind not in {"text", "content"}:
+            pages += MAX_PAGES
+    return Media(images + min(pages, MAX_PAGES), inline_bytes)
+
+
+def _media_blocks(holders: list[Any], depth: int) -> Iterator[dict[str, Any]]:
+    """Blocks of type `image` and `document`, wherever the dialect has blocks; never tool inputs."""
+    for holder in holders:
+        if not isinstance(holder, dict):
+            continue
+        if holder.get("type") in ("image", "document"):
+            yield holder
+        for name in _HOLDERS:
+            inner = holder.get(name)
+            if isinstance(inner, (list, dict)) and depth:
+                blocks = inner if isinstance(inner, list) else [inner]
+                yield from _media_blocks(blocks, depth - 1)
