@@ -1,0 +1,53 @@
+"""What limits decide, and how their shared store fares. Labels come from closed sets."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_STORE_BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+
+
+class LimitMetrics:
+    """Of one relay."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.decisions = Counter(
+            "ledgerline_relay_limit_decisions_total",
+            "What each limit said of each request that it limits",
+            ("scope", "kind", "result"),
+            registry=registry,
+        )
+        self.unshared = Counter(
+            "ledgerline_relay_limit_unshared_total",
+            "Requests that the store could not decide: allowed or limited by this relay alone, "
+            "or refused",
+            ("result",),
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "ledgerline_relay_limit_requests_in_flight",
+            "Requests that hold a part of a limit",
+            registry=registry,
+        )
+        self.store_seconds = Histogram(
+            "ledgerline_relay_limit_store_seconds",
+            "From asking the shared store to its answer",
+            buckets=_STORE_BUCKETS,
+            registry=registry,
+        )
+        self.store_up = Gauge(
+            "ledgerline_relay_limit_store_up",
+            "1: limits are shared; 0: a store is set and cannot be reached; absent: none is set",
+            registry=None,
+        )
+        self._registry = registry
+        self.store_failures = Counter(
+            "ledgerline_relay_limit_store_failures_total",
+            "Failed exchanges with the shared store, and connections that could not be made",
+            ("reason",),
+            registry=registry,
+        )
+
+    def with_store(self) -> None:
+        """A shared store is set: tell whether it is up."""
+        self._registry.register(self.store_up)
