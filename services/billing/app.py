@@ -13,6 +13,7 @@ from services.billing.api.prices import PricesApi
 from services.billing.directory import Directory
 from services.billing.errors import database_errors
 from services.billing.handlers import CHARGED, CONSUMER_GROUP, ChargeRequests
+from services.billing.key_quotas import KeyQuotas
 from services.billing.metrics import BillingMetrics
 from services.billing.price_book import render
 from services.billing.routes import Apis, api_routes, internal_routes
@@ -69,7 +70,9 @@ async def open_app(
             )
             for use in ("outbox", "dead-letters")
         ]
-        directory = Directory()
+        key_quotas = KeyQuotas(pool)
+        metrics.watch_key_quotas(lambda: key_quotas.waiting)
+        directory = Directory(on_key=key_quotas.note)
         directory_reader = StateTopicReader(
             bootstrap=bootstrap,
             client_id=settings.instance,
@@ -92,6 +95,7 @@ async def open_app(
         await opened.enter_async_context(background)
         background.start("start-up", start_up.watch())
         background.start("directory", directory_reader.run())
+        background.start("key-quotas", key_quotas.apply_always())
         background.start("consumer", consumer.run())
         background.start(
             "event-publisher",
@@ -114,6 +118,14 @@ async def open_app(
         readiness.add("publisher", start_up.publisher)
         readiness.add(
             "directory", lambda: None if directory_reader.ready else "reading control.directory"
+        )
+        readiness.add(
+            "key-quotas",
+            lambda: (
+                None
+                if directory_reader.ready and key_quotas.have_caught_up()
+                else "applying what keys may spend"
+            ),
         )
         readiness.add("consumer", lambda: None if consumer.ready else "joining the consumer group")
         leases = LeasesApi(pool=pool, metrics=metrics)

@@ -5,11 +5,13 @@ billing's business. A test holds these fields against the contract.
 """
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
+from services.billing import subjects
 from shared.events.event import Event
 from shared.events.numbers import Id, QuotaUnits, Time, Tokens
 from shared.events.requests import LeaseUse, Outcome, RequestCompleted
@@ -58,7 +60,8 @@ class Charge(NamedTuple):
     quota_units: int
     excess_units: int
     """By how much it is above what the request had set aside."""
-    lease_id: str | None
+    account_lease_id: str | None
+    key_lease_id: str | None
     tokens: int
     hour: int
     """Unix seconds of the hour of `completed_at`."""
@@ -93,7 +96,8 @@ def charge_of(request: ChargeableRequest) -> Charge | None:
         request.requested_model or "",
         request.quota,
         max(0, request.quota - request.hold_quota),
-        _account_lease(request),
+        _lease_of(subjects.account(request.workspace_id), request.leases),
+        _lease_of(subjects.key(request.key_id), request.leases),
         request.usage.prompt_tokens + request.usage.completion_tokens,
         seconds - seconds % _HOUR_S,
         request.completed_at,
@@ -101,9 +105,10 @@ def charge_of(request: ChargeableRequest) -> Charge | None:
     )
 
 
-def _account_lease(request: ChargeableRequest) -> str | None:
-    subject = f"account:{request.workspace_id}"
-    for use in request.leases:
-        if use.subject == subject:
+def _lease_of(subject: subjects.Subject, leases: Sequence[LeaseUse]) -> str | None:
+    """Another's lease holds nothing for this request."""
+    name = str(subject)
+    for use in leases:
+        if use.subject == name:
             return use.lease_id
     return None

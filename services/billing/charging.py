@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from services.billing import subjects
 from services.billing.chargeable import Charge
+from services.billing.subjects import Subject
 
 
 class KeyUse(NamedTuple):
@@ -13,6 +15,22 @@ class KeyUse(NamedTuple):
     quota_units: int
     requests: int
     last_used_at_us: int
+
+
+class LeaseOf(NamedTuple):
+    """A lease as a request names it."""
+
+    lease_id: str
+    subject: Subject
+    workspace_id: int
+
+
+class KeyRemain(NamedTuple):
+    """What a key with a limit may still spend."""
+
+    units: int
+    quota_version: int | None
+    """The setting of the limit."""
 
 
 class HourOfUser(NamedTuple):
@@ -64,14 +82,47 @@ def by_account(charges: Iterable[Charge]) -> dict[int, int]:
     return sums
 
 
-def by_lease(charges: Iterable[Charge]) -> dict[tuple[str, int], int]:
-    """Quota by lease and the workspace that it is for."""
-    sums: dict[tuple[str, int], int] = {}
+def remains_after(
+    charges: Sequence[Charge], remains: Mapping[int, KeyRemain]
+) -> list[KeyRemain | None]:
+    """What each charge's key may still spend after it, one after another; None: without a limit.
+
+    `remains` is by key, before the first charge.
+    """
+    if not remains:
+        return [None] * len(charges)
+    running = dict(remains)
+    after: list[KeyRemain | None] = []
     for charge in charges:
-        if charge.lease_id is not None and charge.quota_units:
-            lease = (charge.lease_id, charge.workspace_id)
-            sums[lease] = sums.get(lease, 0) + charge.quota_units
-    return sums
+        remain = running.get(charge.key_id)
+        if remain is not None:
+            remain = KeyRemain(remain.units - charge.quota_units, remain.quota_version)
+            running[charge.key_id] = remain
+        after.append(remain)
+    return after
+
+
+def by_lease(charges: Iterable[Charge]) -> dict[LeaseOf, int]:
+    """Quota by lease: the whole of a charge counts against each lease that it was admitted from."""
+    accounts: dict[tuple[str, int], int] = {}
+    keys: dict[tuple[str, int, int], int] = {}
+    for charge in charges:
+        units = charge.quota_units
+        if not units:
+            continue
+        if charge.account_lease_id is not None:
+            of_account = (charge.account_lease_id, charge.workspace_id)
+            accounts[of_account] = accounts.get(of_account, 0) + units
+        if charge.key_lease_id is not None:
+            of_key = (charge.key_lease_id, charge.key_id, charge.workspace_id)
+            keys[of_key] = keys.get(of_key, 0) + units
+    return {
+        LeaseOf(lease_id, subjects.account(workspace_id), workspace_id): units
+        for (lease_id, workspace_id), units in accounts.items()
+    } | {
+        LeaseOf(lease_id, subjects.key(key_id), workspace_id): units
+        for (lease_id, key_id, workspace_id), units in keys.items()
+    }
 
 
 def by_key(charges: Iterable[Charge]) -> dict[int, KeyUse]:

@@ -1,53 +1,66 @@
 """Answering one message in memory: whose lease it is, and what it is granted. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import NamedTuple
 
-from services.billing.granting import AccountFigures, Ask, Lease, LeaseRow, answer
-from shared.events.numbers import MAX_ID
+from services.billing.granting import Ask, Lease, LeaseRow, SubjectFigures, answer
+from services.billing.subjects import Subject, parse_subject
 from shared.leases.protocol import LeaseAnswer, LeaseAsk, LeaseState
 
-_ACCOUNT: Final = re.compile(r"account:([1-9][0-9]{0,18})")
+
+class Standing(NamedTuple):
+    """A subject under lock."""
+
+    figures: SubjectFigures
+    workspace_id: int
+    is_known: bool = True
+    """Whether billing knows what it may spend."""
 
 
 class LeaseDesk:
-    """The accounts and leases of one relay's message, under lock."""
+    """The subjects and leases of one relay's message, under lock."""
 
     def __init__(
         self,
         relay_id: str,
         now: datetime,
-        accounts: Mapping[int, AccountFigures],
+        standings: Mapping[Subject, Standing],
         leases: Mapping[str, LeaseRow],
     ) -> None:
         self._relay_id = relay_id
         self._now = now
-        self._accounts = dict(accounts)
+        self._standings = dict(standings)
         self._leases = dict(leases)
-        self.changed_accounts: dict[int, AccountFigures] = {}
+        self.changed_subjects: dict[Subject, SubjectFigures] = {}
         self.changed_leases: dict[str, LeaseRow] = {}
 
     def answer(self, ask: LeaseAsk) -> LeaseAnswer:
         """Answer one ask, and remember what it changed."""
-        workspace_id = account_id(ask.subject)
-        if workspace_id is None:
-            return refused(ask)
+        subject = parse_subject(ask.subject)
+        standing = None if subject is None else self._standings.get(subject)
+        if subject is None or standing is None:
+            return refused(ask) if subject is None or ask.close else awaited(ask)
         row = self._leases.get(ask.lease_id) or LeaseRow(
-            lease_id=ask.lease_id, relay_id="", workspace_id=workspace_id, lease=Lease()
+            lease_id=ask.lease_id,
+            relay_id="",
+            subject=subject,
+            workspace_id=standing.workspace_id,
+            lease=Lease(),
         )
         # A lease without a relay was named by a charge alone: its first message says whose it is.
-        if row.workspace_id != workspace_id or row.relay_id not in ("", self._relay_id):
+        if row.subject != subject or row.relay_id not in ("", self._relay_id):
             return refused(ask)
-        before = self._accounts[workspace_id]
-        account, lease = answer(before, row.lease, _figures(ask), now=self._now)
+        if not (standing.is_known or ask.close):
+            return awaited(ask)
+        figures, lease = answer(standing.figures, row.lease, _figures(ask), now=self._now)
         if lease is not row.lease:
             row = replace(row, relay_id=self._relay_id, lease=lease)
             self._leases[ask.lease_id] = self.changed_leases[ask.lease_id] = row
-        if account is not before:
-            self._accounts[workspace_id] = self.changed_accounts[workspace_id] = account
+        if figures is not standing.figures:
+            self._standings[subject] = standing._replace(figures=figures)
+            self.changed_subjects[subject] = figures
         return LeaseAnswer(
             lease_id=ask.lease_id,
             # Closed is the answer to whatever comes; a relay passes over answers to older messages.
@@ -56,7 +69,7 @@ class LeaseDesk:
             state=LeaseState.OPEN if lease.is_open else LeaseState.CLOSED,
             is_short=lease.is_short,
             is_scarce=lease.is_scarce,
-            spendable_units=account.spendable_units,
+            spendable_units=figures.spendable_units,
         )
 
 
@@ -75,8 +88,17 @@ def refused(ask: LeaseAsk) -> LeaseAnswer:
     return LeaseAnswer(lease_id=ask.lease_id, seq=ask.seq, granted_total=0, state=LeaseState.CLOSED)
 
 
-def account_id(subject: str) -> int | None:
-    """The workspace of an account's subject; None for what is not one."""
-    match = _ACCOUNT.fullmatch(subject)
-    workspace_id = int(match[1]) if match else 0
-    return workspace_id if 0 < workspace_id <= MAX_ID else None
+def awaited(ask: LeaseAsk) -> LeaseAnswer:
+    """The answer for a key of which billing has not heard yet: nothing, but it may come.
+
+    It says that all that waits could be spent, so that the relay waits and does not refuse.
+    """
+    return LeaseAnswer(
+        lease_id=ask.lease_id,
+        seq=ask.seq,
+        granted_total=0,
+        state=LeaseState.OPEN,
+        is_short=True,
+        is_scarce=True,
+        spendable_units=max(ask.want_total, ask.need_total) - ask.used_total,
+    )

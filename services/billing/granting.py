@@ -1,10 +1,13 @@
-"""The arithmetic of leases. Pure: an account, a lease and a message in, an account and a lease out.
+"""The arithmetic of leases. Pure: a subject, a lease and a message in, a subject and a lease out.
+
+A subject is whose lease it is: an account, or a key with a limit. What a key may still spend is its
+limit less what it has used: that is its balance here, and all else is the same.
 
 Every figure of a lease is a running total, so that messages and charges may come in any order:
 
     held by an open lease    granted − charged     (what the relay may still spend, or has spent)
     held by a closed one     used − charged        (spent, and the charge is on its way)
-    account.held             the sum of both, over all its leases
+    subject.held             the sum of both, over all its leases
     what a lease may grow to charged + balance − what the other leases hold
 
 `balance − held` never falls by anything here but a grant, and a grant never takes it below zero:
@@ -15,22 +18,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.billing.subjects import Subject
+
 SHORTAGE_LASTS: Final = timedelta(seconds=6)
-"""How long an account remembers that somebody was short: a heartbeat (5 s) and a little, so that
+"""How long a subject remembers that somebody was short: a heartbeat (5 s) and a little, so that
 every other holder hears of it in its next answer."""
 _RESERVE_SHARE: Final = 8
 """A lease gets at most one part in so many of what is left, beyond its need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountFigures:
-    """What of an account decides over leases, in quota units."""
+class SubjectFigures:
+    """What of a subject decides over its leases, in quota units."""
 
     balance_units: int = 0
     held_units: int = 0
-    """The sum of `Lease.held_units` over all leases of the account."""
+    """The sum of `Lease.held_units` over all leases of the subject."""
     uncharged_units: int = 0
-    """The sum of `Lease.uncharged_units` over all leases of the account."""
+    """The sum of `Lease.uncharged_units` over all leases of the subject."""
     short_until: datetime | None = None
     """Until then somebody waits for what others hold: nobody gets a reserve."""
 
@@ -59,7 +64,7 @@ class Lease:
 
     @property
     def held_units(self) -> int:
-        """What it holds of its account's balance."""
+        """What it holds of its subject's balance."""
         limit = self.granted_total if self.is_open else self.used_total
         return max(0, limit - self.charged_total)
 
@@ -76,7 +81,9 @@ class LeaseRow:
     lease_id: str
     relay_id: str
     """Empty while only a charge has named the lease."""
+    subject: Subject
     workspace_id: int
+    """The subject's own workspace."""
     lease: Lease
 
 
@@ -92,29 +99,29 @@ class Ask:
 
 
 def answer(
-    account: AccountFigures, lease: Lease, ask: Ask, *, now: datetime
-) -> tuple[AccountFigures, Lease]:
+    figures: SubjectFigures, lease: Lease, ask: Ask, *, now: datetime
+) -> tuple[SubjectFigures, Lease]:
     """Apply a message. One that is late or repeated changes nothing, and so does one after a close.
 
     A close counts whatever its `seq`: who closes for a dead relay does not know its last one.
     """
     if not lease.is_open:
-        return account, lease
+        return figures, lease
     if ask.is_close:
-        return _moved(account, lease, _closed(lease, ask))
+        return _moved(figures, lease, _closed(lease, ask))
     if ask.seq <= lease.seq:
-        return account, lease
-    return _granted(account, lease, ask, now)
+        return figures, lease
+    return _granted(figures, lease, ask, now)
 
 
 def charged(
-    account: AccountFigures, lease: Lease, quota_units: int
-) -> tuple[AccountFigures, Lease]:
+    figures: SubjectFigures, lease: Lease, quota_units: int
+) -> tuple[SubjectFigures, Lease]:
     """Count a charge against a lease, open or closed. The balance is not moved here."""
-    return _moved(account, lease, replace(lease, charged_total=lease.charged_total + quota_units))
+    return _moved(figures, lease, replace(lease, charged_total=lease.charged_total + quota_units))
 
 
-def released(account: AccountFigures, lease: Lease) -> tuple[AccountFigures, Lease, int]:
+def released(figures: SubjectFigures, lease: Lease) -> tuple[SubjectFigures, Lease, int]:
     """Take back by force what a lease holds; also answers the exposure, in quota units.
 
     The exposure is by how much the balance may fall below zero if what was taken back was used all
@@ -126,8 +133,8 @@ def released(account: AccountFigures, lease: Lease) -> tuple[AccountFigures, Lea
     else:
         after = replace(lease, used_total=min(lease.used_total, lease.charged_total))
     exposure = lease.held_units - after.held_units
-    account, lease = _moved(account, lease, after)
-    return account, lease, exposure
+    figures, lease = _moved(figures, lease, after)
+    return figures, lease, exposure
 
 
 def _closed(lease: Lease, ask: Ask) -> Lease:
@@ -144,13 +151,16 @@ def _closed(lease: Lease, ask: Ask) -> Lease:
 
 
 def _granted(
-    account: AccountFigures, lease: Lease, ask: Ask, now: datetime
-) -> tuple[AccountFigures, Lease]:
+    figures: SubjectFigures, lease: Lease, ask: Ask, now: datetime
+) -> tuple[SubjectFigures, Lease]:
     used = max(lease.used_total, ask.used_total)
     need = max(used, ask.need_total)
     want = max(need, ask.want_total)
-    ceiling = lease.charged_total + max(0, account.available_units + lease.held_units)
-    is_contended = account.short_until is not None and account.short_until > now
+    ceiling = lease.charged_total + max(0, figures.available_units + lease.held_units)
+    # More is held than there is after a limit was lowered: what is not in use is asked back.
+    is_contended = figures.available_units < 0 or (
+        figures.short_until is not None and figures.short_until > now
+    )
 
     # What is already granted may be in use: only the relay's own `want` takes it back. And what
     # was used beyond it is spent: it is held like the rest.
@@ -159,25 +169,25 @@ def _granted(
     granted = max(kept, need + reserve) if need <= ceiling else kept
 
     is_short = granted < need
-    account, after = _moved(
-        account,
+    figures, after = _moved(
+        figures,
         lease,
         replace(lease, seq=ask.seq, granted_total=granted, used_total=used, is_short=is_short),
     )
-    if is_short and need - used <= account.spendable_units:
+    if is_short and need - used <= figures.spendable_units:
         # Others hold what it needs, so they are asked to shrink. Where the balance itself is
         # short that would help nobody.
-        account = replace(account, short_until=now + SHORTAGE_LASTS)
+        figures = replace(figures, short_until=now + SHORTAGE_LASTS)
         is_contended = True
-    return account, replace(after, is_scarce=is_contended or is_short)
+    return figures, replace(after, is_scarce=is_contended or is_short)
 
 
-def _moved(account: AccountFigures, before: Lease, after: Lease) -> tuple[AccountFigures, Lease]:
+def _moved(figures: SubjectFigures, before: Lease, after: Lease) -> tuple[SubjectFigures, Lease]:
     return (
         replace(
-            account,
-            held_units=account.held_units + after.held_units - before.held_units,
-            uncharged_units=account.uncharged_units
+            figures,
+            held_units=figures.held_units + after.held_units - before.held_units,
+            uncharged_units=figures.uncharged_units
             + after.uncharged_units
             - before.uncharged_units,
         ),

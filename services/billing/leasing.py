@@ -1,8 +1,21 @@
 """Answering a relay's message: one transaction for the whole of it."""
 
-from services.billing.desk import LeaseDesk, account_id, refused
+from collections.abc import Collection
+from datetime import datetime
+
+from services.billing.desk import LeaseDesk, Standing, refused
 from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
+from services.billing.store_keys import lock_keys, write_keys
 from services.billing.store_leases import lock_leases, put_leases
+from services.billing.subjects import (
+    Subject,
+    SubjectKind,
+    account,
+    by_id,
+    ids_of,
+    key,
+    parse_subject,
+)
 from shared.leases.protocol import LeaseAnswers, LeaseAsks
 from shared.postgres.retrying import Connection
 
@@ -13,14 +26,27 @@ async def answer_message(connection: Connection, message: LeaseAsks) -> LeaseAns
     A lease that is another relay's or another subject's, or whose subject is none, is answered as
     closed and left as it is.
     """
-    wanted = {i for ask in message.leases if (i := account_id(ask.subject)) is not None}
-    if not wanted:
+    named = {s for ask in message.leases if (s := parse_subject(ask.subject)) is not None}
+    if not named:
         return LeaseAnswers(leases=tuple(refused(ask) for ask in message.leases))
-    await add_missing_accounts(connection, wanted)
-    locked = await lock_accounts(connection, wanted)
+    standings = await _lock(connection, named)
     leases = await lock_leases(connection, (ask.lease_id for ask in message.leases))
-    desk = LeaseDesk(message.relay_id, locked.now, locked.accounts, leases)
+    now: datetime = await connection.fetchval("SELECT now()")
+    desk = LeaseDesk(message.relay_id, now, standings, leases)
     answers = tuple(desk.answer(ask) for ask in message.leases)
     await put_leases(connection, desk.changed_leases, is_heartbeat=True)
-    await write_accounts(connection, desk.changed_accounts)
+    await write_accounts(connection, by_id(desk.changed_subjects, SubjectKind.ACCOUNT))
+    await write_keys(connection, by_id(desk.changed_subjects, SubjectKind.KEY))
     return LeaseAnswers(leases=answers)
+
+
+async def _lock(connection: Connection, named: Collection[Subject]) -> dict[Subject, Standing]:
+    """Accounts first, then keys. A key that billing does not know is left out."""
+    workspaces = ids_of(named, SubjectKind.ACCOUNT)
+    await add_missing_accounts(connection, workspaces)
+    accounts = await lock_accounts(connection, workspaces)
+    keys = await lock_keys(connection, ids_of(named, SubjectKind.KEY))
+    return {account(i): Standing(figures, i) for i, figures in accounts.items()} | {
+        key(i): Standing(row.figures, row.workspace_id, is_known=row.quota_version is not None)
+        for i, row in keys.items()
+    }

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from services.billing.chargeable import Charge
-from services.billing.charging import cause_of
+from services.billing.charging import KeyRemain, cause_of
 from shared.events.event import Attributes, encode_headers, encode_value, new_event_id
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.kafka.outbox_rows import OutboxRecord
@@ -28,6 +28,7 @@ def charge_records(
     charges: Sequence[Charge],
     entry_ids: Sequence[int],
     balances_after: Sequence[int],
+    key_remains: Sequence[KeyRemain | None],
     *,
     now: datetime,
 ) -> list[OutboxRecord]:
@@ -54,6 +55,8 @@ def charge_records(
                     "exposure_units": 0,
                     "request_id": charge.request_id,
                     "key_id": charge.key_id,
+                    "key_remain_units": remain and remain.units,
+                    "key_quota_version": remain and remain.quota_version,
                     "user_id": charge.user_id,
                     "model": charge.model or None,
                     "actor_user_id": None,
@@ -65,5 +68,7 @@ def charge_records(
             in_common,
             new_event_id().encode(),
         )
-        for charge, entry_id, balance_after in zip(charges, entry_ids, balances_after, strict=True)
+        for charge, entry_id, balance_after, remain in zip(
+            charges, entry_ids, balances_after, key_remains, strict=True
+        )
     ]

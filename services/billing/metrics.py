@@ -1,6 +1,6 @@
 """What can be watched of billing. Labels are from closed sets: never a workspace, user or key."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import asyncpg
@@ -64,7 +64,14 @@ class BillingMetrics:
             registry=registry,
         )
         self.held_quota = Gauge(
-            "ledgerline_billing_held_quota", "Quota units that leases hold.", registry=registry
+            "ledgerline_billing_held_quota",
+            "Quota units of balances that leases hold; those of keys are not counted again.",
+            registry=registry,
+        )
+        self._key_quotas_waiting = Gauge(
+            "ledgerline_billing_key_quotas_waiting",
+            "Keys of which control has said what they may spend, and it is not applied yet.",
+            registry=registry,
         )
         self._pool_connections = Gauge(
             "ledgerline_postgres_pool_connections",
@@ -78,6 +85,10 @@ class BillingMetrics:
         connections = self._pool_connections
         connections.labels("idle").set_function(pool.get_idle_size)
         connections.labels("in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())
+
+    def watch_key_quotas(self, waiting: Callable[[], float]) -> None:
+        """Measure how many settings wait, at each scrape."""
+        self._key_quotas_waiting.set_function(waiting)
 
     def charged(self, posted: Sequence[Charge], *, repeated: int) -> None:
         """Count a batch; called before its commit, so that a try that fails is counted as well."""

@@ -4,31 +4,34 @@ The order of the steps matters:
   1. make missing accounts            before any lock: who waits here holds nothing
   2. lock the accounts, by id         from here on no other charge or lease of theirs moves
   3. see what the ledger has          after the lock, so that nothing can come in between
-  4. insert the entries               the unique cause has the last word; meanwhile their events
+  4. count the keys, by id            their events say what is left of a limit
+  5. insert the entries               the unique cause has the last word; meanwhile their events
                                       are built
-  5. keys, leases, hours, by id       the one order in which everybody locks
-  6. the events, in the outbox
+  6. leases, hours, by id             accounts, keys, leases, hours: the order of everybody
+  7. the events, in the outbox
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from services.billing import charging
 from services.billing.chargeable import Charge
-from services.billing.granting import AccountFigures, Lease, LeaseRow, charged
+from services.billing.charging import KeyRemain, KeyUse, LeaseOf
+from services.billing.granting import Lease, LeaseRow, SubjectFigures, charged
 from services.billing.ledger_events import charge_records
 from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
 from services.billing.store_charges import (
     count_hours,
-    count_keys,
     insert_charges,
     known_causes,
     take_entry_ids,
 )
+from services.billing.store_keys import KeyRow, count_keys, write_keys
 from services.billing.store_leases import lock_leases, put_leases
+from services.billing.subjects import Subject, SubjectKind, account, by_id, ids_of, key
 from shared.events.catalog import BILLING_LEDGER
 from shared.kafka.outbox import enqueue
 from shared.kafka.outbox_rows import OutboxRecord
@@ -44,21 +47,40 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
         return []
     workspaces = {charge.workspace_id for charge in charges}
     await add_missing_accounts(connection, workspaces)
-    accounts = (await lock_accounts(connection, workspaces)).accounts
+    accounts = await lock_accounts(connection, workspaces)
     new = charging.distinct(charges, await known_causes(connection, charges))
     if not new:
         return []
-    balances = {i: account.balance_units for i, account in accounts.items()}
+    balances = {i: figures.balance_units for i, figures in accounts.items()}
     after = charging.balances_after(new, balances)
+    spent, used, leased = charging.by_account(new), charging.by_key(new), charging.by_lease(new)
+    with_leases = ids_of((of.subject for of in leased), SubjectKind.KEY)
+    keys = await count_keys(connection, used, with_leases=with_leases)
+    remains = charging.remains_after(new, _remains_before(keys.values(), used))
     entry_ids = await take_entry_ids(connection, len(new))
-    records = await _insert(connection, new, entry_ids, after)
+    records = await _insert(connection, new, entry_ids, after, remains)
 
-    await count_keys(connection, charging.by_key(new))
-    moved = await _charge_leases(connection, _debited(accounts, new), new)
-    await write_accounts(connection, moved, charging.by_account(new))
+    figures = {
+        account(i): replace(accounts[i], balance_units=accounts[i].balance_units - units)
+        for i, units in spent.items()
+    } | {key(row.key_id): row.figures for row in keys.values()}
+    moved = await _charge_leases(connection, figures, leased)
+    await write_accounts(connection, by_id(figures, SubjectKind.ACCOUNT), spent)
+    await write_keys(connection, by_id(moved, SubjectKind.KEY))
     await count_hours(connection, charging.by_hour(new))
     await enqueue(connection, BILLING_LEDGER.name, records)
     return new
+
+
+def _remains_before(keys: Iterable[KeyRow], used: Mapping[int, KeyUse]) -> dict[int, KeyRemain]:
+    """What keys with a limit could still spend before what was just counted."""
+    return {
+        row.key_id: KeyRemain(
+            row.limit_units - row.used_units + used[row.key_id].quota_units, row.quota_version
+        )
+        for row in keys
+        if row.limit_units is not None
+    }
 
 
 async def _insert(
@@ -66,6 +88,7 @@ async def _insert(
     charges: Sequence[Charge],
     entry_ids: Sequence[int],
     balances_after: Sequence[int],
+    key_remains: Sequence[KeyRemain | None],
 ) -> list[OutboxRecord]:
     """Write the entries, and build their events while the database does."""
     writing = asyncio.create_task(insert_charges(connection, charges, entry_ids, balances_after))
@@ -76,7 +99,11 @@ async def _insert(
             await asyncio.sleep(0)
             piece = slice(start, start + _PIECE)
             records += charge_records(
-                charges[piece], entry_ids[piece], balances_after[piece], now=now
+                charges[piece],
+                entry_ids[piece],
+                balances_after[piece],
+                key_remains[piece],
+                now=now,
             )
         await writing
     finally:
@@ -86,31 +113,32 @@ async def _insert(
     return records
 
 
-def _debited(
-    accounts: Mapping[int, AccountFigures], charges: Sequence[Charge]
-) -> dict[int, AccountFigures]:
-    return {
-        i: replace(accounts[i], balance_units=accounts[i].balance_units - units)
-        for i, units in charging.by_account(charges).items()
-    }
-
-
 async def _charge_leases(
-    connection: Connection, accounts: dict[int, AccountFigures], charges: Sequence[Charge]
-) -> dict[int, AccountFigures]:
-    """Count the charges against their leases. A lease that is unknown keeps the sum for later."""
-    sums = charging.by_lease(charges)
-    if not sums:
-        return accounts
-    known = await lock_leases(connection, (lease_id for lease_id, _ in sums))
+    connection: Connection,
+    figures: dict[Subject, SubjectFigures],
+    leased: Mapping[LeaseOf, int],
+) -> dict[Subject, SubjectFigures]:
+    """Count the charges against their leases, and answer the figures that this moved.
+
+    `figures` are moved as well. A lease that is unknown keeps the sum for later.
+    """
+    if not leased:
+        return {}
+    known = await lock_leases(connection, (of.lease_id for of in leased))
     changed: dict[str, LeaseRow] = {}
-    for (lease_id, workspace_id), units in sums.items():
-        row = known.get(lease_id) or LeaseRow(
-            lease_id=lease_id, relay_id="", workspace_id=workspace_id, lease=Lease()
+    moved: dict[Subject, SubjectFigures] = {}
+    for of, units in leased.items():
+        row = known.get(of.lease_id) or LeaseRow(
+            lease_id=of.lease_id,
+            relay_id="",
+            subject=of.subject,
+            workspace_id=of.workspace_id,
+            lease=Lease(),
         )
-        if row.workspace_id != workspace_id:
-            continue  # another account's: it holds nothing for this one
-        accounts[workspace_id], lease = charged(accounts[workspace_id], row.lease, units)
-        known[lease_id] = changed[lease_id] = replace(row, lease=lease)
+        if row.subject != of.subject:
+            continue  # another's: it holds nothing for this one
+        figures[of.subject], lease = charged(figures[of.subject], row.lease, units)
+        moved[of.subject] = figures[of.subject]
+        known[of.lease_id] = changed[of.lease_id] = replace(row, lease=lease)
     await put_leases(connection, changed, is_heartbeat=False)
-    return accounts
+    return moved

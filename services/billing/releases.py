@@ -6,15 +6,17 @@ from typing import Final, NamedTuple
 from services.billing.audit import Admin, record_action
 from services.billing.granting import released
 from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
+from services.billing.store_keys import lock_keys, write_keys
 from services.billing.store_leases import CloseReason, lock_leases, put_leases
 from services.billing.store_ledger import insert_entry, next_entry_id
+from services.billing.subjects import SubjectKind, parse_subject
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.events.numbers import MAX_QUOTA_UNITS
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
 from shared.service.clock import utc_now
 
-_WHOSE: Final = "SELECT workspace_id FROM leases WHERE lease_id = $1"
+_WHOSE: Final = "SELECT workspace_id, subject FROM leases WHERE lease_id = $1"
 _NOTE_ABANDONED: Final = "no heartbeat for 24 hours"
 
 
@@ -31,6 +33,7 @@ class Release(NamedTuple):
     """What came of it."""
 
     lease_id: str
+    subject: str
     workspace_id: int
     entry_id: int
     exposure_units: int
@@ -43,15 +46,20 @@ async def release(connection: Connection, order: Order) -> Release:
 
     Raises EnvelopeError where there is no such lease, or it holds nothing any more.
     """
-    workspace = await connection.fetchval(_WHOSE, order.lease_id)
-    if workspace is None:
+    whose = await connection.fetchrow(_WHOSE, order.lease_id)
+    if whose is None:
         raise EnvelopeError("lease not found")
+    workspace: int = whose["workspace_id"]
+    # The account also of a key's lease: the entry in its ledger says the balance.
     await add_missing_accounts(connection, [workspace])
-    account = (await lock_accounts(connection, [workspace])).accounts[workspace]
+    account = (await lock_accounts(connection, [workspace]))[workspace]
+    key_id = _key_of(whose["subject"])
+    keys = {} if key_id is None else await lock_keys(connection, [key_id])
     row = (await lock_leases(connection, [order.lease_id]))[order.lease_id]
     if not row.lease.is_open and row.lease.held_units == 0:
         raise EnvelopeError("the lease is closed and holds nothing")
-    account, lease, exposure = released(account, row.lease)
+    holder = account if key_id is None else keys[key_id].figures
+    holder, lease, exposure = released(holder, row.lease)
     # An open lease and what it leaves behind are released one after the other, each once.
     stage = "open" if row.lease.is_open else "used"
     entry = LedgerEntryPosted(
@@ -62,6 +70,7 @@ async def release(connection: Connection, order: Order) -> Release:
         amount_units=0,
         balance_after_units=account.balance_units,
         exposure_units=min(exposure, MAX_QUOTA_UNITS),
+        key_id=key_id,
         actor_user_id=None if order.admin is None else order.admin.caller.user_id,
         actor_name="" if order.admin is None else order.admin.caller.username,
         note=order.reason,
@@ -75,7 +84,10 @@ async def release(connection: Connection, order: Order) -> Release:
         is_heartbeat=False,
         close_reason=CloseReason.ABANDONED if order.admin is None else CloseReason.OPERATOR,
     )
-    await write_accounts(connection, {workspace: account})
+    if key_id is None:
+        await write_accounts(connection, {workspace: holder})
+    else:
+        await write_keys(connection, {key_id: holder})
     if order.admin is not None:
         await record_action(
             connection,
@@ -83,6 +95,22 @@ async def release(connection: Connection, order: Order) -> Release:
             "lease.release",
             resource_id=order.lease_id,
             workspace_id=workspace,
-            changes={"exposure_units": exposure, "reason": order.reason},
+            changes={
+                "subject": row.subject,
+                "exposure_units": exposure,
+                "reason": order.reason,
+            },
         )
-    return Release(order.lease_id, workspace, entry.entry_id, exposure, lease.held_units)
+    return Release(
+        order.lease_id,
+        str(row.subject),
+        workspace,
+        entry.entry_id,
+        exposure,
+        lease.held_units,
+    )
+
+
+def _key_of(subject: str) -> int | None:
+    parsed = parse_subject(subject)
+    return parsed.id if parsed is not None and parsed.kind is SubjectKind.KEY else None

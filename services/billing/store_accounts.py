@@ -1,10 +1,9 @@
 """Accounts: made when first met, locked in order of id, and written back."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Final, NamedTuple
 
-from services.billing.granting import AccountFigures
+from services.billing.granting import SubjectFigures
 from shared.postgres.retrying import Connection
 
 # Before anything is locked: who waits here for another's new account holds nothing yet.
@@ -17,7 +16,7 @@ ON CONFLICT DO NOTHING
 """
 # An UPDATE of many rows locks them in the order of the heap; this order is the same for all.
 _LOCK: Final = """
-SELECT workspace_id, balance_units, held_units, uncharged_units, short_until, now() AS now
+SELECT workspace_id, balance_units, held_units, uncharged_units, short_until
 FROM accounts WHERE workspace_id = ANY($1::bigint[])
 ORDER BY workspace_id FOR UPDATE
 """
@@ -35,13 +34,6 @@ SELECT balance_units, held_units, charged_units FROM accounts WHERE workspace_id
 """
 
 
-class Locked(NamedTuple):
-    """Accounts under lock, and the database's time."""
-
-    accounts: dict[int, AccountFigures]
-    now: datetime
-
-
 class AccountSummary(NamedTuple):
     """An account as its owner sees it, in quota units."""
 
@@ -50,24 +42,23 @@ class AccountSummary(NamedTuple):
     charged_units: int = 0
 
 
-async def lock_accounts(connection: Connection, workspace_ids: Iterable[int]) -> Locked:
-    """Lock these accounts to the end of the transaction, before any other row; at least one."""
+async def lock_accounts(
+    connection: Connection, workspace_ids: Iterable[int]
+) -> dict[int, SubjectFigures]:
+    """Lock these accounts to the end of the transaction, before any other row."""
     wanted = sorted(set(workspace_ids))
     rows = await connection.fetch(_LOCK, wanted)
     if len(rows) < len(wanted):
         raise RuntimeError("accounts must be added before they are locked")
-    return Locked(
-        {
-            row["workspace_id"]: AccountFigures(
-                balance_units=row["balance_units"],
-                held_units=row["held_units"],
-                uncharged_units=row["uncharged_units"],
-                short_until=row["short_until"],
-            )
-            for row in rows
-        },
-        rows[0]["now"],
-    )
+    return {
+        row["workspace_id"]: SubjectFigures(
+            balance_units=row["balance_units"],
+            held_units=row["held_units"],
+            uncharged_units=row["uncharged_units"],
+            short_until=row["short_until"],
+        )
+        for row in rows
+    }
 
 
 async def add_missing_accounts(connection: Connection, workspace_ids: Iterable[int]) -> None:
@@ -77,7 +68,7 @@ async def add_missing_accounts(connection: Connection, workspace_ids: Iterable[i
 
 async def write_accounts(
     connection: Connection,
-    accounts: Mapping[int, AccountFigures],
+    accounts: Mapping[int, SubjectFigures],
     charged: Mapping[int, int] | None = None,
 ) -> None:
     """Write locked accounts back; `charged` is what to add to the sum of an account's charges."""

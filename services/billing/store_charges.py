@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from services.billing.chargeable import Charge
-from services.billing.charging import HourOfUser, HourUse, KeyUse, cause_of
+from services.billing.charging import HourOfUser, HourUse, cause_of
 from shared.events.ledger import EntryKind
 from shared.postgres.retrying import Connection
 
@@ -29,19 +29,6 @@ _COLUMNS: Final = (
 )
 _UNIQUE_CAUSE: Final = "ledger_entries_cause_key"
 _CHARGE: Final = EntryKind.CHARGE.value
-# Microseconds as integers: the client library takes ten times as long for a datetime.
-_COUNT_KEYS: Final = """
-INSERT INTO token_usage AS usage (key_id, workspace_id, used_quota, request_count, last_used_at)
-SELECT key_id, workspace_id, quota, requests,
-    'epoch'::timestamptz + last_used_us * interval '1 microsecond'
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-    AS used (key_id, workspace_id, quota, requests, last_used_us)
-ORDER BY key_id
-ON CONFLICT (key_id) DO UPDATE
-SET used_quota = usage.used_quota + EXCLUDED.used_quota,
-    request_count = usage.request_count + EXCLUDED.request_count,
-    last_used_at = greatest(usage.last_used_at, EXCLUDED.last_used_at)
-"""
 _COUNT_HOURS: Final = """
 INSERT INTO quota_data AS data
     (created_at, user_id, model_name, username, token_used, count, quota)
@@ -106,19 +93,6 @@ async def insert_charges(
         if error.constraint_name != _UNIQUE_CAUSE:
             raise
         raise ConcurrentChargeError from None
-
-
-async def count_keys(connection: Connection, uses: Mapping[int, KeyUse]) -> None:
-    """Add to `token_usage`, in order of key."""
-    items = sorted(uses.items())
-    await connection.execute(
-        _COUNT_KEYS,
-        [key_id for key_id, _ in items],
-        [use.workspace_id for _, use in items],
-        [use.quota_units for _, use in items],
-        [use.requests for _, use in items],
-        [use.last_used_at_us for _, use in items],
-    )
 
 
 async def count_hours(connection: Connection, uses: Mapping[HourOfUser, HourUse]) -> None:

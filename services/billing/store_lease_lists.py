@@ -6,7 +6,7 @@ import asyncpg
 
 _SUSPECT: Final = "is_open AND heartbeat_at < now() - interval '30 seconds'"
 _LIST: Final = f"""
-SELECT lease_id, relay_id, workspace_id, seq, granted_total, used_total, charged_total,
+SELECT lease_id, relay_id, subject, workspace_id, seq, granted_total, used_total, charged_total,
     CASE WHEN is_open THEN 'open' ELSE 'closed' END AS state, is_short, is_scarce, close_reason,
     {_SUSPECT} AS is_suspect,
     greatest(0, CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)
@@ -15,8 +15,9 @@ SELECT lease_id, relay_id, workspace_id, seq, granted_total, used_total, charged
     extract(epoch FROM heartbeat_at)::bigint AS heartbeat_at,
     extract(epoch FROM closed_at)::bigint AS closed_at
 FROM leases
-WHERE lease_id > $1 AND ($2::bigint IS NULL OR workspace_id = $2) AND (is_open OR $3)
-ORDER BY lease_id LIMIT $4
+WHERE lease_id > $1 AND ($2::bigint IS NULL OR workspace_id = $2)
+    AND ($3::text IS NULL OR subject = $3) AND (is_open OR $4)
+ORDER BY lease_id LIMIT $5
 """
 _ABANDONED: Final = """
 (SELECT lease_id FROM leases
@@ -45,11 +46,12 @@ async def list_leases(
     *,
     after: str,
     workspace_id: int | None,
+    subject: str | None,
     with_closed: bool,
     limit: int,
 ) -> list[dict[str, Any]]:
     """Leases in order of id, those behind `after`."""
-    rows = await pool.fetch(_LIST, after, workspace_id, with_closed, limit)
+    rows = await pool.fetch(_LIST, after, workspace_id, subject, with_closed, limit)
     return [dict(row) for row in rows]
 
 
@@ -64,7 +66,10 @@ async def prune_leases(pool: asyncpg.Pool, limit: int) -> None:
 
 
 async def lease_figures(pool: asyncpg.Pool) -> asyncpg.Record:
-    """`open` and `suspect` leases, and what is `held` in all."""
+    """`open` and `suspect` leases, and what is `held` of balances in all.
+
+    What keys hold is of the same quota once more, and not in it.
+    """
     row = await pool.fetchrow(_FIGURES)
     assert row is not None  # noqa: S101 - an aggregate answers one row
     return row

@@ -18,9 +18,9 @@ _REQUEST: Final = "request:"
 _NEXT_ID: Final = "SELECT nextval('ledger_entries_entry_id_seq')"
 _INSERT: Final = """
 INSERT INTO ledger_entries (entry_id, workspace_id, kind, cause, amount_units,
-    balance_after_units, excess_units, exposure_units, user_id, actor_user_id, actor_name, note,
-    posted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    balance_after_units, excess_units, exposure_units, key_id, user_id, actor_user_id, actor_name,
+    note, posted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (cause) DO NOTHING
 """
 _BY_CAUSE: Final = """
@@ -71,6 +71,7 @@ async def insert_entry(connection: Connection, entry: LedgerEntryPosted) -> bool
         entry.balance_after_units,
         entry.excess_units,
         entry.exposure_units,
+        entry.key_id,
         entry.user_id,
         entry.actor_user_id,
         entry.actor_name,

@@ -46,7 +46,7 @@ async def top_up(connection: Connection, wanted: TopUp, admin: Admin) -> ToppedU
     cause = f"top_up:{wanted.idempotency_key}"
     workspace = wanted.workspace_id
     await add_missing_accounts(connection, [workspace])
-    account = (await lock_accounts(connection, [workspace])).accounts[workspace]
+    account = (await lock_accounts(connection, [workspace]))[workspace]
     balance = account.balance_units + wanted.quota_units
     if balance > MAX_ID:
         raise EnvelopeError("the balance would be larger than a balance can be")

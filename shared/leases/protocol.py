@@ -26,7 +26,8 @@ class LeaseAsk(_Message):
     lease_id: Code
     """Made by the relay: a UUIDv7."""
     subject: Code
-    """`account:<workspace id>`; a relay has at most one open lease for each."""
+    """`account:<workspace id>`, or `key:<key id>` for a key with a limit; a relay has at most one
+    open lease for each."""
     seq: Annotated[int, Field(ge=1, le=MAX_ID)]
     """Grows with every message of this lease."""
     used_total: Total
@@ -68,8 +69,10 @@ class LeaseAnswer(_Message):
     """This one or others wait for what is held: hold no reserve, and ask often. A reserve that was
     merely cut to its share of what is left is not scarce."""
     spendable_units: int = 0
-    """The balance less what is used and not yet charged, whoever holds it: what a hold can be at
-    the most. A hold above this is refused for want of balance (403), one below it may wait."""
+    """The balance (of a key: its limit less what it was charged) less what is used and not yet
+    charged, whoever holds it: what a hold can be at the most. A hold above this is refused for want
+    of balance (403), one below it may wait. For a key of which billing has not heard yet it is all
+    that is wanted: the relay waits."""
 
 
 class LeaseAnswers(_Message):

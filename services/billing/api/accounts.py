@@ -32,7 +32,9 @@ class _LedgerQuery(Paging):
 
 
 class _TopUpBody(Body):
-    workspace_id: RowId
+    workspace_id: RowId | None = None
+    user_id: RowId | None = None
+    """In place of a workspace: the user's personal one."""
     # Strict: money in another shape than an integer is a mistake of the caller's.
     quota_units: Annotated[int, Field(gt=0, le=MAX_QUOTA_UNITS, strict=True)]
     idempotency_key: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_KEY)]
@@ -82,11 +84,12 @@ class AccountsApi:
         """Add to a workspace's balance, once for each idempotency key."""
         admin = Admin.of(request)
         body = await read_body(request, _TopUpBody)
-        workspace = self._directory.workspace(body.workspace_id)
+        workspace_id = self._whose(body)
+        workspace = self._directory.workspace(workspace_id)
         if workspace is None:
             raise EnvelopeError("workspace not found")
         wanted = TopUp(
-            workspace_id=body.workspace_id,
+            workspace_id=workspace_id,
             owner_user_id=workspace.owner_user_id,
             quota_units=body.quota_units,
             idempotency_key=body.idempotency_key,
@@ -98,3 +101,15 @@ class AccountsApi:
         if not done.is_repeated:
             self._metrics.top_ups.inc(body.quota_units)
         return succeed({**done.entry._asdict(), "is_repeated": done.is_repeated})
+
+    def _whose(self, body: _TopUpBody) -> int:
+        match body.workspace_id, body.user_id:
+            case int() as workspace_id, None:
+                return workspace_id
+            case None, int() as user_id:
+                personal = self._directory.personal_workspace(user_id)
+                if personal is None:
+                    raise EnvelopeError("user not found")
+                return personal
+            case _:
+                raise EnvelopeError("give a workspace_id or a user_id, and not both")

@@ -26,6 +26,7 @@ _RELAY: Final = "relay"
 
 class _ListQuery(Body):
     workspace_id: RowId | None = None
+    subject: Annotated[str, StringConstraints(max_length=64)] | None = None
     after: Annotated[str, StringConstraints(max_length=64)] = ""
     with_closed: bool = False
     page_size: Annotated[int, Field(ge=1, le=2**31)] = 20
@@ -67,6 +68,7 @@ class LeasesApi:
             self._pool,
             after=query.after,
             workspace_id=query.workspace_id,
+            subject=query.subject,
             with_closed=query.with_closed,
             limit=(limit := min(query.page_size, _MAX_LISTED)),
         )

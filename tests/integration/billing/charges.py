@@ -21,6 +21,7 @@ def request(
     quota: int = 10,
     hold: int = 10,
     lease: str | None = None,
+    key_lease: str | None = None,
     request_id: str | None = None,
     outcome: Outcome = Outcome.SUCCEEDED,
     key: int = 7,
@@ -42,7 +43,11 @@ def request(
         usage=Usage(prompt_tokens=3, completion_tokens=4),
         quota=quota,
         hold_quota=hold,
-        leases=() if lease is None else (LeaseUse(lease_id=lease, subject=f"account:{workspace}"),),
+        leases=tuple(
+            LeaseUse(lease_id=lease_id, subject=subject)
+            for lease_id, subject in ((lease, f"account:{workspace}"), (key_lease, f"key:{key}"))
+            if lease_id is not None
+        ),
         started_at=completed_at,
         completed_at=completed_at,
         latency_ms=1,
@@ -85,10 +90,24 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
                 FROM ledger_entries e WHERE e.workspace_id = a.workspace_id AND kind = 'charge')
             OR held_units IS DISTINCT FROM (SELECT coalesce(sum(greatest(0,
                     CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)), 0)
-                FROM leases l WHERE l.workspace_id = a.workspace_id)
+                FROM leases l WHERE l.subject = 'account:' || a.workspace_id)
             OR uncharged_units IS DISTINCT FROM (SELECT
                     coalesce(sum(greatest(0, used_total - charged_total)), 0)
-                FROM leases l WHERE l.workspace_id = a.workspace_id)
+                FROM leases l WHERE l.subject = 'account:' || a.workspace_id)
+        """
+    )
+    assert wrong == []
+    wrong = await pool.fetch(
+        """
+        SELECT k.key_id FROM token_usage k
+        WHERE used_quota IS DISTINCT FROM (SELECT coalesce(-sum(amount_units), 0)
+                FROM ledger_entries e WHERE e.key_id = k.key_id AND kind = 'charge')
+            OR held_units IS DISTINCT FROM (SELECT coalesce(sum(greatest(0,
+                    CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)), 0)
+                FROM leases l WHERE l.subject = 'key:' || k.key_id)
+            OR uncharged_units IS DISTINCT FROM (SELECT
+                    coalesce(sum(greatest(0, used_total - charged_total)), 0)
+                FROM leases l WHERE l.subject = 'key:' || k.key_id)
         """
     )
     assert wrong == []

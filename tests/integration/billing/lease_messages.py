@@ -14,6 +14,7 @@ def ask(
     seq: int,
     *,
     workspace: int = 1,
+    key: int | None = None,
     used: int = 0,
     need: int = 0,
     want: int | None = None,
@@ -21,7 +22,7 @@ def ask(
 ) -> LeaseAsk:
     return LeaseAsk(
         lease_id=lease,
-        subject=f"account:{workspace}",
+        subject=f"account:{workspace}" if key is None else f"key:{key}",
         seq=seq,
         used_total=used,
         need_total=max(used, need),

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import asyncpg
 
+from shared.events.catalog import CONTROL_DIRECTORY
 from shared.events.directory import Role
-from shared.events.event import Attributes, encode_headers, encode_value
+from shared.events.event import Attributes, Event, encode_headers, encode_value, new_event_id
 from shared.events.requests import RequestCompleted
 from shared.http.assertions import ASSERTION_HEADER, AssertionSigner, Caller
 from shared.kafka.records import OutgoingRecord
@@ -33,6 +35,13 @@ def outgoing(events: Sequence[RequestCompleted]) -> list[OutgoingRecord]:
         )
         for event in events
     ]
+
+
+def listed(record_key: str, event: Event) -> OutgoingRecord:
+    """What control says on `control.directory`."""
+    attributes = Attributes(id=new_event_id(), source="control", time=datetime.now(UTC))
+    headers = encode_headers(event.TYPE, attributes)
+    return OutgoingRecord(CONTROL_DIRECTORY.name, record_key.encode(), encode_value(event), headers)
 
 
 @dataclass(frozen=True, kw_only=True)

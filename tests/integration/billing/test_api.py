@@ -1,19 +1,17 @@
 """What people and relays ask of billing over HTTP."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 
 from deploy.local.stack import Stack
-from shared.events.directory import WorkspaceChanged
-from shared.events.event import Attributes, encode_headers, encode_value, new_event_id
+from shared.events.directory import Role, UserChanged, WorkspaceChanged
+from shared.events.event import new_event_id
 from shared.events.prices import PriceChanged
 from shared.events.routing import Status
 from shared.kafka.producer import IdempotentProducer
-from shared.kafka.records import OutgoingRecord
 from tests.integration.billing.conftest import StartBilling
-from tests.integration.billing.service import ROOT, USER, BillingService
+from tests.integration.billing.service import ROOT, USER, BillingService, listed
 from tests.integration.kafka.broker import Broker
 from tests.integration.kafka.waiting import until
 
@@ -24,16 +22,30 @@ TOP_UP = {"workspace_id": 2, "quota_units": 1000, "idempotency_key": "k", "note"
 async def billing(
     start_billing: StartBilling, producer: IdempotentProducer
 ) -> AsyncIterator[BillingService]:
-    """With workspace 2 in the directory."""
+    """With workspace 2 in the directory, which is user 2's own."""
     workspace = WorkspaceChanged(
         workspace_id=2, name="ann", slug="ann", owner_user_id=2, status=Status.ENABLED
     )
-    attributes = Attributes(id=new_event_id(), source="control", time=datetime.now(UTC))
-    headers = encode_headers(workspace.TYPE, attributes)
-    record = OutgoingRecord("control.directory", b"workspace:2", encode_value(workspace), headers)
-    await producer.send_all([record])
+    user = UserChanged(
+        user_id=2,
+        username="ann",
+        role=Role.USER,
+        status=Status.ENABLED,
+        group="default",
+        personal_workspace_id=2,
+    )
+    await producer.send_all([listed("workspace:2", workspace), listed("user:2", user)])
     async with start_billing() as started:
         yield started
+
+
+async def test_a_user_is_topped_up_in_the_personal_workspace(billing: BillingService) -> None:
+    body = {"user_id": 2, "quota_units": 1000, "idempotency_key": "k"}
+    _, answer = await billing.call("POST", "/api/billing/topups", body)
+    assert (answer["data"]["workspace_id"], answer["data"]["amount_units"]) == (2, 1000)
+    for wrong in ({"user_id": 77}, {"workspace_id": 2}, {"user_id": None}):
+        _, answer = await billing.call("POST", "/api/billing/topups", body | wrong)
+        assert answer["success"] is False, wrong
 
 
 async def test_a_top_up_is_seen_on_the_account_and_in_the_ledger(billing: BillingService) -> None:
@@ -122,6 +134,7 @@ async def test_a_relay_asks_and_an_admin_sees_and_releases(billing: BillingServi
     _, listed = await billing.call("GET", "/api/billing/leases")
     (lease,) = listed["data"]["items"]
     assert (lease["relay_id"], lease["held_units"], lease["is_suspect"]) == ("r1", 400, False)
+    assert lease["subject"] == "account:2"
     _, done = await billing.call("POST", "/api/billing/leases/l1/release", {"reason": "lost"})
     assert done["data"]["exposure_units"] == 400
     _, again = await billing.call("POST", "/api/billing/leases/l1/release", {"reason": "lost"})

@@ -1,12 +1,14 @@
-"""Charging and lease messages over the same accounts, in opposite orders, at the same time."""
+"""Charges, lease messages and new limits over the same accounts and keys, in opposite orders."""
 
 import asyncio
 from functools import partial
 
 import asyncpg
 
+from services.billing.key_quota import KeyQuota
 from services.billing.leasing import answer_message
 from services.billing.posting import post_charges
+from services.billing.store_keys import apply_quotas
 from shared.leases.protocol import LeaseAsks
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import assert_sums_agree, charge, request
@@ -21,28 +23,45 @@ async def test_opposite_orders_never_deadlock(pool: asyncpg.Pool) -> None:
     for workspace in ACCOUNTS:
         if workspace % 2:  # the others' accounts are made under way, by whoever is first
             await fund(pool, 10**6, workspace=workspace)
-
-    async def charges(*, is_reversed: bool) -> None:
-        for _ in range(ROUNDS):
-            batch = [
-                charge(request(workspace=w, quota=3, lease=f"lease-{w}", key=100 - w))
-                for w in ACCOUNTS
-            ]
-            if is_reversed:
-                batch.reverse()
-            await in_transaction(pool, partial(post_charges, charges=batch), attempts=1)
-
-    async def messages(relay: int, *, is_reversed: bool) -> None:
-        for seq in range(1, ROUNDS + 1):
-            lease = "lease" if relay == 1 else f"of-{relay}"
-            asks = [ask(f"{lease}-{w}", seq, workspace=w, need=100 + seq) for w in ACCOUNTS]
-            if is_reversed:
-                asks.reverse()
-            message = LeaseAsks(relay_id=f"r{relay}", leases=tuple(asks))
-            await in_transaction(pool, partial(answer_message, message=message), attempts=1)
-
     async with asyncio.TaskGroup() as group:
+        group.create_task(_limits(pool))
         for number in range(4):
-            group.create_task(charges(is_reversed=bool(number % 2)))
-            group.create_task(messages(number, is_reversed=bool(number % 2)))
+            group.create_task(_charges(pool, is_reversed=bool(number % 2)))
+            group.create_task(_messages(pool, number, is_reversed=bool(number % 2)))
     await assert_sums_agree(pool)
+
+
+async def _limits(pool: asyncpg.Pool) -> None:
+    for version in range(1, ROUNDS + 1):
+        quotas = [KeyQuota(100 - w, w, 10**5, version) for w in ACCOUNTS]
+        await in_transaction(pool, partial(apply_quotas, quotas=quotas), attempts=1)
+
+
+async def _charges(pool: asyncpg.Pool, *, is_reversed: bool) -> None:
+    for _ in range(ROUNDS):
+        batch = [
+            charge(
+                request(
+                    workspace=w,
+                    quota=3,
+                    lease=f"lease-{w}",
+                    key=100 - w,
+                    key_lease=f"key-lease-{w}",
+                )
+            )
+            for w in ACCOUNTS
+        ]
+        if is_reversed:
+            batch.reverse()
+        await in_transaction(pool, partial(post_charges, charges=batch), attempts=1)
+
+
+async def _messages(pool: asyncpg.Pool, relay: int, *, is_reversed: bool) -> None:
+    for seq in range(1, ROUNDS + 1):
+        lease = "lease" if relay == 1 else f"of-{relay}"
+        asks = [ask(f"{lease}-{w}", seq, workspace=w, need=100 + seq) for w in ACCOUNTS]
+        asks += [ask(f"key-{lease}-{w}", seq, key=100 - w, need=100 + seq) for w in ACCOUNTS]
+        if is_reversed:
+            asks.reverse()
+        message = LeaseAsks(relay_id=f"r{relay}", leases=tuple(asks))
+        await in_transaction(pool, partial(answer_message, message=message), attempts=1)

@@ -38,9 +38,10 @@ INSERT INTO billing.accounts (workspace_id, balance_units, charged_units, held_u
 VALUES ($1, $2, $3, 100)
 """
 _LEASE: Final = """
-INSERT INTO billing.leases (lease_id, relay_id, workspace_id, seq, granted_total, used_total,
-                            charged_total, is_open, is_short, is_scarce)
-VALUES ('lease-' || $1::bigint, 'relay-start-1', $1, 1, $2 + 100, $2, $2, true, false, false)
+INSERT INTO billing.leases (lease_id, relay_id, subject, workspace_id, seq, granted_total,
+                            used_total, charged_total, is_open, is_short, is_scarce)
+VALUES ('lease-' || $1::bigint, 'relay-start-1', 'account:' || $1::bigint, $1, 1, $2 + 100, $2, $2,
+        true, false, false)
 """
 _HOUR: Final = """
 INSERT INTO billing.quota_data

@@ -57,15 +57,15 @@ def test_the_hour_is_that_of_completion_also_before_1970() -> None:
     assert (charge.hour, charge.completed_at_us) == (-3600, -1)
 
 
-def test_only_the_accounts_own_lease_is_charged() -> None:
-    event = request(workspace=5, lease="l1")
+def test_only_the_accounts_and_the_keys_own_leases_are_charged() -> None:
+    event = request(workspace=5, key=9, lease="l1", key_lease="l2")
     charge = charge_of(read_request(encode_value(event)))
     assert charge is not None
-    assert charge.lease_id == "l1"
-    other = event.model_copy(update={"workspace_id": 6})
+    assert (charge.account_lease_id, charge.key_lease_id) == ("l1", "l2")
+    other = event.model_copy(update={"workspace_id": 6, "key_id": 10})
     charge = charge_of(read_request(encode_value(other)))
     assert charge is not None
-    assert charge.lease_id is None
+    assert (charge.account_lease_id, charge.key_lease_id) == (None, None)
 
 
 @pytest.mark.parametrize("value", [b"", b"{}", b"nonsense", b'{"request_id": 5}', b"\xff\xfe"])

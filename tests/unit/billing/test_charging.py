@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from services.billing import charging
 from services.billing.chargeable import Charge
+from services.billing.charging import KeyRemain
 from services.billing.ledger_events import charge_records, entry_record
+from services.billing.subjects import SubjectKind
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.events.numbers import MAX_QUOTA_UNITS
 
@@ -23,7 +25,8 @@ CHARGES = st.lists(
         model=st.sampled_from(["m", ""]),
         quota_units=st.integers(0, MAX_QUOTA_UNITS),
         excess_units=st.integers(0, 9),
-        lease_id=st.sampled_from([None, "l1", "l2"]),
+        account_lease_id=st.sampled_from([None, "l1", "l2"]),
+        key_lease_id=st.sampled_from([None, "l3", "l4"]),
         tokens=st.integers(0, 10**9),
         hour=st.sampled_from([0, 3600]),
         completed_at=st.just(AT),
@@ -55,8 +58,11 @@ def test_every_sum_is_the_sum_of_the_charges(charges: list[Charge]) -> None:
     assert sum(use.requests for use in by_key) == len(charges)
     assert sum(use.requests for use in by_hour) == len(charges)
     assert sum(use.tokens for use in by_hour) == sum(charge.tokens for charge in charges)
-    leased = sum(charge.quota_units for charge in charges if charge.lease_id)
-    assert sum(charging.by_lease(charges).values()) == leased
+    by_lease = charging.by_lease(charges)
+    of_accounts = sum(charge.quota_units for charge in charges if charge.account_lease_id)
+    of_keys = sum(charge.quota_units for charge in charges if charge.key_lease_id)
+    for kind, leased in ((SubjectKind.ACCOUNT, of_accounts), (SubjectKind.KEY, of_keys)):
+        assert sum(u for of, u in by_lease.items() if of.subject.kind is kind) == leased
 
 
 @given(CHARGES)
@@ -68,11 +74,25 @@ def test_each_balance_follows_from_the_one_before(charges: list[Charge]) -> None
 
 
 @given(CHARGES)
+def test_what_is_left_of_a_limit_follows_from_what_was_left_before(charges: list[Charge]) -> None:
+    remains = {1: KeyRemain(5, 3), 2: KeyRemain(-7, 1)}
+    after = charging.remains_after(charges, remains)
+    for charge, told in zip(charges, after, strict=True):
+        if charge.key_id == 3:
+            assert told is None
+            continue
+        before = remains[charge.key_id]
+        remains[charge.key_id] = KeyRemain(before.units - charge.quota_units, before.quota_version)
+        assert told == remains[charge.key_id]
+
+
+@given(CHARGES)
 def test_a_charge_is_told_as_the_model_would_tell_it(charges: list[Charge]) -> None:
     after = charging.balances_after(charges, {1: 0, 2: 0, 3: 0})
-    records = charge_records(charges, range(1, len(charges) + 1), after, now=AT)
-    for number, (charge, balance, record) in enumerate(
-        zip(charges, after, records, strict=True), 1
+    remains = charging.remains_after(charges, {1: KeyRemain(9, 4)})
+    records = charge_records(charges, range(1, len(charges) + 1), after, remains, now=AT)
+    for number, (charge, balance, remain, record) in enumerate(
+        zip(charges, after, remains, records, strict=True), 1
     ):
         entry = LedgerEntryPosted(
             entry_id=number,
@@ -84,6 +104,8 @@ def test_a_charge_is_told_as_the_model_would_tell_it(charges: list[Charge]) -> N
             excess_units=charge.excess_units,
             request_id=charge.request_id,
             key_id=charge.key_id,
+            key_remain_units=None if remain is None else remain.units,
+            key_quota_version=None if remain is None else remain.quota_version,
             user_id=charge.user_id,
             model=charge.model or None,
             posted_at=charge.completed_at,

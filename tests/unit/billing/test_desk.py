@@ -4,21 +4,25 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.billing.desk import LeaseDesk, account_id
-from services.billing.granting import AccountFigures, Lease, LeaseRow
+from services.billing.desk import LeaseDesk, Standing
+from services.billing.granting import Lease, LeaseRow, SubjectFigures
+from services.billing.subjects import Subject, SubjectKind, account, key, parse_subject
 from shared.leases.protocol import LeaseAsk, LeaseState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+UNKNOWN = key(8)
 
 
 def row(*, relay: str = "r1", is_open: bool = True) -> LeaseRow:
     lease = Lease(seq=5, granted_total=50, is_open=is_open)
-    return LeaseRow(lease_id="l1", relay_id=relay, workspace_id=1, lease=lease)
+    return LeaseRow(lease_id="l1", relay_id=relay, subject=account(1), workspace_id=1, lease=lease)
 
 
 def desk(*rows: LeaseRow) -> LeaseDesk:
-    account = AccountFigures(balance_units=1000, held_units=50)
-    return LeaseDesk("r1", NOW, {1: account, 2: account}, {r.lease_id: r for r in rows})
+    figures = SubjectFigures(balance_units=1000, held_units=50)
+    standings = {s: Standing(figures, 1) for s in (account(1), account(2), key(1))}
+    standings[UNKNOWN] = Standing(figures, 1, is_known=False)
+    return LeaseDesk("r1", NOW, standings, {r.lease_id: r for r in rows})
 
 
 def ask(*, subject: str = "account:1", seq: int = 6, close: bool = False) -> LeaseAsk:
@@ -39,7 +43,7 @@ def test_another_subject_is_refused_and_changes_nothing(subject: str) -> None:
     answer = at.answer(ask(subject=subject, close=True))
     assert (answer.state, answer.granted_total) == (LeaseState.CLOSED, 0)
     assert not at.changed_leases
-    assert not at.changed_accounts
+    assert not at.changed_subjects
 
 
 def test_another_relays_lease_is_refused_and_changes_nothing() -> None:
@@ -73,9 +77,43 @@ def test_a_lease_twice_in_one_message_is_answered_in_order() -> None:
     assert at.changed_leases["l1"].lease.seq == 7
 
 
+def test_a_keys_lease_is_of_the_keys_figures_and_its_workspace() -> None:
+    at = desk()
+    assert at.answer(ask(subject="key:1")).granted_total == 70
+    assert at.changed_leases["l1"].subject == key(1)
+    assert at.changed_leases["l1"].workspace_id == 1
+    assert {s: f.held_units for s, f in at.changed_subjects.items()} == {key(1): 120}
+
+
+@pytest.mark.parametrize("subject", ["key:8", "key:9"])
+def test_a_key_that_billing_has_not_heard_of_may_be_waited_for(subject: str) -> None:
+    """Neither refused for want of balance nor closed: what it may spend is on its way."""
+    at = desk()
+    answer = at.answer(ask(subject=subject))
+    assert (answer.state, answer.granted_total, answer.is_short) == (LeaseState.OPEN, 0, True)
+    assert answer.spendable_units == 70
+    assert not at.changed_leases
+    assert not at.changed_subjects
+
+
+@pytest.mark.parametrize("subject", ["key:8", "key:9"])
+def test_a_lease_of_such_a_key_can_be_closed(subject: str) -> None:
+    assert desk().answer(ask(subject=subject, close=True)).state is LeaseState.CLOSED
+
+
 @pytest.mark.parametrize(
-    ("subject", "expected"),
-    [("account:7", 7), (f"account:{2**63 - 1}", 2**63 - 1), (f"account:{2**63}", None)],
+    ("text", "expected"),
+    [
+        ("account:7", Subject(SubjectKind.ACCOUNT, 7)),
+        ("key:7", Subject(SubjectKind.KEY, 7)),
+        (f"account:{2**63 - 1}", Subject(SubjectKind.ACCOUNT, 2**63 - 1)),
+        (f"account:{2**63}", None),
+        ("key:07", None),
+        ("key:", None),
+        ("budget:7", None),
+        ("key:7 ", None),
+    ],
 )
-def test_the_workspace_of_a_subject(subject: str, expected: int | None) -> None:
-    assert account_id(subject) == expected
+def test_the_subject_of_a_text(text: str, expected: Subject | None) -> None:
+    assert parse_subject(text) == expected
+    assert expected is None or str(expected) == text

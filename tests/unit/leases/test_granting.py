@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from services.billing.granting import (
     SHORTAGE_LASTS,
-    AccountFigures,
     Ask,
     Lease,
+    SubjectFigures,
     answer,
     charged,
     released,
@@ -15,7 +15,7 @@ from services.billing.granting import (
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SOON = NOW + timedelta(seconds=5)
-Pair = tuple[AccountFigures, Lease]
+Pair = tuple[SubjectFigures, Lease]
 
 
 def ask(seq: int = 1, *, used: int = 0, need: int = 0, want: int = 0, close: bool = False) -> Ask:
@@ -27,7 +27,7 @@ def send(pair: Pair, message: Ask, now: datetime = NOW) -> Pair:
 
 
 def rich(balance: int = 1000) -> Pair:
-    return AccountFigures(balance_units=balance), Lease()
+    return SubjectFigures(balance_units=balance), Lease()
 
 
 def test_a_reserve_is_an_eighth_of_what_is_left_at_the_most() -> None:
@@ -88,6 +88,19 @@ def test_a_balance_that_is_short_itself_disturbs_nobody() -> None:
     account, lease = send(rich(100), ask(need=500, want=500))
     assert lease.is_short
     assert account.short_until is None
+
+
+def test_what_a_lowered_limit_no_longer_covers_is_asked_back() -> None:
+    """A key's limit may fall below what its leases hold: they keep what they are spending."""
+    figures, lease = send(rich(), ask(1, used=10, need=50, want=400))
+    figures = replace(figures, balance_units=30)
+    figures, lease = send((figures, lease), ask(2, used=10, need=50, want=150))
+    assert (lease.granted_total, lease.is_scarce) == (150, True)
+    figures, lease = send((figures, lease), ask(3, used=20, need=50, want=50))
+    assert (lease.granted_total, lease.is_short, lease.is_scarce) == (50, False, True)
+    assert figures.available_units == -20
+    figures, lease = send((figures, lease), ask(4, used=20, need=70, want=70))
+    assert (lease.granted_total, lease.is_short) == (50, True)
 
 
 def test_use_beyond_the_grant_is_held_as_well() -> None:

@@ -1,7 +1,8 @@
-"""The promise of leases, against any order of messages: admitted holds never exceed the balance.
+"""The promise of leases, against any order of messages: admitted holds never exceed what there is.
 
-Both halves are the real ones: `services.billing` grants, `services.relay.leasing` spends. The
-network between them loses, repeats and reorders.
+Each request is held of two subjects, its account and its key, all or none. Both halves are the real
+ones: `services.billing` grants, `services.relay.leasing` spends. The network between them loses,
+repeats and reorders, and the key's limit is set anew whenever it likes.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,9 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.billing.desk import LeaseDesk
-from services.billing.granting import AccountFigures, LeaseRow, charged
+from services.billing.desk import LeaseDesk, Standing
 from services.billing.granting import Lease as StoredLease
+from services.billing.granting import LeaseRow, SubjectFigures, charged
+from services.billing.subjects import Subject, account, key, parse_subject
 from services.relay.leasing import Lease, LeaseLimits
 from shared.leases.protocol import LeaseAnswer, LeaseAsk
 
@@ -21,57 +23,86 @@ UNITS = st.integers(0, 100)
 HOLDERS = 3
 INDEX = st.integers(0, HOLDERS - 1)
 PICK = st.integers(0, 1_000_000)
-SUBJECT = "account:1"
+ACCOUNT = account(1)
+KEY = key(7)
+SUBJECTS = (KEY, ACCOUNT)
+"""In the order in which a relay holds of them."""
+ANY_SUBJECT = st.sampled_from(SUBJECTS)
 LIMITS = LeaseLimits(first_reserve_units=40, validity_s=1e9)
 LAST_SEQ = 2**62
 """What whoever recovers a dead relay's journal numbers its close with."""
 
 
+def _lease_id(index: int, subject: Subject) -> str:
+    return f"{subject.kind.value}-{index}"
+
+
 @dataclass
 class Holder:
-    """One relay's lease, and what is true of its requests."""
+    """One relay's two leases, and what is true of its requests."""
 
-    lease: Lease
+    leases: dict[Subject, Lease]
+    halves: list[int] = field(default_factory=list)
+    """Held of the key, and not of the account yet."""
     holds: list[int] = field(default_factory=list)
     charged_total: int = 0
     excess_total: int = 0
     is_closed: bool = False
 
-    @property
-    def spent(self) -> int:
-        return self.lease.used_total + self.lease.held_units
+    def spent(self, subject: Subject) -> int:
+        lease = self.leases[subject]
+        return lease.used_total + lease.held_units
 
 
 class Leases(RuleBasedStateMachine):
-    """One account; three leases on as many relays."""
+    """One account and one key of it; a lease of each on three relays."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
-        self.account = AccountFigures()
+        self.figures = {subject: SubjectFigures() for subject in SUBJECTS}
         self.clock = 0.0
         self.rows: dict[str, LeaseRow] = {}
         self.holders = [
-            Holder(Lease(lease_id=f"l{n}", subject=SUBJECT, limits=LIMITS, now=0.0))
+            Holder(
+                {
+                    subject: Lease(
+                        lease_id=_lease_id(n, subject), subject=str(subject), limits=LIMITS, now=0.0
+                    )
+                    for subject in SUBJECTS
+                }
+            )
             for n in range(HOLDERS)
         ]
         self.asks: list[tuple[int, LeaseAsk]] = []
         self.answers: list[tuple[int, LeaseAnswer]] = []
         self.events: list[tuple[int, int]] = []
-        self.topped_up = 0
+        self.came = dict.fromkeys(SUBJECTS, 0)
+        """What may be spent in all: topped up, or the limit."""
+        self.floor = dict.fromkeys(SUBJECTS, 0)
+        """Below zero where a limit was set to less than leases held at that moment."""
         self.completed = 0
         self.excess = 0
 
-    @initialize(units=UNITS)
-    def begin(self, units: int) -> None:
+    @initialize(units=UNITS, remain=UNITS)
+    def begin(self, units: int, remain: int) -> None:
         self.top_up(units + 50)
+        self.set_quota(remain + 50)
 
     # -- Money -----------------------------------------------------------------------------------
 
     @rule(units=UNITS)
     def top_up(self, units: int) -> None:
-        self.topped_up += units
-        self.account = replace(self.account, balance_units=self.account.balance_units + units)
+        self.came[ACCOUNT] += units
+        self._move(ACCOUNT, units)
+
+    @rule(remain=UNITS)
+    def set_quota(self, remain: int) -> None:
+        """The limit is what was charged, and what may be spent from now on."""
+        before = self.figures[KEY]
+        self.came[KEY] += remain - before.balance_units
+        self.figures[KEY] = after = replace(before, balance_units=remain)
+        self.floor[KEY] = min(0, after.available_units)
 
     @precondition(lambda self: self.events)
     @rule(pick=PICK)
@@ -80,45 +111,68 @@ class Leases(RuleBasedStateMachine):
 
     def _charge(self, index: int, quota: int) -> None:
         self.holders[index].charged_total += quota
-        account = replace(self.account, balance_units=self.account.balance_units - quota)
-        row = self._row(index)
-        self.account, lease = charged(account, row.lease, quota)
-        self.rows[row.lease_id] = replace(row, lease=lease)
+        for subject in SUBJECTS:
+            self._move(subject, -quota)
+            row = self._row(index, subject)
+            self.figures[subject], lease = charged(self.figures[subject], row.lease, quota)
+            self.rows[row.lease_id] = replace(row, lease=lease)
 
-    def _row(self, index: int) -> LeaseRow:
-        lease_id = f"l{index}"
-        unknown = LeaseRow(lease_id=lease_id, relay_id="", workspace_id=1, lease=StoredLease())
+    def _move(self, subject: Subject, units: int) -> None:
+        before = self.figures[subject]
+        self.figures[subject] = replace(before, balance_units=before.balance_units + units)
+
+    def _row(self, index: int, subject: Subject) -> LeaseRow:
+        lease_id = _lease_id(index, subject)
+        unknown = LeaseRow(
+            lease_id=lease_id, relay_id="", subject=subject, workspace_id=1, lease=StoredLease()
+        )
         return self.rows.get(lease_id, unknown)
 
     # -- Relays ----------------------------------------------------------------------------------
 
-    @rule(index=INDEX, waiting=st.lists(UNITS, max_size=2))
-    def ask(self, index: int, waiting: list[int]) -> None:
+    @rule(index=INDEX, subject=ANY_SUBJECT, waiting=st.lists(UNITS, max_size=2))
+    def ask(self, index: int, subject: Subject, waiting: list[int]) -> None:
         holder = self.holders[index]
         if not holder.is_closed:
-            self.asks.append((index, holder.lease.ask(waiting=waiting, now=self.clock)))
+            lease = holder.leases[subject]
+            self.asks.append((index, lease.ask(waiting=waiting, now=self.clock)))
 
     @rule(index=INDEX, waiting=st.lists(UNITS, max_size=2))
     def ask_and_hear(self, index: int, waiting: list[int]) -> None:
         """What happens nearly always: nothing is lost."""
         holder = self.holders[index]
         if not holder.is_closed:
-            holder.lease.apply(
-                self._deliver(index, holder.lease.ask(waiting=waiting, now=self.clock))
-            )
+            for lease in holder.leases.values():
+                lease.apply(self._deliver(index, lease.ask(waiting=waiting, now=self.clock)))
 
     @rule(index=INDEX, units=UNITS)
     def admit(self, index: int, units: int) -> None:
-        self._admit(index, units)
+        self.hold_of_the_key(index, units)
+        self.hold_of_the_account(index)
 
     @rule(index=INDEX)
     def admit_all_there_is_room_for(self, index: int) -> None:
-        self._admit(index, max(0, self.holders[index].lease.room_units))
+        rooms = (lease.room_units for lease in self.holders[index].leases.values())
+        self.admit(index, max(0, min(rooms)))
 
-    def _admit(self, index: int, units: int) -> None:
+    @rule(index=INDEX, units=UNITS)
+    def hold_of_the_key(self, index: int, units: int) -> None:
+        """The first half of an admission; it may have to wait for the second."""
         holder = self.holders[index]
-        if not holder.is_closed and holder.lease.try_hold(units, self.clock):
+        if not holder.is_closed and holder.leases[KEY].try_hold(units, self.clock):
+            holder.halves.append(units)
+
+    @rule(index=INDEX)
+    def hold_of_the_account(self, index: int) -> None:
+        """The second half; where it fails, the first is given back."""
+        holder = self.holders[index]
+        if not holder.halves:
+            return
+        units = holder.halves.pop()
+        if holder.leases[ACCOUNT].try_hold(units, self.clock):
             holder.holds.append(units)
+        else:
+            holder.leases[KEY].settle(units, 0, self.clock)
 
     @rule(index=INDEX, used=UNITS)
     def complete(self, index: int, used: int) -> None:
@@ -136,37 +190,43 @@ class Leases(RuleBasedStateMachine):
 
     def _complete(self, index: int, quota: int) -> None:
         holder = self.holders[index]
-        holder.lease.settle(holder.holds.pop(0), quota, self.clock)
+        units = holder.holds.pop(0)
+        for lease in holder.leases.values():
+            lease.settle(units, quota, self.clock)
         self.completed += quota
         self.events.append((index, quota))
 
     @rule(index=INDEX)
     def retire(self, index: int) -> None:
-        """A relay closes a lease that has nothing in flight."""
+        """A relay closes leases that have nothing in flight."""
         holder = self.holders[index]
-        if not holder.holds:
+        if not holder.holds and not holder.halves:
             holder.is_closed = True
-            ask = holder.lease.ask(waiting=(), now=self.clock, close=True)
-            self.asks.append((index, ask))
+            for lease in holder.leases.values():
+                self.asks.append((index, lease.ask(waiting=(), now=self.clock, close=True)))
 
     @rule(index=INDEX)
     def die(self, index: int) -> None:
         """Whoever finds the journal closes; what was in flight is interrupted, at 0."""
         holder = self.holders[index]
+        while holder.halves:
+            holder.leases[KEY].settle(holder.halves.pop(), 0, self.clock)
         while holder.holds:
-            holder.lease.settle(holder.holds.pop(), 0, self.clock)
+            units = holder.holds.pop()
+            for lease in holder.leases.values():
+                lease.settle(units, 0, self.clock)
         holder.is_closed = True
-        used = holder.lease.used_total
-        ask = LeaseAsk(
-            lease_id=holder.lease.lease_id,
-            subject=SUBJECT,
-            seq=LAST_SEQ,
-            used_total=used,
-            need_total=used,
-            want_total=used,
-            close=True,
-        )
-        self.asks.append((index, ask))
+        for lease in holder.leases.values():
+            ask = LeaseAsk(
+                lease_id=lease.lease_id,
+                subject=lease.subject,
+                seq=LAST_SEQ,
+                used_total=lease.used_total,
+                need_total=lease.used_total,
+                want_total=lease.used_total,
+                close=True,
+            )
+            self.asks.append((index, ask))
 
     # -- The network -----------------------------------------------------------------------------
 
@@ -186,10 +246,14 @@ class Leases(RuleBasedStateMachine):
             self._deliver(index, ask)
 
     def _deliver(self, index: int, ask: LeaseAsk) -> LeaseAnswer:
-        desk = LeaseDesk(f"relay {index}", self.now, {1: self.account}, self.rows)
+        subject = parse_subject(ask.subject)
+        assert subject is not None
+        standings = {s: Standing(figures, 1) for s, figures in self.figures.items()}
+        desk = LeaseDesk(f"relay {index}", self.now, standings, self.rows)
         before = self.rows.get(ask.lease_id)
         answer = desk.answer(ask)
-        self.account = desk.changed_accounts.get(1, self.account)
+        assert desk.changed_subjects.keys() <= {subject}
+        self.figures |= desk.changed_subjects
         self.rows |= desk.changed_leases
         self.answers.append((index, answer))
         if before is not None and not before.lease.is_open:
@@ -202,7 +266,8 @@ class Leases(RuleBasedStateMachine):
         at = pick % len(self.answers)
         index, answer = self.answers[at] if is_repeated else self.answers.pop(at)
         if not is_lost:
-            self.holders[index].lease.apply(answer)
+            for lease in self.holders[index].leases.values():
+                lease.apply(answer)  # which passes over what is another's
 
     @rule(seconds=st.integers(1, 10))
     def wait(self, seconds: int) -> None:
@@ -213,33 +278,39 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def sums_agree(self) -> None:
-        stored = [row.lease for row in self.rows.values()]
-        assert self.account.held_units == sum(lease.held_units for lease in stored)
-        assert self.account.uncharged_units == sum(lease.uncharged_units for lease in stored)
+        for subject, figures in self.figures.items():
+            stored = [row.lease for row in self.rows.values() if row.subject == subject]
+            assert figures.held_units == sum(lease.held_units for lease in stored)
+            assert figures.uncharged_units == sum(lease.uncharged_units for lease in stored)
 
     @invariant()
     def nothing_is_held_that_was_not_there(self) -> None:
-        assert self.account.available_units >= -self.excess
+        for subject, figures in self.figures.items():
+            assert figures.available_units >= self.floor[subject] - self.excess
 
     @invariant()
     def billing_holds_what_each_relay_spends(self) -> None:
         for index, holder in enumerate(self.holders):
-            lease = self._row(index).lease
-            if lease.is_open:
-                assert lease.granted_total >= holder.lease.granted_total
-            spent = holder.spent - holder.charged_total
-            assert lease.held_units >= spent - holder.excess_total
+            for subject, at_relay in holder.leases.items():
+                lease = self._row(index, subject).lease
+                if lease.is_open:
+                    assert lease.granted_total >= at_relay.granted_total
+                spent = holder.spent(subject) - holder.charged_total
+                assert lease.held_units >= spent - holder.excess_total
 
     @invariant()
     def every_admitted_hold_is_covered(self) -> None:
         under_way = sum(quota for _, quota in self.events)
-        in_flight = sum(holder.lease.held_units for holder in self.holders)
-        assert self.account.balance_units - under_way - in_flight >= -self.excess
+        for subject, figures in self.figures.items():
+            in_flight = sum(holder.leases[subject].held_units for holder in self.holders)
+            left = figures.balance_units - under_way - in_flight
+            assert left >= self.floor[subject] - self.excess
 
     @invariant()
-    def the_balance_is_what_came_less_what_was_charged(self) -> None:
+    def each_balance_is_what_came_less_what_was_charged(self) -> None:
         under_way = sum(quota for _, quota in self.events)
-        assert self.account.balance_units == self.topped_up - self.completed + under_way
+        for subject, figures in self.figures.items():
+            assert figures.balance_units == self.came[subject] - self.completed + under_way
 
     def teardown(self) -> None:
         for index in range(HOLDERS):
@@ -251,10 +322,10 @@ class Leases(RuleBasedStateMachine):
             self._charge(*self.events.pop())
         for index, ask in self.asks:
             self._deliver(index, ask)
-        assert self.account.held_units == 0
-        assert self.account.uncharged_units == 0
+        for figures in self.figures.values():
+            assert (figures.held_units, figures.uncharged_units) == (0, 0)
         self.sums_agree()
-        self.the_balance_is_what_came_less_what_was_charged()
+        self.each_balance_is_what_came_less_what_was_charged()
         self.every_admitted_hold_is_covered()
 
 
