@@ -17,6 +17,8 @@ from deploy.local.stack import Stack
 CREDIT_QUOTA_UNITS: Final = 50_000_000
 """$100."""
 
+_OPENAI: Final = {"Authorization": "Bearer demo"}
+_ANTHROPIC: Final = {"x-api-key": "demo", "anthropic-version": "2023-06-01"}
 _DEADLINE_S = 20.0
 _POLL_INTERVAL_S = 0.1
 # What one service has not yet heard from another, at the first start.
@@ -35,16 +37,19 @@ class Demo:
     password: str = field(repr=False)
     api_key: str = field(repr=False)
     model: str
+    claude_model: str
+    """One that is asked for in Anthropic's dialect."""
 
 
 async def ensure_demo(stack: Stack) -> Demo:
     """Provision at the first start, read what was kept at the others.
 
-    A start that was broken off half-way is taken up again. Raises DemoError.
+    A start that was broken off half-way, or was of an older release, is taken up again. Raises
+    DemoError.
     """
     kept = stack.state_dir / "demo.json"
-    if kept.exists():
-        return Demo(**json.loads(kept.read_text()))
+    if kept.exists() and "claude_model" in (known := json.loads(kept.read_text())):
+        return Demo(**known)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
         demo = await _Provisioning(stack, http).run()
     write_private(kept, json.dumps(asdict(demo), indent=2))
@@ -60,8 +65,10 @@ class _Provisioning:
     async def run(self) -> Demo:
         username, password = self._stack.secrets.root_username, self._stack.secrets.root_password
         workspace_id = await self._log_in(username, password)
-        models = await self._provider_models()
-        await self._add_channel(models)
+        models = await self._provider_models(_OPENAI)
+        claude_models = await self._provider_models(_ANTHROPIC)
+        await self._add_channel("simulator", "openai", models)
+        await self._add_channel("simulator-claude", "anthropic", claude_models)
         key = (await self._api("POST", "/api/token/", {"name": "demo", "unlimited_quota": True}))[
             "key"
         ]
@@ -72,8 +79,14 @@ class _Provisioning:
         }
         await self._api("POST", "/api/billing/topups", topup)
         model = "gpt-4o-mini" if "gpt-4o-mini" in models else models[0]
-        await self._wait_until_served(key, model)
-        return Demo(username=username, password=password, api_key=key, model=model)
+        await self._wait_until_served(key, model, claude_models[0])
+        return Demo(
+            username=username,
+            password=password,
+            api_key=key,
+            model=model,
+            claude_model=claude_models[0],
+        )
 
     async def _log_in(self, username: str, password: str) -> Any:
         credentials = {"username": username, "password": password}
@@ -90,19 +103,21 @@ class _Provisioning:
         self._headers = {"Authorization": f"Bearer {answer['data']['session_token']}"}
         return (await self._api("GET", "/api/user/self"))["workspace_id"]
 
-    async def _provider_models(self) -> list[str]:
+    async def _provider_models(self, headers: Mapping[str, str]) -> list[str]:
+        """What the simulated provider tells a client that sends such headers."""
         url = f"{self._stack.simulator_url}/v1/models"
-        async with self._http.get(url, headers={"Authorization": "Bearer demo"}) as response:
+        async with self._http.get(url, headers=headers) as response:
             return [model["id"] for model in (await response.json())["data"]]
 
-    async def _add_channel(self, models: list[str]) -> None:
+    async def _add_channel(self, name: str, dialect: str, models: list[str]) -> None:
         found = await self._api("GET", "/api/channel/")
         channels = found["items"] if isinstance(found, dict) else found
-        if any(channel["name"] == "simulator" for channel in channels):
+        if any(channel["name"] == name for channel in channels):
             return
         channel = {
-            "name": "simulator",
-            "provider": "openai",
+            "name": name,
+            "provider": dialect,
+            "dialect": dialect,
             "base_url": f"{self._stack.simulator_url}/v1",
             "key": "simulated",
             "models": models,
@@ -112,13 +127,14 @@ class _Provisioning:
         }
         await self._api("POST", "/api/channel/", channel)
 
-    async def _wait_until_served(self, key: str, model: str) -> None:
+    async def _wait_until_served(self, key: str, *models: str) -> None:
         """The key, the channel and the prices reach the relay on their own ways."""
         headers = {"Authorization": f"Bearer {key}"}
         async with asyncio.timeout(_DEADLINE_S):
             while True:
                 status, answer = await self._send("GET", "/v1/models", headers=headers)
-                if status == 200 and any(m["id"] == model for m in answer.get("data", ())):  # noqa: PLR2004 - OK
+                served = {model["id"] for model in answer.get("data", ())}
+                if status == 200 and served.issuperset(models):  # noqa: PLR2004 - OK
                     return
                 await asyncio.sleep(_POLL_INTERVAL_S)
 

@@ -8,7 +8,7 @@ from deploy.local.stack import Stack
 
 
 def welcome(stack: Stack, demo: Demo) -> str:
-    """The login, the key, two requests to paste, and the addresses. For the terminal only."""
+    """The login, the key, requests to paste, and the addresses. For the terminal only."""
     base_url = f"{stack.relay_url()}/v1"
     return f"""
 Admin login   {demo.username} / {demo.password}
@@ -28,6 +28,13 @@ messages = [{{"role": "user", "content": "Hello"}}]
 answer = client.chat.completions.create(model="{demo.model}", messages=messages)
 print(answer.choices[0].message.content)
 
+With the anthropic SDK:
+
+from anthropic import Anthropic
+client = Anthropic(base_url="{stack.relay_url()}", api_key="{demo.api_key}")
+message = client.messages.create(model="{demo.claude_model}", max_tokens=100, messages=messages)
+print(message.content[0].text)
+
 {addresses(stack)}
 Ctrl-C stops all of it and keeps the data; `make reset` throws the data away.
 """
@@ -42,6 +49,7 @@ def _addresses(stack: Stack) -> Iterator[tuple[str, str]]:
     names = {process.name for process in stack.processes() if process.running}
     if "relay-0" in names:
         yield "OpenAI API", f"{stack.relay_url()}/v1"
+        yield "Anthropic API", stack.relay_url()
         yield "HTTP API", f"{stack.relay_url()}/api (of all services, through the relay)"
     for service in ("relay", *WITH_TABLES):
         if f"{service}-0" in names:

@@ -8,9 +8,9 @@ from deploy.simulator.anthropic_exchange import AnthropicExchange
 from deploy.simulator.json_text import to_json
 
 CLAUDE_MODELS: Final = (
-    *("claude-opus-5-5", "claude-sonnet-5-5"),
-    *("claude-opus-4-8", "claude-opus-4-6", "claude-opus-4-5", "claude-opus-4-1"),
-    *("claude-sonnet-4-6", "claude-sonnet-4-5"),
+    *("claude-opus-5-5", "claude-opus-5", "claude-sonnet-5-5", "claude-sonnet-5"),
+    *("claude-opus-4-8", "claude-opus-4-7", "claude-opus-4-6", "claude-opus-4-5"),
+    *("claude-opus-4-1", "claude-sonnet-4-6", "claude-sonnet-4-5"),
     *("claude-haiku-4-5", "claude-3-5-haiku-20241022"),
 )
 _CREATED_AT: Final = "2025-01-01T00:00:00Z"

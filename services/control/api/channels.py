@@ -27,7 +27,7 @@ _Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 class _NewChannel(Body):
     name: Named
     provider: Named
-    dialect: Literal["openai"] = "openai"
+    dialect: Literal["openai", "anthropic"] = "openai"
     base_url: BaseUrl
     key: ProviderKey
     models: _Models
@@ -42,7 +42,7 @@ class _ChannelChanges(Body):
     id: RowId | None = None
     name: Named | None = None
     provider: Named | None = None
-    dialect: Literal["openai"] | None = None
+    dialect: Literal["openai", "anthropic"] | None = None
     base_url: BaseUrl | None = None
     key: ProviderKey | None = None
     models: _Models | None = None

@@ -201,10 +201,16 @@ async def test_a_groups_ratio_is_set_and_read(billing: BillingService) -> None:
 async def test_the_well_known_models_have_their_public_prices(billing: BillingService) -> None:
     _, answer = await billing.call("GET", "/api/prices/", caller=ROOT)
     prices = {row["model"]: row["current"] for row in answer["data"]}
-    assert len(prices) == 9
     mini = prices["gpt-4o-mini"]
     assert (mini["model_ratio"], mini["completion_ratio"], mini["cache_ratio"]) == (
         "0.075",
         "4",
         "0.5",
     )
+    claude = prices["claude-opus-5-5"]
+    assert (claude["model_ratio"], claude["completion_ratio"], claude["cache_ratio"]) == (
+        "2",
+        "5",
+        "0.05",
+    )
+    assert (claude["cache_creation_ratio"], claude["cache_creation_1h_ratio"]) == ("1.25", "2")
