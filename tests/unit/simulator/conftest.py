@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 
 from deploy.simulator.app import running
@@ -50,4 +51,10 @@ async def openai_client(simulator: Simulator) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(
         api_key="sk-test", base_url=f"{simulator.url}/v1", max_retries=0
     ) as client:
+        yield client
+
+
+@pytest.fixture
+async def anthropic_client(simulator: Simulator) -> AsyncIterator[AsyncAnthropic]:
+    async with AsyncAnthropic(api_key="sk-test", base_url=simulator.url, max_retries=0) as client:
         yield client
