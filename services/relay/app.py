@@ -12,8 +12,8 @@ from aiohttp import web
 
 from services.relay.api.calls import relayed
 from services.relay.api.door import Door
-from services.relay.api.errors import dialect_errors
-from services.relay.api.models import list_models
+from services.relay.api.errors import dialect_errors, malformed
+from services.relay.api.models import list_models, retrieve_model
 from services.relay.api.paths import refuse_ambiguous_paths
 from services.relay.api.signing_in import SigningIn
 from services.relay.api.status import status
@@ -191,6 +191,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                 Surface(
                     calls=[(call, relayed(relaying, call)) for call in CALLS],
                     models=list_models(relaying, routing, prices),
+                    model=retrieve_model(relaying, routing, prices),
                     status=status(version=VERSION, started_at=datetime.now(UTC)),
                     door=door,
                 )
@@ -227,6 +228,9 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                 host=settings.http_host,
                 port=settings.http_port,
                 shutdown_timeout_s=settings.graceful_stop_s,
+                keep_alive_s=settings.keep_alive_s,
+                head_s=settings.header_timeout_s,
+                refuse=malformed,
             )
         )
         is_open.set()

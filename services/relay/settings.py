@@ -45,6 +45,10 @@ class RelaySettings(ServiceSettings):
     """How long a provider may pause within an answer."""
     idle_client_s: float = 60.0
     """How long a client may take nothing of its answer before it counts as gone."""
+    header_timeout_s: float = 10.0
+    """How long a request's headers may take to arrive, from their first byte on."""
+    keep_alive_s: float = 75.0
+    """How long a client's connection may wait for its next request."""
     body_timeout_s: float = 60.0
     """How long a request's body may take to arrive."""
     drain_s: float = 30.0

@@ -1,22 +1,62 @@
 """Opening a port for an aiohttp application, and closing it in order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
+import orjson
 from aiohttp import web
+
+from shared.http.connection import GuardedConnection, Refuse
+
+KEEP_ALIVE_S: Final = 75.0
+"""How long a connection may wait for its next request: longer than load balancers keep theirs."""
+HEAD_S: Final = 10.0
+_BACKLOG: Final = 1024
+
+
+def envelope_refusal(_status: int, message: str) -> bytes:
+    """The refusal of a request that is no HTTP, for callers of `/api`."""
+    return orjson.dumps({"success": False, "message": message})
 
 
 @asynccontextmanager
 async def served(
-    app: web.Application, *, host: str, port: int, shutdown_timeout_s: float = 5.0
+    app: web.Application,
+    *,
+    host: str,
+    port: int,
+    shutdown_timeout_s: float = 5.0,
+    keep_alive_s: float = KEEP_ALIVE_S,
+    head_s: float = HEAD_S,
+    refuse: Refuse = envelope_refusal,
 ) -> AsyncIterator[None]:
     """Serve `app` inside the block. At its end: no new connections, then wait for those there."""
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=shutdown_timeout_s
     )
     await runner.setup()
+    loop = asyncio.get_running_loop()
+    manager = runner.server
+
+    def connection() -> GuardedConnection:
+        return GuardedConnection(
+            manager,
+            loop=loop,
+            access_log=None,
+            keepalive_timeout=keep_alive_s,
+            head_s=head_s,
+            refuse=refuse,
+        )
+
     try:
-        await web.TCPSite(runner, host, port, reuse_address=True).start()
-        yield
+        server = await loop.create_server(
+            connection, host, port, reuse_address=True, backlog=_BACKLOG
+        )
+        try:
+            yield
+        finally:
+            server.close()
     finally:
         await runner.cleanup()

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from shared.service.background import BackgroundTasks
+from shared.service.open_files import raise_open_files
 from shared.service.settings import ServiceSettings
 from shared.telemetry.logs import configure_logs, describe_exception, get_logger
 from shared.telemetry.loop import run_service
@@ -27,6 +28,7 @@ class OpenApp(Protocol[_Settings_contra]):
 def run(service: str, settings: _Settings, open_app: OpenApp[_Settings]) -> None:
     """Run the service to its end. Exits 0 after a signal, 1 after a failed background task."""
     configure_service_logs(service, settings)
+    raise_open_files()
     exit_code = 0
 
     async def main(stop: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import orjson
 from aiohttp import web
 
 from services.relay.dialects.calls import dialect_of
@@ -47,6 +48,18 @@ async def dialect_errors(request: web.Request, handler: Handler) -> web.StreamRe
         for name, value in dialect.answer_headers(request_id).items():
             response.headers.setdefault(name, value)
     return response
+
+
+def malformed(_status: int, message: str) -> bytes:
+    """The refusal of what is no HTTP request: its path is not known, so it suits both dialects."""
+    request_id = new_event_id()
+    error = {
+        "message": f"{message} (request id: {request_id})",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": ErrorCode.INVALID_REQUEST.value,
+    }
+    return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
 
 
 def error_response(error: RelayError, dialect: Dialect, request_id: str) -> web.Response:

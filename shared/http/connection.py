@@ -1,0 +1,94 @@
+"""A client's connection, with what aiohttp's own leaves out: time for a head, and a plain refusal.
+
+aiohttp gives a head that never ends the whole keep-alive time, and answers what it cannot parse
+with text that quotes it and a line in the error log.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler
+
+Refuse = Callable[[int, str], bytes]
+"""The JSON body of a refusal, from a status and a message."""
+
+_MALFORMED: Final = 400
+_TIMEOUT: Final = 408
+_TOO_LARGE: Final = 431
+_MESSAGES: Final = {
+    _MALFORMED: "The request is not well-formed HTTP.",
+    _TIMEOUT: "The request's headers did not arrive in time.",
+    _TOO_LARGE: "A line of the request's headers is too long.",
+}
+_INTERNAL: Final = "Something went wrong inside the gateway."
+_LATE: Final = (
+    "HTTP/1.1 408 Request Timeout\r\n"
+    "Content-Type: application/json\r\n"
+    "Content-Length: {length}\r\n"
+    "Connection: close\r\n"
+    "\r\n"
+)
+
+
+class GuardedConnection(RequestHandler):
+    """One connection. A head that has begun must end within `head_s`."""
+
+    __slots__ = ("_head_s", "_head_timer", "_refuse")
+
+    def __init__(self, *args: Any, head_s: float, refuse: Refuse, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._head_s = head_s
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._refuse = refuse
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came. While a request is waited for, they can only be a part of its head."""
+        super().data_received(data)
+        if self._head_timer is None and self._is_waiting():
+            self._head_timer = self._loop.call_later(
+                self._head_s, self._head_is_late, self._request_count
+            )
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The end."""
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002  # it may quote what was sent
+    ) -> web.StreamResponse:
+        """What could not be parsed is told so, and nothing of it is logged."""
+        if request.writer.output_size > 0:
+            raise ConnectionError
+        if isinstance(exc, LineTooLong):
+            status = _TOO_LARGE
+        told = web.Response(
+            status=status,
+            body=self._refuse(status, _MESSAGES.get(status, _INTERNAL)),
+            content_type="application/json",
+        )
+        told.force_close()
+        return told
+
+    def _is_waiting(self) -> bool:
+        """Whether no request is being served and none has come whole."""
+        waiter = self._waiter
+        return waiter is not None and not waiter.done()
+
+    def _head_is_late(self, requests_before: int) -> None:
+        self._head_timer = None
+        if self._request_count != requests_before or not self._is_waiting():
+            return
+        if self.transport is not None:
+            body = self._refuse(_TIMEOUT, _MESSAGES[_TIMEOUT])
+            self.transport.write(_LATE.format(length=len(body)).encode() + body)
+        self.force_close()
