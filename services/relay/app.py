@@ -192,6 +192,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                     calls=[(call, relayed(relaying, call)) for call in CALLS],
                     models=list_models(relaying, routing, prices),
                     model=retrieve_model(relaying, routing, prices),
+                    model=retrieve_model(relaying, routing, prices),
                     status=status(version=VERSION, started_at=datetime.now(UTC)),
                     door=door,
                 )

@@ -67,7 +67,10 @@ class Passing:
         exchange.content_bytes = facts.content_bytes
         exchange.response_bytes = len(body)
         self._first_byte(exchange)
-        self._recorder.complete(exchange, Ending(outcome=Outcome.SUCCEEDED, http_status=_OK))
+        ending = Ending(outcome=Outcome.SUCCEEDED, http_status=_OK)
+        if facts.has_error:
+            ending = _failed(ErrorCode.UPSTREAM_SERVER_ERROR)
+        self._recorder.complete(exchange, ending)
         await self._durable()
         return web.Response(
             body=body,

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from services.relay.api.door import Door, Owner
-from services.relay.api.models import MODELS_PATH
+from services.relay.api.models import MODEL_PATH, MODELS_PATH
 from services.relay.dialects.dialect import Call
 from services.relay.settings import RelaySettings
 from shared.http.envelope import envelope_errors
@@ -22,6 +22,7 @@ class Surface(NamedTuple):
 
     calls: Sequence[tuple[Call, _Handler]]
     models: _Handler
+    model: _Handler
     status: _Handler
     door: Door
 
@@ -36,6 +37,7 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
     return [
         *(web.post(call.path, handler) for call, handler in surface.calls),
         web.get(MODELS_PATH, surface.models),
+        web.get(MODEL_PATH, surface.model),
         web.get("/api/status", surface.status),
         web.route("*", "/api/{rest:.*}", api),
     ]

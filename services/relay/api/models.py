@@ -1,42 +1,82 @@
-"""`GET /v1/models`: what this key may use, and has a price."""
+"""`GET /v1/models` and `GET /v1/models/{id}`: what this key may use, and has a price."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
 from services.relay.api.errors import REQUEST_ID
+from services.relay.authentication import ApiCaller
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.dialects.openai import OPENAI
+from services.relay.errors import RelayError
 from services.relay.relaying import Relaying
+from shared.events.requests import ErrorCode
+from shared.events.routing import ModelChanged
 
 MODELS_PATH: Final = "/v1/models"
+MODEL_PATH: Final = "/v1/models/{id:.+}"
+_SHOWN_PATH: Final = "/v1/models/{id}"
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def list_models(
-    relaying: Relaying, routing: RoutingBook, prices: PriceBook
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The handler."""
+def list_models(relaying: Relaying, routing: RoutingBook, prices: PriceBook) -> _Handler:
+    """The handler of the list."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        arrival = relaying.arrive(request, path=MODELS_PATH)
-        request[REQUEST_ID] = arrival.request_id
-        caller = await relaying.identify(request, arrival, OPENAI)
-        limits = caller.key.model_limits
+        caller, at = await _identify(relaying, request, path=MODELS_PATH)
         listed = [
-            {
-                "id": model.name,
-                "object": "model",
-                "created": model.created,
-                "owned_by": model.owned_by,
-            }
+            _shown(model)
             for model in routing.usable_models(caller.group)
-            if (limits is None or model.name in limits)
-            and prices.price(model.name, arrival.started_at) is not None
+            if _is_offered(model, caller, prices, at)
         ]
-        body = orjson.dumps({"object": "list", "data": listed})
-        return web.Response(body=body, content_type="application/json")
+        return _json({"object": "list", "data": listed})
 
     return handle
+
+
+def retrieve_model(relaying: Relaying, routing: RoutingBook, prices: PriceBook) -> _Handler:
+    """The handler of one. A model that the list would not have is 404."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller, at = await _identify(relaying, request, path=_SHOWN_PATH)
+        model = routing.usable_model(request.match_info["id"], caller.group)
+        if model is None or not _is_offered(model, caller, prices, at):
+            raise RelayError(
+                ErrorCode.MODEL_NOT_FOUND,
+                404,
+                "The model does not exist or your API key may not use it.",
+                param="model",
+            )
+        return _json(_shown(model))
+
+    return handle
+
+
+async def _identify(
+    relaying: Relaying, request: web.Request, *, path: str
+) -> tuple[ApiCaller, datetime]:
+    arrival = relaying.arrive(request, path=path)
+    request[REQUEST_ID] = arrival.request_id
+    return await relaying.identify(request, arrival, OPENAI), arrival.started_at
+
+
+def _is_offered(model: ModelChanged, caller: ApiCaller, prices: PriceBook, at: datetime) -> bool:
+    limits = caller.key.model_limits
+    return (limits is None or model.name in limits) and prices.price(model.name, at) is not None
+
+
+def _shown(model: ModelChanged) -> dict[str, Any]:
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+    }
+
+
+def _json(body: dict[str, Any]) -> web.Response:
+    return web.Response(body=orjson.dumps(body), content_type="application/json")

@@ -12,11 +12,18 @@ from shared.http.envelope import Handler
 _AMBIGUOUS: Final = re.compile(
     r"%2f|%5c|%2e|%00|\\|//|/\.{1,2}(?:/|$)|%(?![0-9a-f]{2})", re.IGNORECASE
 )
+# A model's name is the rest of its path, slashes included, and SDKs encode them. Nothing else is
+# below it, and it goes nowhere else: both ways to read it are the same name.
+_NAMES: Final = "/v1/models/"
+_ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
 
 
 def is_ambiguous(raw_path: str) -> bool:
     """Whether a request's target, as it came, can be read in two ways; its query aside."""
-    return _AMBIGUOUS.search(raw_path.partition("?")[0]) is not None
+    path = raw_path.partition("?")[0]
+    if path.startswith(_NAMES):
+        path = _ENCODED_SLASH.sub("_", path)
+    return _AMBIGUOUS.search(path) is not None
 
 
 @web.middleware

@@ -7,8 +7,20 @@ from services.relay.dialects.anthropic_messages import CountTokens, Messages
 from services.relay.dialects.dialect import Call, Dialect
 from services.relay.dialects.openai import OPENAI
 from services.relay.dialects.openai_chat import ChatCompletions
+from services.relay.dialects.openai_completions import Completions
+from services.relay.dialects.openai_embeddings import Embeddings
+from services.relay.dialects.openai_moderations import Moderations
+from services.relay.dialects.openai_responses import Responses
 
-CALLS: Final[tuple[Call, ...]] = (ChatCompletions(), Messages(), CountTokens())
+CALLS: Final[tuple[Call, ...]] = (
+    ChatCompletions(),
+    Completions(),
+    Responses(),
+    Embeddings(),
+    Moderations(),
+    Messages(),
+    CountTokens(),
+)
 _FAMILIES: Final[tuple[tuple[str, Dialect], ...]] = (("/v1/messages", ANTHROPIC),)
 """Beginnings of paths whose clients do not speak OpenAI's dialect."""
 

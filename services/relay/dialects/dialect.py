@@ -38,6 +38,8 @@ class AnswerFacts(NamedTuple):
     """Null where the provider gave none, or none that can be."""
     content_bytes: int
     """Bytes of the answers' own text, to estimate by."""
+    has_error: bool = False
+    """The upstream told of a failure inside an answer with status 200."""
 
 
 class AnswerMalformedError(Exception):

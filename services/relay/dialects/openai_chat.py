@@ -1,14 +1,12 @@
 """OpenAI's chat completions."""
 
-import orjson
-
 from services.relay.dialects.dialect import (
     AnswerFacts,
-    AnswerMalformedError,
     Dialect,
     RequestFacts,
 )
 from services.relay.dialects.openai import OPENAI
+from services.relay.dialects.openai_answer import parse_answer
 from services.relay.dialects.openai_content import content_bytes
 from services.relay.dialects.openai_options import upstream_body
 from services.relay.dialects.openai_request import read_chat_request
@@ -33,12 +31,7 @@ class ChatCompletions:
 
     def read_answer(self, body: bytes) -> AnswerFacts:
         """See Call."""
-        try:
-            parsed = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise AnswerMalformedError from None
-        if not isinstance(parsed, dict):
-            raise AnswerMalformedError
+        parsed = parse_answer(body)
         return AnswerFacts(read_usage(parsed.get("usage")), content_bytes(parsed, "message"))
 
     def stream_reader(self, facts: RequestFacts) -> OpenAIStreamReader:

@@ -1,7 +1,9 @@
 """How much of an OpenAI answer is the answer's own text: what an estimate goes by."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+_OUTPUT_TEXTS: Final = ("text", "refusal", "name", "arguments", "input")
 
 
 def content_bytes(answer: dict[str, Any], part: str) -> int:
@@ -12,6 +14,22 @@ def content_bytes(answer: dict[str, Any], part: str) -> int:
     """
     texts = (text for choice in _dicts(answer.get("choices")) for text in _texts(choice.get(part)))
     return sum(len(text.encode()) for text in texts)
+
+
+def text_bytes(answer: dict[str, Any]) -> int:
+    """The same of text completions, whole or an event: a choice has its text itself."""
+    texts = (choice.get("text") for choice in _dicts(answer.get("choices")))
+    return sum(len(text.encode()) for text in texts if isinstance(text, str))
+
+
+def output_bytes(response: dict[str, Any]) -> int:
+    """The same of a whole response: what its items say, and what they give to tools."""
+    total = 0
+    for item in _dicts(response.get("output")):
+        parts = [item, *_dicts(item.get("content")), *_dicts(item.get("summary"))]
+        texts = (part.get(name) for part in parts for name in _OUTPUT_TEXTS)
+        total += sum(len(text.encode()) for text in texts if isinstance(text, str))
+    return total
 
 
 def _texts(part: Any) -> Iterator[str]:

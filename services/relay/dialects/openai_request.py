@@ -1,6 +1,6 @@
 """Reading what decides an OpenAI chat request."""
 
-from typing import Any, Final
+from typing import Final
 
 from services.relay.dialects.body import (
     parse_object,
@@ -10,6 +10,7 @@ from services.relay.dialects.body import (
     refuse_ambiguous,
 )
 from services.relay.dialects.dialect import RequestFacts
+from services.relay.dialects.openai_media import media_of_messages
 from services.relay.dialects.openai_options import (
     DECIDING_OPTIONS,
     read_answers,
@@ -30,7 +31,6 @@ DECIDING: Final = frozenset(
         "web_search_options",
     }
 )
-_MEDIA_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
 
 
 def read_chat_request(body: bytes) -> RequestFacts:
@@ -45,7 +45,7 @@ def read_chat_request(body: bytes) -> RequestFacts:
     if parsed.get("web_search_options") is not None:
         # Each search costs extra at the provider, and the price book has no price of one.
         raise invalid_request("Web search is not offered here.", param="web_search_options")
-    media_count, inline_bytes = _media(messages)
+    media = media_of_messages(messages)
     limits = [
         limit
         for name in ("max_tokens", "max_completion_tokens")
@@ -58,35 +58,6 @@ def read_chat_request(body: bytes) -> RequestFacts:
         answers=read_answers(parsed),
         # A provider heeds one of the two; which one is not ours to guess.
         max_output_tokens=max(limits, default=None),
-        text_bytes=len(body) - inline_bytes,
-        media_count=media_count,
+        text_bytes=len(body) - media.inline_bytes,
+        media_count=media.counted,
     )
-
-
-def _media(messages: list[Any]) -> tuple[int, int]:
-    """How many media the messages have, and the bytes of those that are inline."""
-    count = inline_bytes = 0
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(content, list):
-            continue
-        for part in content:
-            kind = part.get("type") if isinstance(part, dict) else None
-            if isinstance(kind, str) and kind in _MEDIA_PARTS:
-                count += 1
-                inline_bytes += _inline_bytes(part.get(kind))
-    return count, inline_bytes
-
-
-def _inline_bytes(holder: Any) -> int:
-    if not isinstance(holder, dict):
-        return 0
-    inline = 0
-    url = holder.get("url")
-    if isinstance(url, str) and url.startswith("data:"):
-        inline += len(url)
-    for name in ("data", "file_data"):
-        value = holder.get(name)
-        if isinstance(value, str) and value.isascii():
-            inline += len(value)
-    return inline

@@ -1,7 +1,8 @@
 """Following an OpenAI stream: bytes pass through, and only events that can matter are read."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from services.relay.dialects.openai_content import content_bytes
 from services.relay.dialects.openai_usage import read_usage
@@ -22,10 +23,13 @@ class OpenAIStreamReader:
 
     told_input: Usage | None = None
 
-    def __init__(self, *, passes_usage: bool) -> None:
+    def __init__(
+        self, *, passes_usage: bool, content_of: Callable[[dict[str, Any]], int] | None = None
+    ) -> None:
         self._passes_usage = passes_usage
         self._splitter = EventSplitter()
-        self._content = ContentCounter(lambda event: content_bytes(parse_data(event), "delta"))
+        counted = content_of or _delta_bytes
+        self._content = ContentCounter(lambda event: counted(parse_data(event)))
         self._end = b""
         self._last = b""
         self.usage: Usage | None = None
@@ -72,3 +76,7 @@ class OpenAIStreamReader:
             self._last = event
             self._content.add(event)
         return True
+
+
+def _delta_bytes(data: dict[str, Any]) -> int:
+    return content_bytes(data, "delta")

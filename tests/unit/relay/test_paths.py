@@ -25,6 +25,10 @@ from services.relay.api.paths import is_ambiguous
         "/api/log%2",
         "/api/log%zz",
         "/api/../internal?x=1",
+        "/v1/models/../../internal",
+        "/v1/models//x",
+        "/v1/models/%2e%2e/x",
+        "/v1/models%2fx",
     ],
 )
 def test_ambiguous(path: str) -> None:
@@ -38,6 +42,8 @@ def test_ambiguous(path: str) -> None:
         "/api/log/",
         "/api/log/self?path=../x//y%2f",
         "/v1/models/gpt-4.1",
+        "/v1/models/org%2Fmodel",
+        "/v1/models/org/model",
         "/api/.well-known",
         "/api/..x",
         "/api/a%20b",

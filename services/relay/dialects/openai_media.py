@@ -1,0 +1,88 @@
+"""Which media an OpenAI request has: how many they count, and which bytes are theirs.
+
+A medium counts up to the model's `max_media_tokens`, an image's. A file has pages, each with its
+image, and how many cannot be seen from outside: it is taken for one page for each 8 KiB of base64,
+and one that is not inline for as many as a request may have.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+_CHAT_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
+_INPUT_PARTS: Final = frozenset({"input_image", "input_audio", "input_file", "computer_screenshot"})
+_FILES: Final = frozenset({"file", "input_file"})
+# Where the items of a response hold their parts.
+_HOLDERS: Final = ("content", "output")
+_BASE64_BYTES_A_PAGE: Final = 8 * 1024
+_MAX_PAGES: Final = 100
+"""Of all files together, by OpenAI's guide "PDF files"."""
+
+
+class Media(NamedTuple):
+    """What a request has of them."""
+
+    counted: int
+    inline_bytes: int
+
+
+def media_of_messages(messages: list[Any]) -> Media:
+    """The media of chat messages: each part holds its own under the name of its type."""
+    parts = (part for message in messages for part in _parts(message, ("content",)))
+    return media_of_parts(parts)
+
+
+def media_of_parts(parts: Iterable[Any]) -> Media:
+    """The media of parts as chat and moderations have them."""
+    return _count((kind, part.get(kind)) for kind, part in _typed(parts) if kind in _CHAT_PARTS)
+
+
+def media_of_items(items: list[Any]) -> Media:
+    """The media of a response's input items: parts of messages, and of what tools gave back."""
+    parts = (part for item in items for part in _parts(item, _HOLDERS))
+    return _count((kind, part) for kind, part in _typed(parts) if kind in _INPUT_PARTS)
+
+
+def _count(media: Iterable[tuple[str, Any]]) -> Media:
+    others = pages = inline_bytes = 0
+    for kind, holder in media:
+        size = _inline_bytes(holder)
+        inline_bytes += size
+        if kind in _FILES:
+            pages += max(1, -(-size // _BASE64_BYTES_A_PAGE)) if size else _MAX_PAGES
+        else:
+            others += 1
+    return Media(others + min(pages, _MAX_PAGES), inline_bytes)
+
+
+def _parts(holder: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    if not isinstance(holder, dict):
+        return
+    for name in names:
+        parts = holder.get(name)
+        if isinstance(parts, list):
+            yield from parts
+        elif isinstance(parts, dict):
+            yield parts
+
+
+def _typed(parts: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for part in parts:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if isinstance(kind, str):
+            yield kind, part
+
+
+def _inline_bytes(holder: Any) -> int:
+    """The bytes that are the medium itself. Only what a provider would take for one counts."""
+    if not isinstance(holder, dict):
+        return 0
+    inline = 0
+    for name in ("url", "image_url"):
+        url = holder.get(name)
+        if isinstance(url, str) and url.startswith("data:"):
+            inline += len(url)
+    for name in ("data", "file_data"):
+        value = holder.get(name)
+        if isinstance(value, str) and value.isascii():
+            inline += len(value)
+    return inline + _inline_bytes(holder.get("input_audio"))
