@@ -1,16 +1,18 @@
 """The HTTP surface of `logging`."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aiohttp import web
 
-from services.logging.api.cors import TOKEN_PATH, cross_origin
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from shared.http.callers import VerifierSource, authenticated
+from shared.http.cross_origin import cross_origin
 from shared.http.envelope import envelope_errors
+
+_TOKEN_PATHS: Final = ("/api/log/token", "/api/log/token/")
 
 
 class Apis(NamedTuple):
@@ -24,7 +26,9 @@ class Apis(NamedTuple):
 
 def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
     """`/api/log/*`, behind the relay."""
-    app = web.Application(middlewares=[cross_origin, envelope_errors, authenticated(keys)])
+    app = web.Application(
+        middlewares=[cross_origin(_TOKEN_PATHS), envelope_errors, authenticated(keys)]
+    )
     lists, stats, history, token = apis
     for method, path, handler in (
         ("GET", "/api/log/", lists.all_rows),
@@ -35,7 +39,7 @@ def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
         ("GET", "/api/log/self", lists.own_rows),
         ("GET", "/api/log/self/stat", stats.of_own),
         ("GET", "/api/log/self/search", lists.search_own),
-        ("GET", TOKEN_PATH, token.key_rows),
+        *(("GET", path, token.key_rows) for path in _TOKEN_PATHS),
     ):
         app.router.add_route(method, path, handler)
     return app
