@@ -8,20 +8,26 @@ import aiohttp
 from aiohttp import web
 
 from services.billing.api.accounts import AccountsApi
+from services.billing.api.charges import ChargesApi
+from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
 from services.billing.api.prices import PricesApi
+from services.billing.api.tools import TOOL_PATHS, ToolsApi, dashboard_errors
 from services.billing.directory import Directory
 from services.billing.errors import database_errors
 from services.billing.handlers import CHARGED, CONSUMER_GROUP, ChargeRequests
 from services.billing.key_quotas import KeyQuotas
+from services.billing.key_terms import ControlKeys
 from services.billing.metrics import BillingMetrics
 from services.billing.price_book import render
 from services.billing.routes import Apis, api_routes, internal_routes
 from services.billing.settings import BillingSettings
+from services.billing.store_hours import HoursOfUse
 from services.billing.sweep import sweep_always
 from shared.events.catalog import CONTROL_DIRECTORY
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.callers import authenticated
+from shared.http.cross_origin import cross_origin
 from shared.http.envelope import envelope_errors
 from shared.http.internal_client import InternalClient
 from shared.http.internal_server import Readiness, internal_app
@@ -128,21 +134,30 @@ async def open_app(
             ),
         )
         readiness.add("consumer", lambda: None if consumer.ready else "joining the consumer group")
-        leases = LeasesApi(pool=pool, metrics=metrics)
-        apis = Apis(
-            accounts=AccountsApi(pool=pool, directory=directory, metrics=metrics),
-            leases=leases,
-            prices=PricesApi(pool=pool),
-        )
         control = InternalClient(
             session=session,
             base_url=settings.control_internal_url,
             caller=SERVICE,
             secret=settings.service_secret.get_secret_value(),
         )
+        leases = LeasesApi(pool=pool, metrics=metrics)
+        apis = Apis(
+            accounts=AccountsApi(pool=pool, directory=directory, metrics=metrics),
+            leases=leases,
+            prices=PricesApi(pool=pool),
+            charges=ChargesApi(pool),
+            hours=HoursApi(HoursOfUse(pool)),
+            tools=ToolsApi(pool=pool, keys=ControlKeys(control)),
+        )
         keys = AssertionKeys(control=control, audience=SERVICE)
         public = web.Application(
-            middlewares=[envelope_errors, database_errors, authenticated(keys)]
+            middlewares=[
+                cross_origin(TOOL_PATHS),
+                envelope_errors,
+                dashboard_errors,
+                database_errors,
+                authenticated(keys),
+            ]
         )
         public.router.add_routes(api_routes(apis))
         internal = internal_app(

@@ -6,8 +6,16 @@ from typing import NamedTuple
 from aiohttp import web
 
 from services.billing.api.accounts import AccountsApi
+from services.billing.api.charges import ChargesApi
+from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
 from services.billing.api.prices import PricesApi
+from services.billing.api.tools import (
+    SUBSCRIPTION_PATHS,
+    TOKEN_USAGE_PATHS,
+    USAGE_PATHS,
+    ToolsApi,
+)
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _NAME = "{name:.+}"
@@ -19,11 +27,14 @@ class Apis(NamedTuple):
     accounts: AccountsApi
     leases: LeasesApi
     prices: PricesApi
+    charges: ChargesApi
+    hours: HoursApi
+    tools: ToolsApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    accounts, leases, prices = apis
+    accounts, leases, prices, charges, hours, tools = apis
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/api/billing/account", accounts.account),
         ("GET", "/api/billing/ledger", accounts.ledger),
@@ -38,6 +49,13 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("PUT", f"/api/prices/{_NAME}", prices.set),
         ("DELETE", f"/api/prices/{_NAME}", prices.remove),
         ("GET", "/api/pricing", prices.pricing),
+        ("GET", "/api/billing/charges/{request_id}", charges.read),
+        ("GET", "/api/data", hours.all),
+        ("GET", "/api/data/", hours.all),
+        ("GET", "/api/data/self", hours.own),
+        *(("GET", path, tools.subscription) for path in SUBSCRIPTION_PATHS),
+        *(("GET", path, tools.usage) for path in USAGE_PATHS),
+        *(("GET", path, tools.token_usage) for path in TOKEN_USAGE_PATHS),
     ]
     return [web.route(method, path, handler) for method, path, handler in table]
 

@@ -70,4 +70,5 @@ def internal_routes(internal: InternalApi) -> list[web.RouteDef]:
         web.get("/internal/assertion-keys", internal.assertion_keys),
         web.post("/internal/authenticate", internal.authenticate),
         web.get(r"/internal/keys/{key_hash:[0-9a-f]{64}}", internal.key),
+        web.get(r"/internal/key-terms/{key_id:[0-9]{1,18}}", internal.key_terms),
     ]

@@ -29,6 +29,11 @@ _BY_HASH: Final = """
 SELECT id, user_id, workspace_id FROM tokens WHERE key_hash = $1 AND deleted_at IS NULL
 """
 
+_TERMS: Final = """
+SELECT name, expired_time, model_limits_enabled, model_limits FROM tokens
+WHERE id = $1 AND deleted_at IS NULL
+"""
+
 
 async def insert_key(
     connection: Connection,
@@ -77,6 +82,11 @@ async def list_own_keys(
 async def find_key(connection: Reader, key_hash: bytes) -> asyncpg.Record | None:
     """Whose the key with this hash is; None where it was deleted."""
     return await connection.fetchrow(_BY_HASH, key_hash)
+
+
+async def read_key_terms(connection: Reader, key_id: int) -> asyncpg.Record | None:
+    """What tools are told of a key beside its figures; None where it was deleted."""
+    return await connection.fetchrow(_TERMS, key_id)
 
 
 def _values(key: dict[str, Any]) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from services.relay.api.dashboard import DASHBOARD, dashboard
 from services.relay.api.door import Door, Owner
 from services.relay.api.models import MODEL_PATH, MODELS_PATH
 from services.relay.dialects.dialect import Call
@@ -40,14 +41,17 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
         web.get(MODEL_PATH, surface.model),
         web.get("/api/status", surface.status),
         web.route("*", "/api/{rest:.*}", api),
+        *(web.route("*", f"{prefix}/{{rest:.*}}", dashboard(surface.door)) for prefix in DASHBOARD),
     ]
 
 
 def owners(settings: RelaySettings) -> Mapping[str, Owner]:
-    """Which service owns which prefix of `/api`."""
+    """Which service owns which prefix."""
+    billing = Owner("billing", settings.billing_api_url)
     by_service = {
         Owner("control", settings.control_api_url): _CONTROL,
-        Owner("billing", settings.billing_api_url): _BILLING,
+        billing: _BILLING,
         Owner("logging", settings.logging_api_url): _LOGGING,
     }
-    return {f"/api/{name}": owner for owner, names in by_service.items() for name in names}
+    owned = {f"/api/{name}": owner for owner, names in by_service.items() for name in names}
+    return owned | dict.fromkeys(("/api/usage/token", *DASHBOARD), billing)

@@ -19,13 +19,14 @@ from services.control.state_keys import (
     user_key,
     workspace_key,
 )
-from services.control.store_keys import find_key
+from services.control.store_keys import find_key, read_key_terms
 from shared.events.text import Code
 from shared.http.assertions import LIFETIME, AssertionSigner
 from shared.http.envelope import EnvelopeError, read_body
 from shared.http.internal_server import calling_service
 
 _RELAY: Final = "relay"
+_BILLING: Final = "billing"
 _MAX_CREDENTIAL: Final = 4096
 
 
@@ -92,6 +93,18 @@ class InternalApi:
                 for name, state in parts.items()
                 if state is not None
             }
+        )
+
+    async def key_terms(self, request: web.Request) -> web.Response:
+        """A key's name and terms by its id, for billing: it tells tools of them."""
+        if calling_service(request) != _BILLING:
+            raise EnvelopeError("this call is billing's", http_status=403)
+        row = await read_key_terms(self._pool, int(request.match_info["key_id"]))
+        if row is None:
+            raise EnvelopeError(not_found("key").message, http_status=404)
+        limits = row["model_limits"] if row["model_limits_enabled"] else None
+        return _json(
+            {"name": row["name"], "expires_at": row["expired_time"], "model_limits": limits}
         )
 
 
