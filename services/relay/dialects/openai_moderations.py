@@ -10,6 +10,7 @@ from services.relay.dialects.openai import OPENAI
 from services.relay.dialects.openai_answer import parse_answer
 from services.relay.dialects.openai_media import media_of_parts
 from services.relay.dialects.openai_stream import OpenAIStreamReader
+from services.relay.errors import invalid_request
 from services.relay.json_fields import insert_first, top_level_fields
 
 DECIDING: Final = frozenset({"model", "input"})
@@ -30,6 +31,8 @@ class Moderations:
         refuse_ambiguous(body, parsed, DECIDING)
         model = DEFAULT_MODEL if parsed.get("model") is None else read_model(parsed)
         asked = parsed.get("input")
+        if not isinstance(asked, (str, list)):
+            raise invalid_request("`input` must be a string or an array.", param="input")
         media = media_of_parts(asked if isinstance(asked, list) else ())
         return RequestFacts(
             model=model,

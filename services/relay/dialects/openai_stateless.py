@@ -77,7 +77,7 @@ def _refuse_hosted(tool: Any) -> None:
     kinds = [value for name, value in tool if name.casefold() == _TYPE]
     if len(kinds) != 1 or (_TYPE, kinds[0]) not in tool:
         raise invalid_request("A tool must have one `type`.", param="tools")
-    if kinds[0] not in _CLIENTS_TOOLS:
+    if not isinstance(kinds[0], str) or kinds[0] not in _CLIENTS_TOOLS:
         raise invalid_request(
             "Only tools that the client runs are offered here: "
             + ", ".join(f"`{name}`" for name in sorted(_CLIENTS_TOOLS))

@@ -10,7 +10,8 @@ from services.relay.dialects.dialect import AnswerMalformedError
 
 COMMENT: Final = b":"
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
-_DATA: Final = re.compile(rb"^data: ?(.*?)\r?$", re.MULTILINE)
+# A line may end in CR, LF or both; none of them is ever inside of JSON.
+_DATA: Final = re.compile(rb"(?:\A|[\r\n])data: ?([^\r\n]*)")
 _MAX_EVENT_BYTES: Final = 4 * 1024 * 1024
 
 

@@ -1,0 +1,191 @@
+"""Following a stream of `/v1/responses`: what is passed, what is held back, what is told of it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.relay.dialects.dialect import AnswerMalformedError
+from services.relay.dialects.openai_responses_stream import OPENAI_RESPONSES, ResponsesStreamReader
+from services.relay.errors import RelayError
+from shared.events.requests import ErrorCode
+from shared.events.usage import Usage
+
+USAGE = Usage(prompt_tokens=5, completion_tokens=7)
+COMMENT = b": keep-alive\n\n"
+# What a client wrote into its tools, repeated by the provider.
+TOOLS = [{"type": "function", "parameters": {"x": {"type": "response.completed"}, "error": "y"}}]
+
+
+def event(kind: str, **fields: Any) -> bytes:
+    data = json.dumps({"type": kind, "sequence_number": 1, **fields}, ensure_ascii=False)
+    return f"event: {kind}\ndata: {data}\n\n".encode()
+
+
+def delta(text: str, kind: str = "response.output_text.delta") -> bytes:
+    return event(kind, output_index=0, delta=text, logprobs=[])
+
+
+def end(kind: str = "completed", usage: Any = (5, 7)) -> bytes:
+    told = {"input_tokens": usage[0], "output_tokens": usage[1]} if usage else None
+    response = {"status": kind, "error": None, "tools": TOOLS, "usage": told}
+    return event(f"response.{kind}", response=response)
+
+
+BEGUN = event("response.created", response={"status": "in_progress", "error": None, "tools": TOOLS})
+SPOKEN = [
+    BEGUN,
+    event("response.output_item.added", item={"type": "message"}),
+    delta("Hello"),
+    delta(' said "type": "response.completed" \n\n data: [DONE] wörld'),
+    delta('{"a":', "response.function_call_arguments.delta"),
+    event("response.output_text.done", text="Hello"),
+]
+WHOLE = b"".join([COMMENT, *SPOKEN[:3], COMMENT, *SPOKEN[3:], end()])
+STREAMS = {
+    "lines": WHOLE,
+    "crlf": WHOLE.replace(b"\n", b"\r\n"),
+    "carriage returns": WHOLE.replace(b"\n", b"\r"),
+    "an error": b"".join([*SPOKEN[:3], event("error", message="no", code="server_error")]),
+    "failed": b"".join([*SPOKEN[:3], end("failed", None)]),
+}
+
+
+def follow(stream: bytes) -> tuple[bytes, ResponsesStreamReader]:
+    reader = ResponsesStreamReader()
+    return reader.feed(stream), reader
+
+
+def told(reader: ResponsesStreamReader) -> tuple[object, ...]:
+    return (
+        reader.usage,
+        reader.content_bytes,
+        reader.is_ended,
+        reader.is_whole,
+        reader.has_error,
+        reader.ending(),
+    )
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_split_at_any_byte_is_the_same_stream(name: str) -> None:
+    stream = STREAMS[name]
+    passed, whole = follow(stream)
+    for cut in range(1, len(stream)):
+        reader = ResponsesStreamReader()
+        assert reader.feed(stream[:cut]) + reader.feed(stream[cut:]) == passed
+        assert told(reader) == told(whole)
+    reader = ResponsesStreamReader()
+    assert b"".join(reader.feed(stream[i : i + 1]) for i in range(len(stream))) == passed
+    assert told(reader) == told(whole)
+
+
+@given(st.lists(st.integers(1, len(WHOLE) - 1), max_size=12).map(sorted))
+@settings(max_examples=200)
+def test_a_stream_split_at_many_bytes_is_the_same_stream(cuts: list[int]) -> None:
+    reader = ResponsesStreamReader()
+    ends = [*cuts, len(WHOLE)]
+    passed = [reader.feed(WHOLE[a:b]) for a, b in zip([0, *cuts], ends, strict=True)]
+    whole, told_at_once = follow(WHOLE)
+    assert (b"".join(passed), told(reader)) == (whole, told(told_at_once))
+
+
+@pytest.mark.parametrize("name", ["lines", "crlf", "carriage returns"])
+def test_the_end_is_held_back_and_all_before_it_passes_as_it_came(name: str) -> None:
+    stream = STREAMS[name]
+    passed, reader = follow(stream)
+    assert passed + reader.ending() == stream
+    assert b"event: response.completed" in reader.ending()
+    assert b"event: response.completed" not in passed
+    assert reader.usage == USAGE
+    assert reader.is_whole
+    assert not reader.has_error
+
+
+@pytest.mark.parametrize("kind", ["completed", "incomplete", "failed"])
+def test_each_end_ends_and_only_one_is_an_error(kind: str) -> None:
+    passed, reader = follow(SPOKEN[2] + end(kind) + delta("more") + end("completed", (9, 9)))
+    assert (passed, reader.ending()) == (SPOKEN[2], end(kind))
+    assert reader.usage == USAGE
+    assert reader.has_error is (kind == "failed")
+
+
+def test_the_type_is_what_the_data_says_where_the_event_has_no_name() -> None:
+    nameless = end().partition(b"\n")[2]
+    passed, reader = follow(SPOKEN[2] + nameless)
+    assert (passed, reader.ending()) == (SPOKEN[2], nameless)
+
+
+def test_what_a_client_put_into_its_tools_ends_nothing() -> None:
+    passed, reader = follow(BEGUN + delta("x"))
+    assert passed == BEGUN + delta("x")
+    assert told(reader) == (None, 1, False, False, False, b"")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        event("error", message="no", code="server_error", param=None),
+        event("error", error={"message": "no"}),
+        b'data: {"error":{"message":"no"}}\n\n',
+        b'event: error\r\ndata: {"type": "error", "message": "no"}\r\n\r\n',
+    ],
+)
+def test_an_error_inside_of_the_stream_is_seen_and_passed_on(error: bytes) -> None:
+    passed, reader = follow(delta("Hel") + error)
+    assert passed == delta("Hel") + error
+    assert reader.has_error
+    assert not reader.is_whole
+
+
+@pytest.mark.parametrize("usage", [None, (-5, 7), (5, None), (10**18, 1)])
+def test_usage_that_cannot_be_is_none(usage: Any) -> None:
+    _, reader = follow(delta("Hel") + end("completed", usage))
+    assert reader.usage is None
+    assert reader.is_whole
+    assert reader.content_bytes == 3
+
+
+def test_without_its_last_event_no_response_is_whole() -> None:
+    passed, reader = follow(b"".join(SPOKEN))
+    assert passed == b"".join(SPOKEN)
+    assert not reader.is_whole
+    assert reader.ending() == b""
+
+
+def test_the_answers_own_bytes_are_counted() -> None:
+    _, reader = follow(WHOLE)
+    spoken = ["Hello", ' said "type": "response.completed" \n\n data: [DONE] wörld', '{"a":']
+    assert reader.content_bytes == sum(len(text.encode()) for text in spoken)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b'data: {"type":"error"\n\n', b'data: ["error"]\n\n', b"data\n\n", b"\n\n", b"data: \xff\n\n"],
+)
+def test_an_event_that_cannot_be_read_passes(junk: bytes) -> None:
+    passed, reader = follow(junk + delta("x"))
+    assert passed == junk + delta("x")
+    assert not reader.has_error
+
+
+def test_an_event_without_an_end_is_given_up() -> None:
+    reader = ResponsesStreamReader()
+    block = b"x" * (8 * 1024 * 1024)
+    assert reader.feed(block) + reader.feed(block) == b""
+    with pytest.raises(AnswerMalformedError):
+        reader.feed(block)
+
+
+def test_our_own_error_is_the_dialects_event_and_one_that_sdks_raise_on() -> None:
+    error = RelayError(ErrorCode.UPSTREAM_CUT, 502, "Cut off.")
+    sent = OPENAI_RESPONSES.error_event(error, "r-1")
+    passed, reader = follow(sent)
+    assert passed == sent
+    assert reader.has_error
+    data = json.loads(sent.partition(b"data: ")[2])
+    assert data["type"] == "error"
+    assert data["message"] == data["error"]["message"] == "Cut off. (request id: r-1)"
+    assert data["code"] == "upstream_cut"
