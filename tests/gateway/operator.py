@@ -12,6 +12,7 @@ from deploy.local.demo import Demo, ensure_demo
 from deploy.local.stack import Stack
 
 MODEL = "gpt-4o-mini"
+CLAUDE = "claude-sonnet-5-5"
 _NUMBERS = itertools.count(1)
 _DEADLINE_S = 30.0
 
