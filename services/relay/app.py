@@ -27,6 +27,7 @@ from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.dialects.calls import CALLS
 from services.relay.handlers import CONSUMES, StateHandlers
+from services.relay.health.composition import make_health
 from services.relay.holding import Holding
 from services.relay.http1.client import KEEP_S, Http1Upstream
 from services.relay.journal.directory import JournalDirectory
@@ -94,7 +95,10 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         # What the relay knows: state topics, read into books.
         keys, directory, prices = KeyBook(), DirectoryBook(), PriceBook()
         routing = RoutingBook(box=ChannelKeyBox(settings.master_key_bytes()), egress=egress)
-        state = StateHandlers(keys=keys, routing=routing, directory=directory, prices=prices)
+        health = make_health(settings, registry, relay_id=relay_id)
+        state = StateHandlers(
+            keys=keys, routing=routing, directory=directory, prices=prices, health=health.keeper
+        )
         reader = StateTopicReader(
             bootstrap=settings.kafka_bootstrap,
             client_id=settings.instance,
@@ -163,6 +167,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                 max_tries=settings.max_tries,
                 first_byte_s=settings.first_byte_timeout_s,
                 metrics=request_metrics,
+                health=health.keeper,
             ),
             passing=Passing(
                 recorder=recorder,
@@ -192,7 +197,6 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                     calls=[(call, relayed(relaying, call)) for call in CALLS],
                     models=list_models(relaying, routing, prices),
                     model=retrieve_model(relaying, routing, prices),
-                    model=retrieve_model(relaying, routing, prices),
                     status=status(version=VERSION, started_at=datetime.now(UTC)),
                     door=door,
                 )
@@ -217,6 +221,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             "recovery": recovery.run(),
             "sync": syncing.run(),
             "observer": observe(journal, leases, journal_metrics, lease_metrics),
+            **health.background(producer, routing.label),
         }.items():
             background.start(name, work)
         await stack.enter_async_context(

@@ -1,32 +1,34 @@
 """Trying channels until one answers: the next one on a failure that another could answer.
 
-Never the same channel twice in one request, never more than `max_tries`, and never after a byte of
-the answer has gone to the client: `Answered` is handed over with its first bytes still unsent.
+Never a channel again that failed, never more than `max_tries`, and never after a byte of the answer
+has gone to the client: `Answered` is handed over with its first bytes still unsent. A channel whose
+credential was refused may be tried again with its next one.
+
+Every try is told to the channel's health: a failed one at once, an answer when it has ended.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 from services.relay.books.routing import Channel, RoutingBook
 from services.relay.dialects.dialect import Call
 from services.relay.errors import RelayError
 from services.relay.exchange import Exchange
+from services.relay.health.choosing import Choice, Choosing
+from services.relay.health.keeper import ChannelHealth
+from services.relay.health.rules import retry_after_s
 from services.relay.metrics import RequestMetrics
-from services.relay.routing import choose
 from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall, UpstreamFailure
 from shared.events.requests import Attempt, ErrorCode
 from shared.events.text import fit_text
+from shared.health.refusals import CREDENTIAL_REFUSALS, code_of
 
 OK: Final = 200
 _FIRST_ERROR: Final = 400
-_FIRST_SERVER_ERROR: Final = 500
-_TOO_MANY: Final = 429
-# The channel's own credential or credit, not the client's: another channel can answer.
-_CHANNEL_REFUSED: Final = frozenset({401, 402})
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _EVENT_STREAM: Final = "text/event-stream"
 
@@ -62,58 +64,56 @@ class Attempts:
         max_tries: int,
         first_byte_s: float,
         metrics: RequestMetrics,
+        health: ChannelHealth,
     ) -> None:
         self._upstream = upstream
         self._routing = routing
         self._max_tries = max_tries
         self._first_byte_s = first_byte_s
         self._metrics = metrics
-        self._random: Callable[[], float] = random.random
+        self._health = health
+        self._choosing = Choosing(routing=routing, health=health, random=random.random)
 
     async def answer(self, exchange: Exchange, call: Call, body: bytes) -> Answered | Refused:
         """The first answer worth passing on. Raises RelayError where there is none."""
         tried: set[int] = set()
+        refused: set[tuple[int, int]] = set()
         last: tuple[Refused, Channel] | None = None
         last_code = ErrorCode.NO_CHANNEL
-        while len(tried) < self._max_tries:
-            channel = self._next(exchange, call, tried)
-            if channel is None:
+        for _ in range(self._max_tries):
+            choice = self._choosing.next(exchange, call, tried=tried, refused=refused)
+            if choice is None:
                 break
-            tried.add(channel.channel_id)
-            result = await self._try(exchange, channel, call, body)
+            result = await self._try(exchange, choice, call, body)
             if isinstance(result, Answered):
                 return result
+            code = _code_of(result)
+            if code in CREDENTIAL_REFUSALS:
+                refused.add((choice.channel.channel_id, choice.credential.credential_id))
+            else:
+                tried.add(choice.channel.channel_id)
             if isinstance(result, Refused):
-                last, last_code = (result, channel), result.code
-                if not _another_may_answer(result):
+                last, last_code = (result, choice.channel), result.code
+                if result.code is ErrorCode.UPSTREAM_CLIENT_ERROR:
                     break
             else:
                 last, last_code = None, result
-        if last is not None and last[0].status not in _CHANNEL_REFUSED:
-            refused, exchange.channel = last
-            return refused
+        if last is not None and last[0].code not in CREDENTIAL_REFUSALS:
+            passed_on, exchange.channel = last
+            return passed_on
         raise _no_answer(last_code)
 
-    def _next(self, exchange: Exchange, call: Call, tried: set[int]) -> Channel | None:
-        """A channel not tried yet, of the first group that has one left."""
-        for group in exchange.group_ratios:
-            tiers = self._routing.tiers(exchange.facts.model, group, call.dialect.name)
-            channel = choose(tiers, tried=tried, random=self._random)
-            if channel is not None:
-                exchange.use_group(group)
-                return channel
-        return None
-
     async def _try(
-        self, exchange: Exchange, channel: Channel, call: Call, body: bytes
+        self, exchange: Exchange, choice: Choice, call: Call, body: bytes
     ) -> Answered | Refused | ErrorCode:
+        channel = choice.channel
         started = time.perf_counter()
         offset_ms = exchange.arrival.elapsed_ms()
         model = channel.upstream_model(exchange.facts.model)
         facts = exchange.facts
         sent = UpstreamCall(
             url=channel.base_url + call.upstream_path,
-            headers=(call.dialect.authorization(channel.secret), *exchange.forwarded),
+            headers=(call.dialect.authorization(choice.credential.secret), *exchange.forwarded),
             body=call.upstream_body(body, facts, model=model),
             traceparent=exchange.arrival.trace.header(),
             accept=_EVENT_STREAM if facts.is_stream else "application/json",
@@ -128,6 +128,7 @@ class Attempts:
         except asyncio.CancelledError:
             if answer is not None:
                 answer.abort()
+            self._health.end(choice.trial, ErrorCode.SHUTTING_DOWN)
             raise
         except UpstreamFailure as failure:
             if answer is not None:
@@ -139,6 +140,8 @@ class Attempts:
                 channel_id=channel.channel_id,
                 channel_name=channel.name,
                 provider=channel.provider,
+                provider_id=channel.provider_id,
+                credential_id=choice.credential.credential_id or None,
                 upstream_model=fit_text(model, 128),
                 offset_ms=offset_ms,
                 latency_ms=int((time.perf_counter() - started) * 1000),
@@ -150,10 +153,13 @@ class Attempts:
         self._metrics.attempts.labels(label, "answered" if code is None else code.value).inc()
         if isinstance(result, Answered):
             exchange.channel = channel
+            exchange.ended = partial(self._health.end, choice.trial)
             upstream_id = result.answer.headers.get(call.dialect.upstream_id_header)
             exchange.upstream_request_id = fit_text(upstream_id, 128) if upstream_id else None
         else:
             exchange.upstream_s += time.perf_counter() - started
+            asked = result.retry_after if isinstance(result, Refused) else None
+            self._health.end(choice.trial, code, retry_after_s=retry_after_s(asked))
         return result
 
     async def _first_chunk(self, answer: UpstreamAnswer, started: float) -> bytes:
@@ -178,11 +184,12 @@ class Attempts:
             return Answered(answer=answer, is_stream=is_stream, first=first, started=started)
         if answer.status < _FIRST_ERROR:
             raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
+        body = await _error_body(answer)
         return Refused(
             status=answer.status,
-            body=await _error_body(answer),
+            body=body,
             retry_after=answer.headers.get("Retry-After"),
-            code=_code_of_status(answer.status),
+            code=code_of(answer.status, body),
         )
 
 
@@ -197,28 +204,10 @@ async def _error_body(answer: UpstreamAnswer) -> bytes:
     return body
 
 
-def _another_may_answer(refused: Refused) -> bool:
-    return (
-        refused.status == _TOO_MANY
-        or refused.status >= _FIRST_SERVER_ERROR
-        or refused.status in _CHANNEL_REFUSED
-    )
-
-
 def _code_of(result: Answered | Refused | ErrorCode) -> ErrorCode | None:
     if isinstance(result, Answered):
         return None
     return result.code if isinstance(result, Refused) else result
-
-
-def _code_of_status(status: int) -> ErrorCode:
-    if status == _TOO_MANY:
-        return ErrorCode.UPSTREAM_RATE_LIMITED
-    if status in _CHANNEL_REFUSED:
-        return ErrorCode.UPSTREAM_AUTHENTICATION
-    if status >= _FIRST_SERVER_ERROR:
-        return ErrorCode.UPSTREAM_SERVER_ERROR
-    return ErrorCode.UPSTREAM_CLIENT_ERROR
 
 
 def _no_answer(code: ErrorCode) -> RelayError:

@@ -84,6 +84,7 @@ def event_of(
         channel_id=channel.channel_id if channel else None,
         channel_name=channel.name if channel else None,
         provider=channel.provider if channel else None,
+        provider_id=channel.provider_id if channel else None,
         upstream_model=upstream_model,
         is_model_mapped=upstream_model not in (None, exchange.facts.model),
         attempts=tuple(exchange.attempts[:MAX_ATTEMPTS]),

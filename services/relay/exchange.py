@@ -1,7 +1,7 @@
 """One request on its way through the relay: what is known so far, and nothing that was said."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -70,6 +70,8 @@ class Exchange:
     """The input side of a stream whose output side was never told."""
     client_disconnected: bool = False
     is_completed: bool = False
+    ended: Callable[[ErrorCode | None], None] | None = None
+    """Where an answer is passed on: to be told how it ended, for the channel's health."""
 
     def use_group(self, group: str) -> None:
         """From here on it is tried in `group`, and costs what it costs there."""

@@ -1,4 +1,7 @@
-"""What the relay reads from Kafka, and where each event goes. It writes requests and its mark."""
+"""What the relay reads from Kafka, and where each event goes.
+
+It writes requests, its mark, and how it finds the channels.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -7,6 +10,7 @@ from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
+from services.relay.health.keeper import ChannelHealth
 from shared.events.catalog import (
     BILLING_PRICES,
     CONTROL_DIRECTORY,
@@ -17,12 +21,19 @@ from shared.events.catalog import (
 )
 from shared.events.directory import ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Decoder, Event, MalformedEventError, UnknownEventError
+from shared.events.health import ChannelHealthChanged
 from shared.events.prices import GroupRatioChanged, PriceChanged
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged
 from shared.kafka.records import Record
 from shared.telemetry.logs import get_logger
 
-CONSUMES: Final = (CONTROL_ROUTING, CONTROL_KEYS, CONTROL_DIRECTORY, BILLING_PRICES)
+CONSUMES: Final = (
+    CONTROL_ROUTING,
+    CONTROL_KEYS,
+    CONTROL_DIRECTORY,
+    BILLING_PRICES,
+    RELAY_HEALTH,
+)
 PRODUCES: Final = (RELAY_REQUESTS, RELAY_HEALTH)
 
 _logger = get_logger()
@@ -32,11 +43,26 @@ class StateHandlers:
     """Puts each state record into its book."""
 
     def __init__(
-        self, *, keys: KeyBook, routing: RoutingBook, directory: DirectoryBook, prices: PriceBook
+        self,
+        *,
+        keys: KeyBook,
+        routing: RoutingBook,
+        directory: DirectoryBook,
+        prices: PriceBook,
+        health: ChannelHealth,
     ) -> None:
         self._keys = keys
+
+        def put_channel(changed: ChannelChanged) -> None:
+            routing.put_channel(changed)
+            health.put_channel(changed)
+
+        def forget_routing(key: str) -> None:
+            routing.forget(key)
+            health.forget_channel(key)
+
         self._handlers: Mapping[type[Event], Callable[[Any], None]] = {
-            ChannelChanged: routing.put_channel,
+            ChannelChanged: put_channel,
             ModelChanged: routing.put_model,
             GroupChanged: routing.put_group,
             UserChanged: directory.put_user,
@@ -44,11 +70,13 @@ class StateHandlers:
             ProjectChanged: directory.put_project,
             PriceChanged: prices.put_model,
             GroupRatioChanged: prices.put_group,
+            ChannelHealthChanged: health.hear,
         }
         self._tombstones: Mapping[str, Callable[[str], None]] = {
-            CONTROL_ROUTING.name: routing.forget,
+            CONTROL_ROUTING.name: forget_routing,
             CONTROL_DIRECTORY.name: directory.forget,
             BILLING_PRICES.name: prices.forget,
+            RELAY_HEALTH.name: health.forget_view,
         }
         self._decoder = Decoder(tuple(self._handlers))
 

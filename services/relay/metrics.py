@@ -86,6 +86,18 @@ class RequestMetrics:
         )
 
 
+class HealthMetrics:
+    """How the channels do."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.channels = Gauge(
+            "ledgerline_relay_channel_health",
+            "By channel, as this relay finds it: 0 healthy, 1 resting, 2 disabled",
+            ("channel",),
+            registry=registry,
+        )
+
+
 class LeaseMetrics:
     """What the relay holds, and how it speaks with billing."""
 

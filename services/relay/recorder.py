@@ -41,6 +41,8 @@ class Recorder:
         exchange.is_completed = True
         for hold in exchange.holds:
             self._leases.settle(hold, charge.quota_units)
+        if exchange.ended is not None:
+            exchange.ended(ending.error_code)
         self._series.observe(
             event,
             latency_s=time.perf_counter() - arrival.started,

@@ -36,7 +36,17 @@ class RelaySettings(ServiceSettings):
     upstream_max_connections: int = Field(default=4096, ge=1)
     """Calls at a time to one provider's host at the most; others wait for their turn."""
     max_tries: int = Field(default=3, ge=1, le=16)
-    """Channels tried for one request at the most; never one of them twice."""
+    """Tries for one request at the most; never again a channel that failed."""
+    channel_failures_to_rest: int = Field(default=5, ge=1)
+    """Failures of a channel in a row until it rests."""
+    channel_rest_s: float = Field(default=5.0, gt=0)
+    """How long it rests at first; each probe that fails doubles it."""
+    channel_max_rest_s: float = Field(default=300.0, gt=0)
+    """How long a channel rests at the most; longer wishes of a provider are cut to it."""
+    channel_rate_limited_rest_s: float = Field(default=2.0, ge=0)
+    """How long a channel rests after a 429 that names no time."""
+    channel_probe_s: float = Field(default=15.0, gt=0)
+    """How long a probe may take before another request may be one."""
     connect_timeout_s: float = 10.0
     """How long a connection to a provider may take."""
     first_byte_timeout_s: float = 120.0

@@ -1,6 +1,7 @@
 """Channels, models and groups, from `control.routing`, arranged for choosing."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.relay.routing import Route, Tier, arrange
 from shared.crypto.sealed import CannotOpenError, ChannelKeyBox
@@ -9,16 +10,30 @@ from shared.http.egress import EgressPolicy
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
+_NO_ID: Final = 0
+"""Of the one credential of a channel that lists none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One of a channel's keys. `secret` is one: never log a Credential."""
+
+    credential_id: int
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Credential({self.credential_id})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel(Route):
-    """A channel ready to be called. `secret` is one: never log a Channel."""
+    """A channel ready to be called, with at least one credential."""
 
     name: str
     provider: str
+    provider_id: int | None
     base_url: str
-    secret: str
+    credentials: tuple[Credential, ...]
     model_mapping: dict[str, str]
 
     def upstream_model(self, model: str) -> str:
@@ -36,6 +51,7 @@ class RoutingBook:
         self._box = box
         self._egress = egress
         self._channels: dict[int, tuple[ChannelChanged, Channel]] = {}
+        self._names: dict[int, str] = {}
         self.models: dict[str, ModelChanged] = {}
         self._groups: dict[str, GroupChanged] = {}
         self._tiers: dict[tuple[str, str, str], tuple[Tier[Channel], ...]] = {}
@@ -43,6 +59,9 @@ class RoutingBook:
     def put_channel(self, changed: ChannelChanged) -> None:
         """The newest state of a channel. One that cannot be used is left out, and logged."""
         self._channels.pop(changed.channel_id, None)
+        self._names.pop(changed.channel_id, None)
+        if not changed.is_deleted:
+            self._names[changed.channel_id] = changed.name
         if not changed.is_deleted and changed.status is Status.ENABLED:
             channel = self._opened(changed)
             if channel is not None:
@@ -66,6 +85,7 @@ class RoutingBook:
             self._groups.pop(name, None)
         elif kind == "channel" and name.isdigit():
             self._channels.pop(int(name), None)
+            self._names.pop(int(name), None)
             self._tiers.clear()
 
     def usable_model(self, name: str, group: str) -> ModelChanged | None:
@@ -110,17 +130,16 @@ class RoutingBook:
 
     def label(self, channel_id: int) -> str:
         """The channel's name as a metric's label, from the configured ones only."""
-        known = self._channels.get(channel_id)
-        return known[1].name if known else "other"
+        return self._names.get(channel_id, "other")
 
     def _opened(self, changed: ChannelChanged) -> Channel | None:
         try:
             self._egress.check_url(changed.base_url)
-            secret = self._box.open(changed.key_ciphertext, channel_id=changed.channel_id)
-        except (CannotOpenError, ValueError) as error:
-            _logger.error(
-                "channel.unusable", channel_id=changed.channel_id, reason=type(error).__name__
-            )
+        except ValueError as error:
+            _unusable(changed, error)
+            return None
+        credentials = self._credentials(changed)
+        if not credentials:
             return None
         return Channel(
             channel_id=changed.channel_id,
@@ -128,7 +147,31 @@ class RoutingBook:
             weight=changed.weight,
             name=changed.name,
             provider=changed.provider,
+            provider_id=changed.provider_id,
             base_url=changed.base_url.rstrip("/"),
-            secret=secret,
+            credentials=credentials,
             model_mapping=dict(changed.model_mapping),
         )
+
+    def _credentials(self, changed: ChannelChanged) -> tuple[Credential, ...]:
+        """The enabled ones that can be opened."""
+        sealed = [
+            (listed.credential_id, listed.key_ciphertext)
+            for listed in changed.credentials
+            if listed.status is Status.ENABLED
+        ]
+        if not changed.credentials:
+            sealed = [(_NO_ID, changed.key_ciphertext)]
+        opened = []
+        for credential_id, ciphertext in sealed:
+            try:
+                secret = self._box.open(ciphertext, channel_id=changed.channel_id)
+            except CannotOpenError as error:
+                _unusable(changed, error)
+            else:
+                opened.append(Credential(credential_id, secret))
+        return tuple(opened)
+
+
+def _unusable(changed: ChannelChanged, error: Exception) -> None:
+    _logger.error("channel.unusable", channel_id=changed.channel_id, reason=type(error).__name__)

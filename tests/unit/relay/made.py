@@ -12,12 +12,20 @@ from services.relay.books.routing import RoutingBook
 from services.relay.completion import base_fields, hold_fields
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.exchange import Arrival, Exchange
+from services.relay.health.keeper import ChannelHealth
+from services.relay.health.rules import HealthLimits
 from services.relay.holds import Hold
 from services.relay.leasing import Lease, LeaseLimits
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.directory import Role, UserChanged, WorkspaceChanged
 from shared.events.keys import KeyChanged
-from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
+from shared.events.routing import (
+    ChannelChanged,
+    ChannelCredential,
+    GroupChanged,
+    ModelChanged,
+    Status,
+)
 from shared.http.egress import EgressPolicy
 from shared.money.rating import PriceRatios
 from shared.telemetry.traces import TraceContext
@@ -112,6 +120,19 @@ def exchange(
     return Exchange(**values | changes)
 
 
+def credentials(channel_id: int, count: int) -> tuple[ChannelCredential, ...]:
+    """Keys `key-<channel>` and `key-<channel>-<number>`, with ids `<channel>0`, `<channel>1` …."""
+    names = [f"key-{channel_id}", *(f"key-{channel_id}-{n}" for n in range(1, count))]
+    return tuple(
+        ChannelCredential(
+            credential_id=channel_id * 10 + number,
+            key_ciphertext=_BOX.seal(name, channel_id=channel_id),
+            status=Status.ENABLED,
+        )
+        for number, name in enumerate(names)
+    )
+
+
 def channel(channel_id: int, **changes: Any) -> ChannelChanged:
     values: dict[str, Any] = {
         "channel_id": channel_id,
@@ -123,8 +144,18 @@ def channel(channel_id: int, **changes: Any) -> ChannelChanged:
         "groups": (GROUP,),
         "priority": -channel_id,
         "status": Status.ENABLED,
+        "credentials": credentials(channel_id, 1),
     }
     return ChannelChanged(**values | changes)
+
+
+def health(*channels: ChannelChanged, **changes: Any) -> ChannelHealth:
+    """What a relay knows of these channels' health before it has called any."""
+    values: dict[str, Any] = {"relay_id": "relay-a", "limits": HealthLimits(jitter=0.0)}
+    made = ChannelHealth(**{**values, "changed": lambda _channel_id: None, **changes})
+    for changed in channels:
+        made.put_channel(changed)
+    return made
 
 
 def routing(*channels: ChannelChanged) -> RoutingBook:

@@ -13,7 +13,7 @@ from services.relay.metrics import RequestMetrics
 from shared.events.requests import ErrorCode
 from shared.events.routing import ChannelChanged
 from tests.unit.relay.fake_upstream import FakeAnswer, FakeUpstream, plain
-from tests.unit.relay.made import MODEL, channel, exchange, facts, routing
+from tests.unit.relay.made import MODEL, channel, exchange, facts, health, routing
 
 BODY = json.dumps({"model": MODEL, "messages": []}).encode()
 GOOD = b'{"choices":[]}'
@@ -36,6 +36,7 @@ async def tried(
         max_tries=max_tries,
         first_byte_s=0.3,
         metrics=RequestMetrics(CollectorRegistry()),
+        health=health(*known),
     )
     going = exchange(request=facts(is_stream=stream, wants_usage=True))
     try:
@@ -54,7 +55,7 @@ FAIL_OVER: list[tuple[Prepared, int | None, ErrorCode]] = [
     (plain(ERROR, status=500), 500, ErrorCode.UPSTREAM_SERVER_ERROR),
     (plain(ERROR, status=503), 503, ErrorCode.UPSTREAM_SERVER_ERROR),
     (plain(ERROR, status=401), 401, ErrorCode.UPSTREAM_AUTHENTICATION),
-    (plain(ERROR, status=402), 402, ErrorCode.UPSTREAM_AUTHENTICATION),
+    (plain(ERROR, status=402), 402, ErrorCode.UPSTREAM_QUOTA_EXHAUSTED),
     (plain(b"", status=302), 302, ErrorCode.UPSTREAM_MALFORMED),
     (FakeAnswer(ErrorCode.UPSTREAM_TIMEOUT), 200, ErrorCode.UPSTREAM_TIMEOUT),
     (FakeAnswer(ErrorCode.UPSTREAM_CUT), 200, ErrorCode.UPSTREAM_CUT),

@@ -1,0 +1,1 @@
+"""How channels do: rules that relays and control share."""
