@@ -98,7 +98,9 @@ def _spec(state_dir: Path) -> StackSpec:
         if name.startswith(PREFIX) and name not in for_ports
     }
     ports = Ports.from_environment(os.environ)
-    return StackSpec(state_dir=state_dir, ports=ports, settings={"all": settings})
+    return StackSpec(
+        state_dir=state_dir, ports=ports, settings={"all": settings}, shares_limits=True
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Secrets:
     """AES key for provider keys, 32 bytes in base64."""
     signing_seed: str = field(repr=False)
     """Ed25519 seed for assertions, 32 bytes in base64."""
+    valkey_password: str = field(repr=False)
     root_username: str = "root"
     root_password: str = field(repr=False)
 
@@ -57,6 +58,7 @@ def load_or_create(path: Path) -> Secrets:
         },
         "master_key": kept.get("master_key") or _random_key(),
         "signing_seed": kept.get("signing_seed") or _random_key(),
+        "valkey_password": kept.get("valkey_password") or secrets.token_urlsafe(24),
         "root_password": kept.get("root_password") or secrets.token_urlsafe(12),
     }
     if complete != kept:

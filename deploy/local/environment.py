@@ -50,6 +50,7 @@ class ServiceEnvironment:
     kafka_bootstrap: str
     dsns: Mapping[str, str]
     settings: Mapping[str, Mapping[str, str]]
+    valkey_url: str | None = None
 
     def of(self, service: str, instance: int) -> dict[str, str]:
         """The whole environment of one process.
@@ -103,5 +104,6 @@ class ServiceEnvironment:
             return reaches_providers | billing | {"SIGNING_SEED": self.secrets.signing_seed}
         if service == "relay":
             apis = {f"{owner.upper()}_API_URL": api_url(self.ports, owner) for owner in WITH_TABLES}
-            return reaches_providers | control | billing | apis
+            store = {"LIMITS_STORE_URL": self.valkey_url} if self.valkey_url else {}
+            return reaches_providers | control | billing | apis | store
         return control

@@ -38,6 +38,7 @@ PORT_SETTINGS = (
     PortSetting("simulator", "LEDGERLINE_SIMULATOR_PORT", 8088),
     PortSetting("postgres", "LEDGERLINE_POSTGRES_PORT", 15432),
     PortSetting("kafka", "LEDGERLINE_KAFKA_PORT", 19092),
+    PortSetting("valkey", "LEDGERLINE_VALKEY_PORT", 16379),
     PortSetting("kafka/controller", "LEDGERLINE_KAFKA_CONTROLLER_PORT", 19093),
 )
 _VARIABLES = {setting.name: setting.variable for setting in PORT_SETTINGS}

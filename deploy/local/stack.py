@@ -1,4 +1,4 @@
-"""The whole system on one machine: PostgreSQL, Kafka, the services and the simulated provider."""
+"""The whole system on one machine: PostgreSQL, Kafka, Valkey, the services and the provider."""
 
 import signal
 from types import TracebackType
@@ -14,6 +14,7 @@ from deploy.local.programs import Programs, is_written, together
 from deploy.local.progress import Progress, Report, silent
 from deploy.local.spec import StackSpec
 from deploy.local.state_folder import StateFolder
+from deploy.local.valkey_server import ValkeyServer
 from deploy.postgres.roles import create_roles
 
 _READY_DEADLINE_S: Final = 60.0
@@ -45,6 +46,12 @@ class Stack:
         self._kafka = KafkaBroker(
             folder=self.state_dir / "kafka", output_folder=output, ports=self.ports
         )
+        self._valkey = ValkeyServer(
+            folder=self.state_dir / "valkey",
+            output_folder=output,
+            ports=self.ports,
+            password=self.secrets.valkey_password,
+        )
         self._environment = ServiceEnvironment(
             state_dir=self.state_dir,
             ports=self.ports,
@@ -52,8 +59,11 @@ class Stack:
             kafka_bootstrap=self._kafka.bootstrap,
             dsns={role: self.dsn(role) for role in self.secrets.postgres_passwords},
             settings=spec.settings,
+            valkey_url=self._valkey.url if spec.has_valkey else None,
         )
         self._infrastructure = {"postgres": self._postgres.process, "kafka": self._kafka.process}
+        if spec.has_valkey:
+            self._infrastructure["valkey"] = self._valkey.process
         self.programs = Programs(spec=spec, environment=self._environment)
         self._programs = {process.name: process for process in self.programs.declare()}
 
@@ -63,6 +73,16 @@ class Stack:
     def kafka_bootstrap(self) -> str:
         """Kafka's address for clients."""
         return self._kafka.bootstrap
+
+    @property
+    def valkey_url(self) -> str:
+        """Valkey's address for clients, with its password."""
+        return self._valkey.url
+
+    @property
+    def valkey_address(self) -> str:
+        """Valkey's host and port; for a person."""
+        return f"{HOST}:{self.ports['valkey']}"
 
     @property
     def postgres_address(self) -> str:
@@ -105,7 +125,10 @@ class Stack:
         """Start one process, again after its death; does not wait until it is ready."""
         if name == "postgres":
             await self._postgres.clear_leftovers()
-        await self.process(name).start()
+        if name == "valkey":
+            await self._valkey.start()
+        else:
+            await self.process(name).start()
 
     async def kill(self, name: str, sig: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal; after SIGKILL, wait until the process is gone.
@@ -140,11 +163,14 @@ class Stack:
             raise
 
     async def start_infrastructure(self) -> None:
-        """Start only PostgreSQL (with roles) and Kafka (with topics)."""
+        """Start only PostgreSQL (with roles), Kafka (with topics) and Valkey, if it is wanted."""
         try:
             self._folder.acquire()
             await self.ports.require_free()
-            await together([self._start_postgres(), self._start_kafka()])
+            servers = [self._start_postgres(), self._start_kafka()]
+            if self.spec.has_valkey:
+                servers.append(self._start_valkey())
+            await together(servers)
         except BaseException:
             await self.stop()
             raise
@@ -192,6 +218,11 @@ class Stack:
                 await self.programs.run(
                     "topics", "shared.kafka.topics", environment=self._environment.kafka_only()
                 )
+
+    async def _start_valkey(self) -> None:
+        with self.progress.step("Valkey"):
+            await self._valkey.start()
+            await self._valkey.process.wait_ready()
 
     async def _migrate(self) -> None:
         await together(

@@ -58,4 +58,6 @@ def _addresses(stack: Stack) -> Iterator[tuple[str, str]]:
         yield "provider", f"{stack.simulator_url} (simulated)"
     yield "Kafka", stack.kafka_bootstrap
     yield "PostgreSQL", f"{stack.postgres_address} (passwords in {stack.state_dir}/secrets.json)"
+    if "valkey" in names:
+        yield "Valkey", f"{stack.valkey_address} (password in {stack.state_dir}/secrets.json)"
     yield "output", f"{stack.state_dir}/output"

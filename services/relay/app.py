@@ -36,6 +36,7 @@ from services.relay.journal.syncing import Syncing
 from services.relay.key_lookup import ControlKeyLookup
 from services.relay.lease_keeper import LeaseKeeper
 from services.relay.leasing import LeaseLimits
+from services.relay.limits.composition import make_limits
 from services.relay.metrics import JournalMetrics, LeaseMetrics, RequestMetrics
 from services.relay.observing import observe
 from services.relay.passing import Passing
@@ -95,9 +96,15 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         # What the relay knows: state topics, read into books.
         keys, directory, prices = KeyBook(), DirectoryBook(), PriceBook()
         routing = RoutingBook(box=ChannelKeyBox(settings.master_key_bytes()), egress=egress)
+        limits = make_limits(settings, registry)
         health = make_health(settings, registry, relay_id=relay_id)
         state = StateHandlers(
-            keys=keys, routing=routing, directory=directory, prices=prices, health=health.keeper
+            keys=keys,
+            routing=routing,
+            directory=directory,
+            prices=prices,
+            limits=limits.book,
+            health=health.keeper,
         )
         reader = StateTopicReader(
             bootstrap=settings.kafka_bootstrap,
@@ -159,6 +166,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             ),
             routing=routing,
             prices=prices,
+            limiter=limits.limiter,
             holding=Holding(leases),
             journal=journal,
             attempts=Attempts(
@@ -206,6 +214,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         readiness.add("state", lambda: None if reader.ready else "reading the state topics")
         is_open = asyncio.Event()
         readiness.add("door", lambda: None if is_open.is_set() else "opening the public port")
+        readiness.note("limits", limits.note)
         internal = internal_app(
             registry=registry, readiness=readiness, callers=settings.internal_callers
         )
@@ -221,6 +230,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             "recovery": recovery.run(),
             "sync": syncing.run(),
             "observer": observe(journal, leases, journal_metrics, lease_metrics),
+            **limits.background(),
             **health.background(producer, routing.label),
         }.items():
             background.start(name, work)

@@ -8,6 +8,9 @@ Each has a code of the closed set in the events, an HTTP status and a message. T
 them their shape.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from shared.events.requests import ErrorCode
 
 
@@ -22,6 +25,7 @@ class RelayError(Exception):
         *,
         param: str | None = None,
         retry_after_s: int | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(code)
         self.code = code
@@ -29,6 +33,7 @@ class RelayError(Exception):
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
+        self.headers = headers
 
 
 def invalid_request(message: str, *, param: str | None = None) -> RelayError:

@@ -11,6 +11,7 @@ from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import Channel
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.holds import Hold
+from services.relay.limits.taken import UNLIMITED, Taken
 from shared.events.requests import Attempt, ErrorCode, Outcome
 from shared.events.usage import Usage, UsageSource
 from shared.telemetry.traces import TraceContext
@@ -50,6 +51,8 @@ class Exchange:
     group_ratio: GroupRatioInForce
     """That of the group in use."""
     holds: tuple[Hold, ...]
+    taken: Taken = UNLIMITED
+    """Of its limits."""
     base: dict[str, Any]
     """The event's fields that were known at admission; also what the journal keeps of it."""
     forwarded: tuple[tuple[str, str], ...] = ()

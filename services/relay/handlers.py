@@ -11,6 +11,7 @@ from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.health.keeper import ChannelHealth
+from services.relay.limits.book import LimitBook
 from shared.events.catalog import (
     BILLING_PRICES,
     CONTROL_DIRECTORY,
@@ -22,6 +23,7 @@ from shared.events.catalog import (
 from shared.events.directory import ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Decoder, Event, MalformedEventError, UnknownEventError
 from shared.events.health import ChannelHealthChanged
+from shared.events.limits import LimitChanged
 from shared.events.prices import GroupRatioChanged, PriceChanged
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged
 from shared.kafka.records import Record
@@ -49,6 +51,7 @@ class StateHandlers:
         routing: RoutingBook,
         directory: DirectoryBook,
         prices: PriceBook,
+        limits: LimitBook,
         health: ChannelHealth,
     ) -> None:
         self._keys = keys
@@ -57,14 +60,20 @@ class StateHandlers:
             routing.put_channel(changed)
             health.put_channel(changed)
 
+        def put_group(group: GroupChanged) -> None:
+            routing.put_group(group)
+            limits.put_group(group)
+
         def forget_routing(key: str) -> None:
             routing.forget(key)
+            limits.forget(key)
             health.forget_channel(key)
 
         self._handlers: Mapping[type[Event], Callable[[Any], None]] = {
             ChannelChanged: put_channel,
             ModelChanged: routing.put_model,
-            GroupChanged: routing.put_group,
+            GroupChanged: put_group,
+            LimitChanged: limits.put_limit,
             UserChanged: directory.put_user,
             WorkspaceChanged: directory.put_workspace,
             ProjectChanged: directory.put_project,

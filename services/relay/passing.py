@@ -6,7 +6,7 @@ that got an answer whole has therefore been charged; one that did not may have b
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -25,6 +25,8 @@ _logger = get_logger()
 _OK: Final = 200
 _BAD_GATEWAY: Final = 502
 REQUEST_ID_HEADER: Final = "x-request-id"
+LIMIT_HEADERS: Final = web.RequestKey("limit_headers", Mapping[str, str])
+"""What its limits tell; on every answer of a request that has any."""
 
 
 class Passing:
@@ -98,6 +100,7 @@ class Passing:
         response = web.StreamResponse(
             headers={
                 **_passed(answered, call.dialect),
+                **exchange.taken.headers,
                 "Content-Type": "text/event-stream; charset=utf-8",
                 "Cache-Control": "no-cache",
                 "X-Accel-Buffering": "no",
@@ -127,6 +130,7 @@ class Passing:
                 request.transport.abort()
             raise
         await self._durable()
+        await exchange.taken.wait_free()
         last = reader.ending()
         if ending.error_code is not None and not reader.has_error:
             told = RelayError(ending.error_code, _BAD_GATEWAY, "The provider's answer was cut off.")

@@ -11,6 +11,7 @@ from services.relay.completion import charge_of, event_of, record_of
 from services.relay.exchange import Ending, Exchange
 from services.relay.journal.journal import Journal
 from services.relay.lease_keeper import LeaseKeeper
+from services.relay.limits.reserving import used_tokens
 from services.relay.metrics import RequestMetrics
 from services.relay.request_log import log_request
 from services.relay.request_series import RequestSeries
@@ -41,6 +42,7 @@ class Recorder:
         exchange.is_completed = True
         for hold in exchange.holds:
             self._leases.settle(hold, charge.quota_units)
+        exchange.taken.settle(used_tokens(charge.usage))
         if exchange.ended is not None:
             exchange.ended(ending.error_code)
         self._series.observe(

@@ -1,12 +1,13 @@
 """One request, in the order that its promises need.
 
 1. authenticate        2. read what decides     3. terms: may it, and what can it cost
-4. hold                5. journal: admitted     6. route, try channels
+4. limit, then hold    5. journal: admitted     6. route, try channels
 7. pass on             8. complete: rate, journal the event, settle; then the last bytes
 Publishing, charging and logging follow from the journal, off the request's way.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -24,8 +25,10 @@ from services.relay.exchange import Arrival, Ending, Exchange
 from services.relay.holding import Holding
 from services.relay.holds import Hold
 from services.relay.journal.journal import Journal, JournalFullError
+from services.relay.limits.limiter import Limiter, RateLimitedError
+from services.relay.limits.taken import UNLIMITED
 from services.relay.metrics import RequestMetrics
-from services.relay.passing import Passing
+from services.relay.passing import LIMIT_HEADERS, Passing
 from services.relay.recorder import Recorder
 from services.relay.rejections import Rejections
 from services.relay.request_body import read_body
@@ -43,6 +46,7 @@ class Relaying:
         authenticator: Authenticator,
         routing: RoutingBook,
         prices: PriceBook,
+        limiter: Limiter,
         holding: Holding,
         journal: Journal,
         attempts: Attempts,
@@ -56,6 +60,7 @@ class Relaying:
         self._authenticator = authenticator
         self._routing = routing
         self._prices = prices
+        self._limiter = limiter
         self._holding = holding
         self._journal = journal
         self._attempts = attempts
@@ -88,7 +93,7 @@ class Relaying:
         """Serve one request. Raises RelayError where nothing was sent to the client yet."""
         dialect = call.dialect
         caller = await self.identify(request, arrival, dialect)
-        body, facts = b"", None
+        body, facts, taken = b"", None, UNLIMITED
         try:
             body = await read_body(request, timeout_s=self._body_timeout_s)
             facts = call.read_request(body)
@@ -100,11 +105,19 @@ class Relaying:
                 arrival, caller, facts, dialect=dialect, size=len(body), routing=self._routing
             )
             base["tags"] = read_tags(request.headers)
+            taken = await self._limiter.take(caller, arrival, facts, terms, dialect=dialect.name)
+            request[LIMIT_HEADERS] = taken.headers
+            base |= taken.fields
             holds = await self._holding.take(caller, facts, terms)
             base |= hold_fields(holds)
             self._admit(arrival, base, holds)
         except RelayError as error:
-            self._reject(arrival, caller, error, dialect, facts=facts, size=len(body))
+            taken.settle(0)
+            told = error.fields if isinstance(error, RateLimitedError) else taken.fields
+            self._reject(arrival, caller, error, dialect, facts=facts, size=len(body), limits=told)
+            raise
+        except BaseException:
+            taken.settle(0)
             raise
         exchange = Exchange(
             arrival=arrival,
@@ -114,11 +127,17 @@ class Relaying:
             group_ratios=terms.group_ratios,
             group_ratio=terms.group_ratios[caller.group],
             holds=holds,
+            taken=taken,
             base=base,
             forwarded=forwarded,
         )
         with self._metrics.in_flight.track_inprogress():
-            return await self._answer(request, exchange, call, body)
+            try:
+                response = await self._answer(request, exchange, call, body)
+            finally:
+                taken.settle(0)  # where it could not even be completed; else it was settled before
+            await taken.wait_free()
+            return response
 
     async def _answer(
         self, request: web.Request, exchange: Exchange, call: Call, body: bytes
@@ -161,9 +180,10 @@ class Relaying:
         *,
         facts: RequestFacts | None = None,
         size: int = 0,
+        limits: Mapping[str, Any] = UNLIMITED.fields,
     ) -> None:
         base = _base(arrival, caller, facts, dialect=dialect, size=size, routing=self._routing)
-        self._rejections.reject(arrival, base, error)
+        self._rejections.reject(arrival, {**base, **limits}, error)
 
 
 def _base(

@@ -86,6 +86,19 @@ class RelaySettings(ServiceSettings):
     lease_wait_s: float = 2.0
     """How long a request waits for room that other requests hold."""
 
+    limits_store_url: SecretStr | None = None
+    """Where several relays count limits together: Valkey's address, `valkey://:password@host:port/0`
+    (`valkeys://` for TLS). Empty: each relay counts by itself."""
+    limits_on_store_failure: Literal["open", "closed"] = "open"
+    """While Valkey cannot be reached: `open`, each relay counts by itself; `closed`, requests that
+    have a limit are refused with 503."""
+    limits_store_timeout_ms: int = Field(default=50, ge=1)
+    """How long Valkey may take to answer before it counts as not reachable."""
+    limits_lease_s: float = Field(default=15.0, ge=1)
+    """After how long the places of a relay that died are free again."""
+    limits_usual_output_tokens: int = Field(default=2048, ge=1)
+    """What a request without `max_tokens` holds for its output of a limit of tokens."""
+
     def master_key_bytes(self) -> bytes:
         """The key itself."""
         return base64.b64decode(self.master_key.get_secret_value())

@@ -22,10 +22,20 @@ class Readiness:
 
     def __init__(self) -> None:
         self._checks: dict[str, Waiting] = {}
+        self._notes: dict[str, Waiting] = {}
 
     def add(self, name: str, waiting: Waiting) -> None:
         """`waiting` is called at each request for readiness: it must be quick and not block."""
         self._checks[name] = waiting
+
+    def note(self, name: str, telling: Waiting) -> None:
+        """What is good to know and no reason to wait; null: nothing. Called as often as checks."""
+        self._notes[name] = telling
+
+    def notes(self) -> dict[str, str]:
+        """Name to what there is to know."""
+        told = ((name, telling()) for name, telling in self._notes.items())
+        return {name: note for name, note in told if note is not None}
 
     def waits_for(self) -> dict[str, str]:
         """Name to what is missing; empty when ready."""
@@ -50,7 +60,10 @@ def internal_app(
 
     async def ready(_request: web.Request) -> web.Response:
         missing = readiness.waits_for()
-        body = orjson.dumps({"status": "waiting" if missing else "ready", "waits_for": missing})
+        told = {"status": "waiting" if missing else "ready", "waits_for": missing}
+        if notes := readiness.notes():
+            told["notes"] = notes
+        body = orjson.dumps(told)
         status = 503 if missing else 200
         return web.Response(body=body, status=status, content_type="application/json")
 

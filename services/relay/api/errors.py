@@ -8,7 +8,7 @@ from aiohttp import web
 from services.relay.dialects.calls import dialect_of
 from services.relay.dialects.dialect import Dialect
 from services.relay.errors import RelayError
-from services.relay.passing import REQUEST_ID_HEADER
+from services.relay.passing import LIMIT_HEADERS, REQUEST_ID_HEADER
 from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode
 from shared.http.envelope import Handler
@@ -47,6 +47,8 @@ async def dialect_errors(request: web.Request, handler: Handler) -> web.StreamRe
         response.headers.setdefault(REQUEST_ID_HEADER, request_id)
         for name, value in dialect.answer_headers(request_id).items():
             response.headers.setdefault(name, value)
+        for name, value in request.get(LIMIT_HEADERS, {}).items():
+            response.headers.setdefault(name, value)
     return response
 
 
@@ -67,6 +69,7 @@ def error_response(error: RelayError, dialect: Dialect, request_id: str) -> web.
     headers = {"Content-Type": "application/json"}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
+    headers |= error.headers
     body = dialect.error_body(error, request_id)
     return web.Response(status=error.http_status, body=body, headers=headers)
 

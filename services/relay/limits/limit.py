@@ -71,6 +71,10 @@ class Decision(NamedTuple):
     """Of a refusal: when the same demand may be allowed; null: never, it is more than fits."""
 
 
+Stood = tuple[Limit, Decision]
+"""A limit, and how it stood after it decided."""
+
+
 class Decided(NamedTuple):
     """What all limits of a request said, at one moment of the clock that they go by."""
 

@@ -19,9 +19,8 @@ class LimitMetrics:
         )
         self.unshared = Counter(
             "ledgerline_relay_limit_unshared_total",
-            "Requests that the store could not decide: allowed or limited by this relay alone, "
-            "or refused",
-            ("result",),
+            "Requests that the store could not decide: open, by this relay alone; closed, refused",
+            ("setting",),
             registry=registry,
         )
         self.in_flight = Gauge(
