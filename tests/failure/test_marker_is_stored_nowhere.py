@@ -1,26 +1,59 @@
 """I4: a marker put into whatever a client can say is found in no table, topic, file or log."""
 
 import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
 
 import aiohttp
 
 from deploy.local.stack import Stack
 from tests.failure.marker import MARKER, assert_nowhere
 from tests.gateway.counting import caught_up
-from tests.gateway.operator import MODEL, Operator
+from tests.gateway.operator import CLAUDE, MODEL, Operator
+
+
+def _chat(content: str) -> dict[str, Any]:
+    return {
+        "model": MODEL,
+        "user": MARKER,
+        "metadata": {MARKER: MARKER},
+        "tools": [{"type": "function", "function": {"name": "f", "description": MARKER}}],
+        "messages": [{"role": "system", "content": MARKER}, {"role": "user", "content": content}],
+    }
+
+
+def _messages(content: str) -> dict[str, Any]:
+    thought = {"type": "thinking", "thinking": MARKER, "signature": MARKER}
+    used = {"type": "tool_use", "id": MARKER, "name": MARKER, "input": {MARKER: MARKER}}
+    result = {"type": "tool_result", "tool_use_id": MARKER, "content": MARKER}
+    return {
+        "model": CLAUDE,
+        "max_tokens": 2000,
+        "system": [{"type": "text", "text": MARKER}],
+        "metadata": {"user_id": MARKER},
+        "thinking": {"type": "adaptive"},
+        "tools": [{"name": "f", "description": MARKER, "input_schema": {"type": "object"}}],
+        "messages": [
+            {"role": "user", "content": MARKER},
+            {"role": "assistant", "content": [thought, used]},
+            {"role": "user", "content": [result, {"type": "text", "text": content}]},
+        ],
+    }
+
+
+CALLS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+    "/v1/chat/completions": _chat,
+    "/v1/messages": _messages,
+}
+"""What can be said in each call; the text is the last user message."""
 
 
 async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Operator) -> None:
     """In prompts, tools, answers, `user`, `metadata`, model names, queries, upstream errors."""
     customer = await operator.customer(quota_units=50_000_000)
     url = f"{drill_stack.relay_url()}/v1/chat/completions"
-    headers = {"Authorization": f"Bearer {customer.api_key}"}
-    said = {
-        "model": MODEL,
-        "user": MARKER,
-        "metadata": {MARKER: MARKER},
-        "tools": [{"type": "function", "function": {"name": "f", "description": MARKER}}],
-    }
+    headers = {"Authorization": f"Bearer {customer.api_key}", "anthropic-beta": MARKER}
     behaviours: list[dict[str, object]] = [
         {"echo_prompt": True},
         {"echo_prompt_in_error": True, "status": 400},
@@ -34,31 +67,29 @@ async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Oper
         {"echo_prompt": True, "cut_body_at": 50},
         {"reset": True},
     ]
-    answers = 0
+    answers = Counter(dict.fromkeys(CALLS, 0))
     async with aiohttp.ClientSession() as http:
         for behaviour in behaviours:
             for stream in (False, True):
                 content = f"{MARKER} [[simulate {json.dumps(behaviour)}]]"
-                body = {
-                    **said,
-                    "stream": stream,
-                    "messages": [
-                        {"role": "system", "content": MARKER},
-                        {"role": "user", "content": content},
-                    ],
-                }
-                answers += await _marked(http, url, headers, json.dumps(body).encode())
+                for path, body_of in CALLS.items():
+                    body = json.dumps({"stream": stream, **body_of(content)}).encode()
+                    answers[path] += await _marked(
+                        http, drill_stack.relay_url() + path, headers, body
+                    )
         messages = [{"role": "user", "content": MARKER}]
         strange = [
             json.dumps({"model": MARKER, "messages": messages}),
             json.dumps({"model": MODEL, "messages": messages, "n": MARKER}),
             json.dumps({"model": MODEL, "MODEL": MARKER, "messages": messages}),
             json.dumps({"model": MODEL, "messages": MARKER}),
+            json.dumps({"model": MODEL, "messages": messages, "max_tokens": MARKER}),
             f'{{"model": "{MODEL}", "messages": ["{MARKER}"',
             f'"{MARKER}"',
         ]
         for raw in strange:
-            await _marked(http, url, headers, raw.encode())
+            for path in CALLS:
+                await _marked(http, drill_stack.relay_url() + path, headers, raw.encode())
         await _marked(http, f"{url}?prompt={MARKER}", headers, b"{}")
         await _marked(http, f"{drill_stack.relay_url()}/v1/{MARKER}", headers, b"{}")
         await _marked(http, url, {"Authorization": f"Bearer sk-{MARKER}"}, b"{}")
@@ -66,7 +97,8 @@ async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Oper
             await _marked(
                 http, f"{drill_stack.relay_url()}{path}?keyword={MARKER}", headers, b"{}", "GET"
             )
-    assert answers >= 4, "no answer carried the marker: the drill shows nothing"
+    for path, carried in answers.items():
+        assert carried >= 4, f"no answer of {path} carried the marker: the drill shows nothing"
     await caught_up(drill_stack)
     await assert_nowhere(drill_stack)
 
