@@ -26,6 +26,7 @@ _QUOTA_SHIFT: Final = _RELAY_SHIFT + _RELAY_BITS
 _CONSUMPTION: Final = 2
 _ERROR: Final = 4
 _HOUR_S: Final = 3600
+_MS: Final = 1000
 
 
 class CountedTokens(Event):
@@ -128,10 +129,13 @@ class Observed:
             if not packed & _IN_LEDGER and (quota or packed & _SUCCEEDED):
                 yield Gap(_name(key), f"has no ledger entry; its event says {quota}")
 
-    def not_in_logs(self) -> Iterator[Gap]:
-        """Requests without a log row."""
+    def not_in_logs(self, *, deleted_before: int) -> Iterator[Gap]:
+        """Requests without a log row, but for what an admin may have deleted (Unix seconds).
+
+        A request's id tells when it came; its row is of when it ended, and that is never earlier.
+        """
         for key, packed in self._requests.items():
-            if not packed & _IN_LOGS:
+            if not packed & _IN_LOGS and _came_at_ms(key) >= deleted_before * _MS:
                 yield Gap(_name(key), "has no log row")
 
     def is_in_ledger(self, key: bytes) -> bool:
@@ -144,6 +148,11 @@ class Observed:
     def is_in_logs(self, key: bytes) -> bool:
         """Whether the logs were seen to have it."""
         return bool(self._requests.get(key, 0) & _IN_LOGS)
+
+
+def _came_at_ms(key: bytes) -> int:
+    """A UUIDv7 begins with its time."""
+    return int.from_bytes(key[:6])
 
 
 def _name(key: bytes) -> str:

@@ -33,6 +33,8 @@ class Compared:
     extras: Extras = field(default_factory=Extras)
     entries: int = 0
     rows: int = 0
+    logs_deleted_before: int = 0
+    """Unix seconds; older rows may have been deleted by an admin."""
 
 
 async def compare(tables: Tables, observed: Observed, *, held_since: datetime | None) -> Compared:
@@ -62,6 +64,7 @@ async def compare(tables: Tables, observed: Observed, *, held_since: datetime | 
                 )
         else:
             _keep(compared.log_gaps.append, gap)
+    compared.logs_deleted_before = await tables.logs_deleted_before()
     return compared
 
 
@@ -82,7 +85,11 @@ def request_checks(observed: Observed, compared: Compared, unreadable: list[Gap]
         check(
             "I2 log rows = requests on the topic",
             compared.rows,
-            [*compared.log_gaps, *observed.not_in_logs(), *extras.in_logs.values()],
+            [
+                *compared.log_gaps,
+                *observed.not_in_logs(deleted_before=compared.logs_deleted_before),
+                *extras.in_logs.values(),
+            ],
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Sums: usage by the hour, balances and holds against the entries and leases they are made of."""
+"""Sums: hours, balances, keys and holds against the entries and leases they are made of."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,15 +8,17 @@ from operations.reconcile.tables import Row, Tables
 
 async def sum_checks(tables: Tables) -> list[Check]:
     """I3, and the sums of I2. All from one snapshot, so that a running system has no gaps."""
-    hours, balances, holds = (
+    hours, balances, keys, holds = (
         await tables.hours(),
         await tables.balances(),
+        await tables.keys(),
         await tables.holds(),
     )
     return [
         check("I2 quota_data = ledger entries, by user, model, hour", len(hours), _hours(hours)),
         check("I3 balances = sums of ledger entries", len(balances), _balances(balances)),
         check("I3 debts = excesses and forced releases", len(balances), _debts(balances)),
+        check("I3 use of keys = sums of ledger entries", len(keys), _keys(keys)),
         check("I3 holds = sums over leases", len(holds), _holds(holds)),
     ]
 
@@ -51,13 +53,23 @@ def _debts(rows: Iterable[Row]) -> Iterator[Gap]:
             )
 
 
+def _keys(rows: Iterable[Row]) -> Iterator[Gap]:
+    for row in rows:
+        if (row["count"], row["used"]) != (row["entries"], row["charged"]):
+            yield Gap(
+                f"key {row['key_id']}",
+                f"counts {row['count']} requests of {row['used']},"
+                f" the ledger {row['entries']} of {row['charged']}",
+            )
+
+
 def _holds(rows: Iterable[Row]) -> Iterator[Gap]:
     for row in rows:
-        account = f"account {row['workspace_id']}"
+        subject = row["subject"].replace(":", " ")
         if row["held"] != row["by_leases"]:
-            yield Gap(account, f"holds {row['held']}, its leases {row['by_leases']}")
+            yield Gap(subject, f"holds {row['held']}, its leases {row['by_leases']}")
         if row["uncharged"] != row["uncharged_by_leases"]:
             yield Gap(
-                account,
+                subject,
                 f"has {row['uncharged']} uncharged, its leases {row['uncharged_by_leases']}",
             )

@@ -29,25 +29,42 @@ FROM billing.accounts AS a
 FULL JOIN (
     SELECT workspace_id, sum(amount_units) AS amount,
            -sum(amount_units) FILTER (WHERE kind = 'charge') AS charged,
-           sum(excess_units + exposure_units
+           -- A release of a key's lease exposes what the key may spend, and no balance.
+           sum(excess_units
+               + CASE WHEN kind = 'release' AND key_id IS NOT NULL THEN 0 ELSE exposure_units END
                + CASE WHEN kind = 'top_up' THEN greatest(0, -amount_units) ELSE 0 END
            ) AS allowed_debt
     FROM billing.ledger_entries GROUP BY workspace_id
 ) AS e ON e.workspace_id = a.workspace_id
 """
-_HOLDS: Final = """
-SELECT coalesce(a.workspace_id, l.workspace_id) AS workspace_id,
-       coalesce(a.held_units, 0)::bigint AS held, coalesce(l.held, 0)::bigint AS by_leases,
-       coalesce(a.uncharged_units, 0)::bigint AS uncharged,
-       coalesce(l.uncharged, 0)::bigint AS uncharged_by_leases
-FROM billing.accounts AS a
+_KEYS: Final = """
+SELECT key_id, coalesce(k.used_quota, 0)::bigint AS used, coalesce(e.charged, 0)::bigint AS charged,
+       coalesce(k.request_count, 0)::bigint AS count, coalesce(e.count, 0)::bigint AS entries
+FROM billing.token_usage AS k
 FULL JOIN (
-    SELECT workspace_id,
+    SELECT key_id, -sum(amount_units) AS charged, count(*) AS count
+    FROM billing.ledger_entries WHERE kind = 'charge' AND key_id IS NOT NULL GROUP BY key_id
+) AS e USING (key_id)
+"""
+# Most keys hold nothing and have no lease: they are left out.
+_HOLDS: Final = """
+SELECT subject, coalesce(s.held_units, 0)::bigint AS held, coalesce(l.held, 0)::bigint AS by_leases,
+       coalesce(s.uncharged_units, 0)::bigint AS uncharged,
+       coalesce(l.uncharged, 0)::bigint AS uncharged_by_leases
+FROM (
+    SELECT 'account:' || workspace_id AS subject, held_units, uncharged_units
+    FROM billing.accounts
+    UNION ALL
+    SELECT 'key:' || key_id, held_units, uncharged_units
+    FROM billing.token_usage WHERE held_units <> 0 OR uncharged_units <> 0
+) AS s
+FULL JOIN (
+    SELECT subject,
            sum(greatest(0, CASE WHEN is_open THEN granted_total ELSE used_total END
                            - charged_total)) AS held,
            sum(greatest(0, used_total - charged_total)) AS uncharged
-    FROM billing.leases GROUP BY workspace_id
-) AS l ON l.workspace_id = a.workspace_id
+    FROM billing.leases GROUP BY subject
+) AS l USING (subject)
 """
 # A user may have had several names within an hour; the ledger does not keep them.
 _HOURS: Final = """
@@ -72,6 +89,7 @@ _TOKENS: Final = """
 SELECT created_at AS hour, sum(token_used)::bigint AS tokens
 FROM billing.quota_data GROUP BY created_at
 """
+_DELETED_BEFORE: Final = "SELECT coalesce(max(target_timestamp), 0) FROM logging.log_clean_ups"
 _WATERMARKS: Final = """
 SELECT consumer_group, partition, next_offset FROM {schema}.consumer_watermarks WHERE topic = $1
 """
@@ -126,8 +144,12 @@ class Tables:
         return [dict(row) for row in await self._connection.fetch(_BALANCES)]
 
     async def holds(self) -> list[Row]:
-        """What each account holds beside the sum over its leases."""
+        """What each account and each key holds beside the sum over its leases."""
         return [dict(row) for row in await self._connection.fetch(_HOLDS)]
+
+    async def keys(self) -> list[Row]:
+        """What each key has used beside the sum of its charges."""
+        return [dict(row) for row in await self._connection.fetch(_KEYS)]
 
     async def hours(self) -> list[Row]:
         """Each row of `quota_data`, by user, model and hour, beside the ledger's sums."""
@@ -136,6 +158,10 @@ class Tables:
     async def tokens_by_hour(self) -> dict[int, int]:
         """The tokens of `quota_data`."""
         return {row["hour"]: row["tokens"] for row in await self._connection.fetch(_TOKENS)}
+
+    async def logs_deleted_before(self) -> int:
+        """Up to when (Unix seconds) admins had log rows deleted; 0 where they never had."""
+        return int(await self._connection.fetchval(_DELETED_BEFORE))
 
     async def have_rows(self, event_ids: list[str]) -> set[bytes]:
         """Those of the events that have a log row."""

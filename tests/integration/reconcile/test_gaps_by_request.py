@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from shared.events.catalog import RELAY_REQUESTS
+from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode, Outcome, RequestCompleted
 from shared.events.usage import Usage
 from shared.kafka.records import OutgoingRecord
@@ -47,6 +48,21 @@ async def test_a_request_that_is_on_the_topic_twice_is_no_gap(world: World) -> N
     await world.settle(events, published=[*events, *events])
 
     assert await world.gaps() == {}
+
+
+async def test_what_an_admin_had_deleted_is_not_missed_and_nothing_else_is_excused(
+    world: World,
+) -> None:
+    deleted = some_events()
+    before = await world.clean_up_was_made()
+    missing = request(request_id=new_event_id())
+    await world.settle([*deleted, missing], logged=[])
+
+    findings = await world.reconcile()
+
+    gaps = {check.name: check.gaps for check in findings.checks if check.gaps}
+    assert [gap.subject for gap in gaps[LOGS]] == [missing.request_id]
+    assert any(before in note for note in findings.notes)
 
 
 async def test_a_request_that_was_not_charged(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Sums and positions that do not fit are found, and named by account, hour or offsets."""
+"""Sums and positions that do not fit are found: named by account, key, hour or offsets."""
 
 import pytest
 
@@ -38,17 +38,37 @@ POSITIONS = "consumers are at the topic's end"
             "account 7",
         ),
         (
+            "UPDATE billing.token_usage SET used_quota = used_quota + 1",
+            "I3 use of keys = sums of ledger entries",
+            "key 70",
+        ),
+        (
+            "UPDATE billing.token_usage SET request_count = request_count - 1",
+            "I3 use of keys = sums of ledger entries",
+            "key 70",
+        ),
+        (
+            "UPDATE billing.token_usage SET held_units = 0",
+            "I3 holds = sums over leases",
+            "key 70",
+        ),
+        (
+            "UPDATE billing.leases SET granted_total = 0 WHERE subject = 'key:70'",
+            "I3 holds = sums over leases",
+            "key 70",
+        ),
+        (
             "UPDATE billing.accounts SET held_units = held_units - 1",
             "I3 holds = sums over leases",
             "account 7",
         ),
         (
-            "UPDATE billing.leases SET used_total = used_total + 5",
+            "UPDATE billing.leases SET used_total = used_total + 5 WHERE subject = 'account:7'",
             "I3 holds = sums over leases",
             "account 7",
         ),
         (
-            "UPDATE billing.leases SET is_open = false",
+            "UPDATE billing.leases SET is_open = false WHERE subject = 'account:7'",
             "I3 holds = sums over leases",
             "account 7",
         ),

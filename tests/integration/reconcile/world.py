@@ -3,6 +3,7 @@
 The rules are written out again here, on purpose: a gap must not be hidden by sharing its cause.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from shared.kafka.producer import IdempotentProducer
 from shared.kafka.records import OutgoingRecord, Partition
 from shared.kafka.spans import Span, SpanReader
 from tests.integration.kafka.broker import Broker
+from tests.integration.kafka.waiting import until
 from tests.made_events import outgoing, request
 from tests.made_rows import row_of
 from tests.stack_fixtures import Database
@@ -42,6 +44,22 @@ INSERT INTO billing.leases (lease_id, relay_id, subject, workspace_id, seq, gran
                             used_total, charged_total, is_open, is_short, is_scarce)
 VALUES ('lease-' || $1::bigint, 'relay-start-1', 'account:' || $1::bigint, $1, 1, $2 + 100, $2, $2,
         true, false, false)
+"""
+_KEY: Final = """
+INSERT INTO billing.token_usage (key_id, workspace_id, used_quota, request_count, held_units)
+VALUES (70, $1, $2, 1, 100)
+ON CONFLICT (key_id) DO UPDATE
+SET used_quota = token_usage.used_quota + EXCLUDED.used_quota,
+    request_count = token_usage.request_count + 1
+"""
+_KEY_LEASE: Final = """
+INSERT INTO billing.leases (lease_id, relay_id, subject, workspace_id, seq, granted_total,
+                            used_total, charged_total, is_open, is_short, is_scarce)
+VALUES ('lease-of-70', 'relay-start-1', 'key:70', $1, 1, $2 + 100, $2, $2, true, false, false)
+ON CONFLICT (lease_id) DO UPDATE
+SET granted_total = leases.granted_total + EXCLUDED.used_total,
+    used_total = leases.used_total + EXCLUDED.used_total,
+    charged_total = leases.charged_total + EXCLUDED.charged_total
 """
 _HOUR: Final = """
 INSERT INTO billing.quota_data
@@ -101,6 +119,20 @@ class World:
         await self.catch_up()
         counted = [event for event in events if event.outcome is not Outcome.REJECTED]
         await self.mark(len(counted))
+
+    async def clean_up_was_made(self) -> str:
+        """An admin had the rows of what came until now deleted. Answers that time."""
+        target = int(time.time()) + 1
+        await self._connection.execute(
+            "INSERT INTO logging.log_clean_ups (target_timestamp, started_by) VALUES ($1, 1)",
+            target,
+        )
+
+        async def is_past() -> bool:
+            return time.time() > target
+
+        await until(is_past, "what comes now is newer")
+        return datetime.fromtimestamp(target, UTC).isoformat()
 
     async def add_failed(self) -> None:
         """One more request, while others look: it cost nothing, and has a log row only."""
@@ -185,6 +217,8 @@ class World:
                 *(workspace, "charge", f"request:{event.request_id}", -event.quota),
                 *(event.user_id, model, event.completed_at),
             )
+            await self._connection.execute(_KEY, workspace, event.quota)
+            await self._connection.execute(_KEY_LEASE, workspace, event.quota)
             await self._connection.execute(
                 _HOUR,
                 *(at - at % 3600, event.user_id, event.username, model),
