@@ -8,6 +8,7 @@ import pytest
 
 from services.logging import clean_up
 from services.logging.clean_up import CleanUp
+from services.logging.store_clean_up import delete_some
 from services.logging.store_rows import insert_rows
 from shared.audit.actions import Actor
 from shared.events.audit import ActionTaken
@@ -101,7 +102,6 @@ async def test_after_a_crash_the_rest_goes_when_it_is_called_again(
     """What was deleted before stays deleted, and both counts are of what each call deleted."""
     await add(api, *range(100, 120))
     phases = 0
-    delete_some = clean_up.delete_some
 
     async def dies_in_the_third(*args: Any, **kwargs: Any) -> Any:
         nonlocal phases
@@ -140,7 +140,6 @@ async def test_rows_that_come_meanwhile_and_are_older_go_too(
 ) -> None:
     """Events may come late: a row may be made behind what was passed already."""
     await add(api, *range(100, 110))
-    delete_some = clean_up.delete_some
     is_added = False
 
     async def one_comes_late(*args: Any, **kwargs: Any) -> Any:

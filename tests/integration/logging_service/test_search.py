@@ -18,7 +18,7 @@ from tests.made_rows import row_of
 
 def row(content: str, **fields: Any) -> LogRow:
     """A row as another program may have written it."""
-    values = {
+    values: dict[str, Any] = {
         "event_id": new_event_id(),
         "workspace_id": 7,
         "user_id": 700,
