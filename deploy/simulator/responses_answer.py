@@ -49,7 +49,7 @@ class ResponsesAnswer:
             "status": self.status,
             "error": error,
             "incomplete_details": details,
-            "output": [output.item for output in self.outputs],
+            "output": [] if error else [output.item for output in self.outputs],
             "usage": usage,
         }
 
