@@ -1,19 +1,13 @@
 """Anthropic's messages, and counting their tokens."""
 
-import orjson
-
+from services.relay.dialects.answer_body import parse_answer
 from services.relay.dialects.anthropic import ANTHROPIC
 from services.relay.dialects.anthropic_content import content_bytes
 from services.relay.dialects.anthropic_request import read_messages_request
 from services.relay.dialects.anthropic_stream import AnthropicStreamReader
 from services.relay.dialects.anthropic_usage import read_usage
 from services.relay.dialects.body import with_model
-from services.relay.dialects.dialect import (
-    AnswerFacts,
-    AnswerMalformedError,
-    Dialect,
-    RequestFacts,
-)
+from services.relay.dialects.dialect import AnswerFacts, Dialect, RequestFacts
 
 
 class Messages:
@@ -33,12 +27,7 @@ class Messages:
 
     def read_answer(self, body: bytes) -> AnswerFacts:
         """See Call."""
-        try:
-            parsed = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise AnswerMalformedError from None
-        if not isinstance(parsed, dict):
-            raise AnswerMalformedError
+        parsed = parse_answer(body)
         return AnswerFacts(read_usage(parsed.get("usage")), content_bytes(parsed))
 
     def stream_reader(self, facts: RequestFacts) -> AnthropicStreamReader:  # noqa: ARG002  # a Call's

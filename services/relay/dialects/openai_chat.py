@@ -1,12 +1,12 @@
 """OpenAI's chat completions."""
 
+from services.relay.dialects.answer_body import parse_answer
 from services.relay.dialects.dialect import (
     AnswerFacts,
     Dialect,
     RequestFacts,
 )
 from services.relay.dialects.openai import OPENAI
-from services.relay.dialects.openai_answer import parse_answer
 from services.relay.dialects.openai_content import content_bytes
 from services.relay.dialects.openai_options import upstream_body
 from services.relay.dialects.openai_request import read_chat_request

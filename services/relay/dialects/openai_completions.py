@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from services.relay.dialects.answer_body import parse_answer
 from services.relay.dialects.body import (
     parse_object,
     read_count,
@@ -11,7 +12,6 @@ from services.relay.dialects.body import (
 )
 from services.relay.dialects.dialect import AnswerFacts, Dialect, RequestFacts
 from services.relay.dialects.openai import OPENAI
-from services.relay.dialects.openai_answer import parse_answer
 from services.relay.dialects.openai_content import text_bytes
 from services.relay.dialects.openai_options import (
     DECIDING_OPTIONS,

@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from services.relay.dialects.answer_body import parse_answer
 from services.relay.dialects.body import parse_object, read_model, refuse_ambiguous, with_model
 from services.relay.dialects.dialect import AnswerFacts, Dialect, RequestFacts
 from services.relay.dialects.openai import OPENAI
-from services.relay.dialects.openai_answer import parse_answer
 from services.relay.dialects.openai_prompts import count_prompts
 from services.relay.dialects.openai_stream import OpenAIStreamReader
 from services.relay.dialects.openai_usage import read_embeddings_usage

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.relay.dialects.answer_body import parse_answer
 from services.relay.dialects.body import (
     ESCAPED,
     parse_object,
@@ -13,7 +14,6 @@ from services.relay.dialects.body import (
     refuse_ambiguous,
 )
 from services.relay.dialects.dialect import AnswerFacts, Dialect, RequestFacts
-from services.relay.dialects.openai_answer import parse_answer
 from services.relay.dialects.openai_content import output_bytes
 from services.relay.dialects.openai_media import media_of_items
 from services.relay.dialects.openai_responses_stream import OPENAI_RESPONSES, ResponsesStreamReader

@@ -18,6 +18,7 @@ from tests.unit.relay.anthropic_streams import (
     finish,
     start,
 )
+from tests.unit.relay.splitting import assert_same_when_cut, assert_same_when_cut_anywhere
 
 COMMENT = b": keep-alive\n\n"
 WHOLE = b"".join([COMMENT, *SPOKEN[:4], COMMENT, *SPOKEN[4:], finish({"output_tokens": 42}), STOP])
@@ -38,18 +39,6 @@ def follow(stream: bytes) -> tuple[bytes, AnthropicStreamReader]:
     return reader.feed(stream), reader
 
 
-def told(reader: AnthropicStreamReader) -> tuple[object, ...]:
-    return (
-        reader.usage,
-        reader.told_input,
-        reader.content_bytes,
-        reader.is_ended,
-        reader.is_whole,
-        reader.has_error,
-        reader.ending(),
-    )
-
-
 STREAMS = {
     "lines": WHOLE,
     "crlf": WHOLE.replace(b"\n", b"\r\n"),
@@ -60,25 +49,13 @@ STREAMS = {
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_split_at_any_byte_is_the_same_stream(name: str) -> None:
-    stream = STREAMS[name]
-    passed, whole = follow(stream)
-    for cut in range(1, len(stream)):
-        reader = AnthropicStreamReader()
-        assert reader.feed(stream[:cut]) + reader.feed(stream[cut:]) == passed
-        assert told(reader) == told(whole)
-    reader = AnthropicStreamReader()
-    assert b"".join(reader.feed(stream[i : i + 1]) for i in range(len(stream))) == passed
-    assert told(reader) == told(whole)
+    assert_same_when_cut_anywhere(STREAMS[name], AnthropicStreamReader)
 
 
 @given(st.lists(st.integers(1, len(WHOLE) - 1), max_size=12).map(sorted))
-@settings(max_examples=100)
+@settings(max_examples=200)
 def test_a_stream_split_at_many_bytes_is_the_same_stream(cuts: list[int]) -> None:
-    reader = AnthropicStreamReader()
-    ends = [*cuts, len(WHOLE)]
-    passed = [reader.feed(WHOLE[a:b]) for a, b in zip([0, *cuts], ends, strict=True)]
-    whole, told_at_once = follow(WHOLE)
-    assert (b"".join(passed), told(reader)) == (whole, told(told_at_once))
+    assert_same_when_cut(WHOLE, cuts, AnthropicStreamReader)
 
 
 @pytest.mark.parametrize("name", ["lines", "crlf", "carriage returns"])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from services.relay.dialects.dialect import AnswerMalformedError
 from services.relay.dialects.openai_stream import OpenAIStreamReader
 from shared.events.usage import Usage
+from tests.unit.relay.splitting import assert_same_when_cut, assert_same_when_cut_anywhere
 from tests.unit.relay.streams import DONE, SPOKEN, call, delta, event, usage_chunk
 
 USAGE = Usage(prompt_tokens=5, completion_tokens=7)
@@ -17,17 +18,6 @@ WHOLE = b"".join([COMMENT, *SPOKEN[:3], COMMENT, *SPOKEN[3:], usage_chunk(), DON
 def follow(stream: bytes, *, passes_usage: bool = False) -> tuple[bytes, OpenAIStreamReader]:
     reader = OpenAIStreamReader(passes_usage=passes_usage)
     return reader.feed(stream), reader
-
-
-def told(reader: OpenAIStreamReader) -> tuple[object, ...]:
-    return (
-        reader.usage,
-        reader.content_bytes,
-        reader.is_ended,
-        reader.is_whole,
-        reader.has_error,
-        reader.ending(),
-    )
 
 
 STREAMS = {
@@ -41,25 +31,15 @@ STREAMS = {
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("passes_usage", [True, False])
 def test_a_stream_split_at_any_byte_is_the_same_stream(name: str, passes_usage: bool) -> None:
-    stream = STREAMS[name]
-    passed, whole = follow(stream, passes_usage=passes_usage)
-    for cut in range(1, len(stream)):
-        reader = OpenAIStreamReader(passes_usage=passes_usage)
-        assert reader.feed(stream[:cut]) + reader.feed(stream[cut:]) == passed
-        assert told(reader) == told(whole)
-    reader = OpenAIStreamReader(passes_usage=passes_usage)
-    assert b"".join(reader.feed(stream[i : i + 1]) for i in range(len(stream))) == passed
-    assert told(reader) == told(whole)
+    assert_same_when_cut_anywhere(
+        STREAMS[name], lambda: OpenAIStreamReader(passes_usage=passes_usage)
+    )
 
 
 @given(st.lists(st.integers(1, len(WHOLE) - 1), max_size=12).map(sorted))
 @settings(max_examples=200)
 def test_a_stream_split_at_many_bytes_is_the_same_stream(cuts: list[int]) -> None:
-    reader = OpenAIStreamReader(passes_usage=False)
-    ends = [*cuts, len(WHOLE)]
-    passed = [reader.feed(WHOLE[a:b]) for a, b in zip([0, *cuts], ends, strict=True)]
-    whole, told_at_once = follow(WHOLE)
-    assert (b"".join(passed), told(reader)) == (whole, told(told_at_once))
+    assert_same_when_cut(WHOLE, cuts, lambda: OpenAIStreamReader(passes_usage=False))
 
 
 @pytest.mark.parametrize("name", ["lines", "crlf", "carriage returns"])
@@ -107,7 +87,7 @@ def test_an_answer_that_speaks_of_usage_and_errors_is_content() -> None:
     stream = delta(content=said) + delta(content='\n\ndata: {"error":{"message":"x"}}\n\n')
     passed, reader = follow(stream)
     assert passed == stream
-    assert told(reader)[0] is None
+    assert reader.usage is None
     assert not reader.has_error
     assert not reader.is_ended
 

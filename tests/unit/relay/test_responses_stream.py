@@ -12,6 +12,11 @@ from services.relay.dialects.openai_responses_stream import OPENAI_RESPONSES, Re
 from services.relay.errors import RelayError
 from shared.events.requests import ErrorCode
 from shared.events.usage import Usage
+from tests.unit.relay.splitting import (
+    assert_same_when_cut,
+    assert_same_when_cut_anywhere,
+    told,
+)
 
 USAGE = Usage(prompt_tokens=5, completion_tokens=7)
 COMMENT = b": keep-alive\n\n"
@@ -58,38 +63,15 @@ def follow(stream: bytes) -> tuple[bytes, ResponsesStreamReader]:
     return reader.feed(stream), reader
 
 
-def told(reader: ResponsesStreamReader) -> tuple[object, ...]:
-    return (
-        reader.usage,
-        reader.content_bytes,
-        reader.is_ended,
-        reader.is_whole,
-        reader.has_error,
-        reader.ending(),
-    )
-
-
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_split_at_any_byte_is_the_same_stream(name: str) -> None:
-    stream = STREAMS[name]
-    passed, whole = follow(stream)
-    for cut in range(1, len(stream)):
-        reader = ResponsesStreamReader()
-        assert reader.feed(stream[:cut]) + reader.feed(stream[cut:]) == passed
-        assert told(reader) == told(whole)
-    reader = ResponsesStreamReader()
-    assert b"".join(reader.feed(stream[i : i + 1]) for i in range(len(stream))) == passed
-    assert told(reader) == told(whole)
+    assert_same_when_cut_anywhere(STREAMS[name], ResponsesStreamReader)
 
 
 @given(st.lists(st.integers(1, len(WHOLE) - 1), max_size=12).map(sorted))
 @settings(max_examples=200)
 def test_a_stream_split_at_many_bytes_is_the_same_stream(cuts: list[int]) -> None:
-    reader = ResponsesStreamReader()
-    ends = [*cuts, len(WHOLE)]
-    passed = [reader.feed(WHOLE[a:b]) for a, b in zip([0, *cuts], ends, strict=True)]
-    whole, told_at_once = follow(WHOLE)
-    assert (b"".join(passed), told(reader)) == (whole, told(told_at_once))
+    assert_same_when_cut(WHOLE, cuts, ResponsesStreamReader)
 
 
 @pytest.mark.parametrize("name", ["lines", "crlf", "carriage returns"])
@@ -121,7 +103,7 @@ def test_the_type_is_what_the_data_says_where_the_event_has_no_name() -> None:
 def test_what_a_client_put_into_its_tools_ends_nothing() -> None:
     passed, reader = follow(BEGUN + delta("x"))
     assert passed == BEGUN + delta("x")
-    assert told(reader) == (None, 1, False, False, False, b"")
+    assert told(reader) == (None, None, 1, False, False, False, b"")
 
 
 @pytest.mark.parametrize(

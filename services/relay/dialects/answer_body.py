@@ -1,4 +1,4 @@
-"""Reading a whole answer of OpenAI's."""
+"""Reading a whole, plain answer."""
 
 from typing import Any
 
