@@ -12,6 +12,8 @@ from tests.failure.marker import MARKER, assert_nowhere
 from tests.gateway.counting import caught_up
 from tests.gateway.operator import CLAUDE, MODEL, Operator
 
+TEXT_MODEL: Final = "gpt-3.5-turbo-instruct"
+
 
 def _chat(content: str) -> dict[str, Any]:
     return {
@@ -42,8 +44,38 @@ def _messages(content: str) -> dict[str, Any]:
     }
 
 
+def _completions(content: str) -> dict[str, Any]:
+    return {"model": TEXT_MODEL, "user": MARKER, "suffix": MARKER, "prompt": [MARKER, content]}
+
+
+def _responses(content: str) -> dict[str, Any]:
+    called = {"type": "function_call", "call_id": MARKER, "name": MARKER, "arguments": MARKER}
+    result = {"type": "function_call_output", "call_id": MARKER, "output": MARKER}
+    return {
+        "model": MODEL,
+        "instructions": MARKER,
+        "metadata": {MARKER: MARKER},
+        "safety_identifier": MARKER,
+        "prompt_cache_key": MARKER,
+        "tools": [{"type": "function", "name": "f", "description": MARKER}],
+        "input": [called, result, {"role": "user", "content": content}],
+    }
+
+
+def _embeddings(content: str) -> dict[str, Any]:
+    return {"model": "text-embedding-3-small", "user": MARKER, "input": [MARKER, content]}
+
+
+def _moderations(content: str) -> dict[str, Any]:
+    return {"input": [MARKER, content]}
+
+
 CALLS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "/v1/chat/completions": _chat,
+    "/v1/completions": _completions,
+    "/v1/responses": _responses,
+    "/v1/embeddings": _embeddings,
+    "/v1/moderations": _moderations,
     "/v1/messages": _messages,
 }
 """What can be said in each call; the text is the last user message."""
@@ -84,12 +116,18 @@ async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Oper
             json.dumps({"model": MODEL, "MODEL": MARKER, "messages": messages}),
             json.dumps({"model": MODEL, "messages": MARKER}),
             json.dumps({"model": MODEL, "messages": messages, "max_tokens": MARKER}),
+            json.dumps({"model": MODEL, "input": MARKER, "previous_response_id": MARKER}),
+            json.dumps({"model": MODEL, "input": MARKER, "tools": [{"type": MARKER}]}),
+            json.dumps({"model": TEXT_MODEL, "prompt": {MARKER: MARKER}}),
+            json.dumps({"input": {MARKER: MARKER}}),
             f'{{"model": "{MODEL}", "messages": ["{MARKER}"',
             f'"{MARKER}"',
         ]
         for raw in strange:
             for path in CALLS:
                 await _marked(http, drill_stack.relay_url() + path, headers, raw.encode())
+        model_url = f"{drill_stack.relay_url()}/v1/models/{MARKER}"
+        await _marked(http, model_url, headers, b"", "GET")
         await _marked(http, f"{url}?prompt={MARKER}", headers, b"{}")
         await _marked(http, f"{drill_stack.relay_url()}/v1/{MARKER}", headers, b"{}")
         await _marked(http, url, {"Authorization": f"Bearer sk-{MARKER}"}, b"{}")
@@ -98,6 +136,7 @@ async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Oper
                 http, f"{drill_stack.relay_url()}{path}?keyword={MARKER}", headers, b"{}", "GET"
             )
     for path, carried in answers.items():
+        # Vectors and verdicts repeat nothing: there only errors do.
         assert carried >= 4, f"no answer of {path} carried the marker: the drill shows nothing"
     await caught_up(drill_stack)
     await assert_nowhere(drill_stack)
