@@ -19,12 +19,18 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class EnvelopeError(Exception):
-    """A failure to show to the caller. The message is ours; never quote the caller's input."""
+    """A failure to show to the caller. The message is ours; never quote the caller's input.
 
-    def __init__(self, message: str, *, http_status: int = 200) -> None:
+    With `retry_after_s` the answer has a Retry-After of so many seconds.
+    """
+
+    def __init__(
+        self, message: str, *, http_status: int = 200, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.http_status = http_status
+        self.retry_after_s = retry_after_s
 
 
 def succeed(data: Any = None, message: str = "") -> web.Response:
@@ -69,7 +75,10 @@ async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamR
     try:
         return await handler(request)
     except EnvelopeError as error:
-        return fail(error.message, http_status=error.http_status)
+        response = fail(error.message, http_status=error.http_status)
+        if error.retry_after_s is not None:
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
     except web.HTTPException as error:
         return fail(error.reason.lower(), http_status=error.status)
     except Exception:
