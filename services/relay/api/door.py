@@ -1,8 +1,9 @@
 """`/api/*`: passed on to the service that owns the route, with who calls signed by control.
 
-The relay strips every `x-ledgerline-*` header, the caller's credentials and cookies, and adds the
-assertion; it can never make one. Without a credential, or with one that control does not know,
-the call goes on without an assertion: the owner says what that means.
+The relay strips every `x-ledgerline-*` header, the caller's credentials and cookies (but for the
+refresh token's, on its one call), and adds the assertion; it can never make one. Without a
+credential, or with one that control does not know, the call goes on without an assertion: the owner
+says what that means.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from services.relay.api.signing_in import SigningIn, is_key_in_query
+from services.relay.api.signing_in import SigningIn, is_key_in_query, refresh_cookie
 from services.relay.passing import REQUEST_ID_HEADER
 from shared.events.event import new_event_id
 from shared.http.assertions import ASSERTION_HEADER
@@ -73,6 +74,8 @@ class Door:
         owner = self._owner(request.path)
         headers = _forwarded(request)
         headers[CLIENT_ADDRESS_HEADER] = self._client_address(request)
+        if (cookie := refresh_cookie(request)) is not None:
+            headers["Cookie"] = cookie
         assertion = await self._sign_in.assertion(request, audience=owner.service)
         if assertion is not None:
             headers[ASSERTION_HEADER] = assertion

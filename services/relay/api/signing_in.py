@@ -1,6 +1,7 @@
 """Turning what a caller of `/api/*` shows into control's assertion, remembered for a moment."""
 
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from shared.http.envelope import EnvelopeError
 from shared.http.internal_client import InternalCallError, InternalClient
 
 SESSION_COOKIE: Final = "ledgerline_session"
+REFRESH_COOKIE: Final = "ledgerline_refresh"
+REFRESH_PATH: Final = "/api/user/refresh"
+"""The one call that takes a cookie further, and only its own: the token in it says who calls."""
 KEY_IN_QUERY: Final = "/api/log/token"
 """The one path that takes a key as `?key=`."""
 USER_HEADER: Final = "New-Api-User"
@@ -21,6 +25,7 @@ _REMEMBERED: Final = 10_000
 _ACCESS_TOKEN_CHARS: Final = 32
 _KEY_PREFIX: Final = "sk-"
 _KEY_CHARS: Final = 48
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,14 @@ class SigningIn:
 def is_key_in_query(request: web.Request) -> bool:
     """Whether the request's path takes a key as `?key=`, which must not go further."""
     return request.path.rstrip("/") == KEY_IN_QUERY
+
+
+def refresh_cookie(request: web.Request) -> str | None:
+    """The Cookie header that goes on with the request; None for every call but that one."""
+    if request.path != REFRESH_PATH:
+        return None
+    token = request.cookies.get(REFRESH_COOKIE, "")
+    return f"{REFRESH_COOKIE}={token}" if _TOKEN.fullmatch(token) else None
 
 
 def credential_of(request: web.Request) -> Credential | None:

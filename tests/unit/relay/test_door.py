@@ -73,6 +73,7 @@ async def house() -> AsyncIterator[House]:
         door = Door(
             owners={
                 "/api/log": Owner("logging", owner_url),
+                "/api/user": Owner("control", owner_url),
                 "/api/gone": Owner("billing", "http://127.0.0.1:9"),
             },
             sign_in=SigningIn(control),
@@ -145,6 +146,17 @@ async def test_a_key_in_the_query_goes_no_further(house: House, path: str) -> No
     assert "page=2" in raw_path
     await house.ask(f"{path}?key={KEY}", headers={"Authorization": f"Bearer {KEY}"})
     assert KEY not in house.got[-1][1]
+
+
+async def test_a_refresh_token_goes_on_with_its_one_call_and_no_other(house: House) -> None:
+    shown = {"Cookie": "a=1; ledgerline_refresh=token-1_a; b=2"}
+    await house.ask("/api/user/refresh", "POST", headers=shown)
+    assert house.headers["cookie"] == "ledgerline_refresh=token-1_a"
+    for path in ("/api/user/self", "/api/user/refresh/x", "/api/log/"):
+        await house.ask(path, "POST", headers=shown)
+        assert "cookie" not in house.headers
+    await house.ask("/api/user/refresh", "POST", headers={"Cookie": 'ledgerline_refresh="a b"'})
+    assert "cookie" not in house.headers
 
 
 async def test_a_caller_that_control_does_not_know_goes_on_unsigned(house: House) -> None:
