@@ -8,16 +8,27 @@ from typing import Final
 from aiohttp import web
 
 from services.control.api.channels import ChannelsApi
+from services.control.api.cookies import Cookies
 from services.control.api.internal import InternalApi
 from services.control.api.models import ModelsApi
+from services.control.api.own_account import OwnAccountApi
+from services.control.api.projects import ProjectsApi
+from services.control.api.providers import ProvidersApi
 from services.control.api.sessions import SessionsApi
 from services.control.api.tokens import TokensApi
 from services.control.api.users import UsersApi
+from services.control.api.workspaces import WorkspacesApi
 from services.control.channels import Channels
 from services.control.errors import database_errors
+from services.control.lockout import LockoutLimits
+from services.control.login_guard import LoginGuard
 from services.control.metrics import ControlMetrics
+from services.control.own_account import OwnAccount
 from services.control.passwords import Passwords
+from services.control.providers import Providers
+from services.control.refreshing import Refreshing
 from services.control.routes import Apis, api_routes, internal_routes
+from services.control.session_tokens import TokenChain
 from services.control.sessions import Sessions
 from services.control.settings import ControlSettings, decode_key
 from services.control.state import render
@@ -51,6 +62,16 @@ class _OwnKeys:
 
     async def verifier(self) -> AssertionVerifier:
         return self._verifier
+
+
+def _lockout_limits(settings: ControlSettings) -> LockoutLimits:
+    return LockoutLimits(
+        max_failures=settings.login_max_failures,
+        first_lock=timedelta(seconds=settings.login_lock_s),
+        longest_lock=timedelta(seconds=settings.login_longest_lock_s),
+        address_failures=settings.login_address_failures,
+        address_window=timedelta(seconds=settings.login_address_window_s),
+    )
 
 
 @asynccontextmanager
@@ -98,28 +119,47 @@ async def open_app(
             OutboxPublisher(dsn=dsn, producer=producer, metrics=outbox_metrics).run(),
         )
         background.start("sweep", sweep_always(pool))
+        chain = TokenChain(decode_key(settings.signing_seed))
+        guard = LoginGuard(pool=pool, limits=_lockout_limits(settings), clock=utc_now)
         sessions = Sessions(
             pool=pool,
             passwords=passwords,
+            guard=guard,
+            chain=chain,
             metrics=metrics,
-            idle=timedelta(seconds=settings.session_idle_s),
+            token_lifetime=timedelta(seconds=settings.session_token_s),
             lifetime=timedelta(seconds=settings.session_lifetime_s),
             clock=utc_now,
         )
+        refreshing = Refreshing(
+            pool=pool,
+            chain=chain,
+            metrics=metrics,
+            token_lifetime=timedelta(seconds=settings.session_token_s),
+            grace=timedelta(seconds=settings.refresh_grace_s),
+            clock=utc_now,
+        )
+        own_account = OwnAccount(pool=pool, passwords=passwords, guard=guard, metrics=metrics)
+        egress = EgressPolicy(settings.egress_allowed_networks)
+        providers = Providers(egress=egress)
         channels = Channels(
-            box=ChannelKeyBox(decode_key(settings.master_key)),
-            egress=EgressPolicy(settings.egress_allowed_networks),
+            box=ChannelKeyBox(decode_key(settings.master_key)), egress=egress, providers=providers
         )
         apis = Apis(
             sessions=SessionsApi(
+                pool=pool,
                 sessions=sessions,
-                cookie_is_secure=settings.cookie_is_secure,
-                lifetime_s=settings.session_lifetime_s,
+                refreshing=refreshing,
+                cookies=Cookies(is_secure=settings.cookie_is_secure),
             ),
             users=UsersApi(pool=pool, passwords=passwords),
             tokens=TokensApi(pool=pool),
             channels=ChannelsApi(pool=pool, channels=channels),
             models=ModelsApi(pool=pool),
+            own_account=OwnAccountApi(pool=pool, own_account=own_account),
+            workspaces=WorkspacesApi(pool=pool),
+            projects=ProjectsApi(pool=pool),
+            providers=ProvidersApi(pool=pool, providers=providers),
         )
         public = web.Application(
             middlewares=[envelope_errors, database_errors, authenticated(_OwnKeys(signer))]

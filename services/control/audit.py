@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import orjson
 from aiohttp import web
 
+from services.control.client import Client
 from services.control.state import SOURCE
 from shared.events.audit import ActionTaken
 from shared.events.catalog import AUDIT_ACTIONS
@@ -22,8 +23,6 @@ from shared.service.clock import utc_now
 
 CHANGED: Final = "changed"
 """Stands for the new value of a secret."""
-CLIENT_ADDRESS_HEADER: Final = "x-ledgerline-client-address"
-"""Set by the relay, which strips what a client sends under such names."""
 _NOT_CODE: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 _MAX_CODE: Final = 64
 _MAX_LINE: Final = 256
@@ -38,6 +37,8 @@ class Actor:
     name: str
     role: Role
     workspace_id: int
+    session_id: int | None = None
+    """The session that was shown; None for an access token."""
     client_address: str = ""
     user_agent: str = ""
     request_id: str = ""
@@ -45,15 +46,16 @@ class Actor:
     @classmethod
     def from_request(cls, request: web.Request, caller: Caller) -> Self:
         """The verified caller of a request."""
-        headers = request.headers
+        client = Client.of(request)
         return cls(
             user_id=caller.user_id,
             name=caller.username,
             role=caller.role,
             workspace_id=caller.workspace_id,
-            client_address=fit_text(headers.get(CLIENT_ADDRESS_HEADER, ""), _MAX_CODE),
-            user_agent=fit_text(headers.get("User-Agent", ""), _MAX_LINE),
-            request_id=_to_code(headers.get("x-request-id", "")),
+            session_id=caller.session_id,
+            client_address=client.address,
+            user_agent=client.user_agent,
+            request_id=_to_code(request.headers.get("x-request-id", "")),
         )
 
 

@@ -7,6 +7,7 @@ import asyncpg
 
 from services.control.audit import CHANGED, Actor, record_action
 from services.control.errors import not_found
+from services.control.providers import Providers
 from services.control.state import announce
 from services.control.state_keys import ROUTING, channel_key
 from services.control.store_channels import (
@@ -22,23 +23,33 @@ from shared.http.egress import EgressPolicy
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
 
+_PROVIDER_NEEDED: Final = "a channel needs a provider: its name, slug or provider_id"
+_ADDRESS_NEEDED: Final = "a channel needs a base_url, since its provider has none"
 _KEY_NEEDED: Final = "a channel that moves to another address needs its key again"
 
 
 class Channels:
     """Knows how keys are sealed and which addresses are allowed.
 
-    In the mappings that it takes, `key` is the provider's key in clear.
+    In the mappings that it takes, `key` is the provider's key in clear, and the provider is named
+    by `provider_id`, or by `provider`: a slug or a name.
     """
 
-    def __init__(self, *, box: ChannelKeyBox, egress: EgressPolicy) -> None:
+    def __init__(self, *, box: ChannelKeyBox, egress: EgressPolicy, providers: Providers) -> None:
         self._box = box
         self._egress = egress
+        self._providers = providers
 
     async def add(
         self, connection: Connection, actor: Actor, channel: dict[str, Any]
     ) -> asyncpg.Record:
-        """A channel; answers its row."""
+        """A channel; answers its row. Without an address it is at its provider's."""
+        provider = await self._providers.of_channel(connection, actor, channel)
+        if provider is None:
+            raise EnvelopeError(_PROVIDER_NEEDED)
+        channel = {"base_url": provider["base_url"], **channel, "provider_id": provider["id"]}
+        if not channel["base_url"]:
+            raise EnvelopeError(_ADDRESS_NEEDED)
         await self._check(connection, channel)
         channel_id = await next_channel_id(connection)
         row = await insert_channel(connection, channel_id, self._sealed(channel, channel_id))
@@ -60,6 +71,9 @@ class Channels:
         moves = "base_url" in changes and _origin(changes["base_url"]) != _origin(row["base_url"])
         if moves and "key" not in changes:
             raise EnvelopeError(_KEY_NEEDED)
+        provider = await self._providers.of_channel(connection, actor, changes)
+        if provider is not None:
+            changes = {**changes, "provider_id": provider["id"]}
         channel = {**dict(row), **self._sealed(changes, channel_id)}
         row = await update_channel(connection, channel_id, channel)
         await announce(connection, ROUTING, [channel_key(channel_id)])

@@ -1,6 +1,6 @@
 """Whether a secret that was shown still says who calls. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -25,21 +25,19 @@ class Refusal(StrEnum):
 
     UNKNOWN = "unknown"
     ENDED = "ended"
-    """The session was idle for too long, is too old, or was logged out."""
+    """The session's token has expired, or the session itself has ended."""
     DISABLED = "disabled"
     """The key or its user."""
 
 
-def judge(
-    kind: CredentialKind, row: Row | None, *, now: datetime, idle: timedelta
-) -> Caller | Refusal:
+def judge(kind: CredentialKind, row: Row | None, *, now: datetime) -> Caller | Refusal:
     """Who calls, by the row that the secret's hash was found in.
 
     An expired or exhausted key may still say who calls, to read its own rows; a disabled one not.
     """
     if row is None:
         return Refusal.UNKNOWN
-    if kind is CredentialKind.SESSION and not _session_holds(row, now, idle):
+    if kind is CredentialKind.SESSION and not _session_holds(row, now):
         return Refusal.ENDED
     is_key = kind is CredentialKind.KEY
     if row["user_status"] != Status.ENABLED or (is_key and row["key_status"] == Status.DISABLED):
@@ -54,7 +52,5 @@ def judge(
     )
 
 
-def _session_holds(row: Row, now: datetime, idle: timedelta) -> bool:
-    return (
-        row["revoked_at"] is None and now < row["expires_at"] and now < row["last_active_at"] + idle
-    )
+def _session_holds(row: Row, now: datetime) -> bool:
+    return row["revoked_at"] is None and now < row["token_expires_at"] <= row["expires_at"]

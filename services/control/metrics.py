@@ -6,6 +6,7 @@ import asyncpg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.control.passwords import Passwords
+from services.control.refresh_rules import RefreshResult
 
 
 class LoginResult(StrEnum):
@@ -15,6 +16,8 @@ class LoginResult(StrEnum):
     REFUSED = "refused"
     """Unknown name or wrong password: not told apart here either."""
     DISABLED = "disabled"
+    LOCKED = "locked"
+    """Refused without a look at the password, after too many failures."""
     BUSY = "busy"
 
 
@@ -28,6 +31,19 @@ class ControlMetrics:
         )
         for result in LoginResult:
             self._logins.labels(result)
+        self._lockouts = Counter(
+            "ledgerline_control_lockouts",
+            "Names that were locked after too many wrong passwords, known or not.",
+            registry=registry,
+        )
+        self._refreshes = Counter(
+            "ledgerline_control_refreshes",
+            "Refresh tokens shown, by result; `reused` ended a session.",
+            ("result",),
+            registry=registry,
+        )
+        for refreshed in RefreshResult:
+            self._refreshes.labels(refreshed)
         self._authentications = Counter(
             "ledgerline_control_authentications",
             "Credentials judged for the relay, by kind and result.",
@@ -38,6 +54,14 @@ class ControlMetrics:
     def login(self, result: LoginResult) -> None:
         """One login has ended."""
         self._logins.labels(result).inc()
+
+    def lockout(self) -> None:
+        """A name was locked."""
+        self._lockouts.inc()
+
+    def refresh(self, result: RefreshResult) -> None:
+        """One refresh token was shown."""
+        self._refreshes.labels(result).inc()
 
     def authentication(self, kind: str, result: str) -> None:
         """One credential was judged."""

@@ -17,6 +17,7 @@ from services.control.state_keys import (
     hashed_key,
     listed_key,
     model_key,
+    project_key,
     user_key,
     workspace_key,
 )
@@ -78,6 +79,7 @@ async def _keys_of_rows(pool: asyncpg.Pool) -> Mapping[str, set[str]]:
     keys = await pool.fetch("SELECT id, key_hash FROM tokens")
     users = await pool.fetch("SELECT id FROM users")
     workspaces = await pool.fetch("SELECT id FROM workspaces")
+    projects = await pool.fetch("SELECT id FROM projects")
     return {
         ROUTING: {
             *(channel_key(row["id"]) for row in channels),
@@ -88,6 +90,7 @@ async def _keys_of_rows(pool: asyncpg.Pool) -> Mapping[str, set[str]]:
         DIRECTORY: {
             *(user_key(row["id"]) for row in users),
             *(workspace_key(row["id"]) for row in workspaces),
+            *(project_key(row["id"]) for row in projects),
             *(listed_key(row["id"]) for row in keys),
         },
     }

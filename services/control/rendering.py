@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from shared.events.directory import KeyListed, UserChanged, WorkspaceChanged
+from shared.events.directory import KeyListed, ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Event
 from shared.events.keys import KeyChanged
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
@@ -19,11 +19,13 @@ Row: TypeAlias = Any
 
 
 def render_channel(row: Row) -> ChannelChanged:
-    """A row of `channels`."""
+    """A row of `channels`, with its provider's name and whether that is active."""
+    is_routed = row["provider_is_active"]
     return ChannelChanged(
         channel_id=row["id"],
         name=row["name"],
         provider=row["provider"],
+        provider_id=row["provider_id"],
         dialect=row["dialect"],
         base_url=row["base_url"],
         key_ciphertext=row["key_ciphertext"],
@@ -32,7 +34,7 @@ def render_channel(row: Row) -> ChannelChanged:
         model_mapping=orjson.loads(row["model_mapping"]),
         priority=row["priority"],
         weight=row["weight"],
-        status=Status(row["status"]),
+        status=Status(row["status"]) if is_routed else Status.DISABLED,
         is_deleted=row["deleted_at"] is not None,
     )
 
@@ -66,6 +68,7 @@ def render_user(row: Row) -> UserChanged:
         status=Status(row["status"]),
         group=row["group"],
         personal_workspace_id=row["personal_workspace_id"],
+        is_deleted=row["deleted_at"] is not None,
     )
 
 
@@ -77,6 +80,16 @@ def render_workspace(row: Row) -> WorkspaceChanged:
         slug=row["slug"],
         owner_user_id=row["owner_user_id"],
         status=Status.ENABLED,
+    )
+
+
+def render_project(row: Row) -> ProjectChanged:
+    """A row of `projects`."""
+    return ProjectChanged(
+        project_id=row["id"],
+        workspace_id=row["workspace_id"],
+        name=row["name"],
+        is_deleted=row["deleted_at"] is not None,
     )
 
 
@@ -114,6 +127,7 @@ RENDERERS: Final[Mapping[str, Callable[[Row], Event]]] = {
     "group": render_group,
     "user": render_user,
     "workspace": render_workspace,
+    "project": render_project,
     "key": render_listed_key,
 }
 """By the kind that a key of control.routing or control.directory begins with."""

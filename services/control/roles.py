@@ -12,5 +12,8 @@ def may_make(actor: Role, new: Role) -> bool:
 
 
 def may_change(actor: Role, target: Role) -> bool:
-    """Whether `actor` may change a user who has the role `target`. Nobody changes an equal."""
-    return actor >= Role.ADMIN and target < actor
+    """Whether `actor` may change a user who has the role `target`.
+
+    Nobody changes an equal, but for root, who is the only one and so the same.
+    """
+    return actor is Role.ROOT or (actor >= Role.ADMIN and target < actor)

@@ -8,9 +8,13 @@ from aiohttp import web
 from services.control.api.channels import ChannelsApi
 from services.control.api.internal import InternalApi
 from services.control.api.models import ModelsApi
+from services.control.api.own_account import OwnAccountApi
+from services.control.api.projects import ProjectsApi
+from services.control.api.providers import ProvidersApi
 from services.control.api.sessions import SessionsApi
 from services.control.api.tokens import TokensApi
 from services.control.api.users import UsersApi
+from services.control.api.workspaces import WorkspacesApi
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _ID = r"{id:[0-9]{1,19}}"
@@ -25,21 +29,48 @@ class Apis(NamedTuple):
     tokens: TokensApi
     channels: ChannelsApi
     models: ModelsApi
+    own_account: OwnAccountApi
+    workspaces: WorkspacesApi
+    projects: ProjectsApi
+    providers: ProvidersApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    sessions, users, tokens, channels, models = apis
+    sessions, users, tokens, channels, models, own, workspaces, projects, providers = apis
     table: list[tuple[str, str, _Handler]] = [
         ("POST", "/api/user/login", sessions.log_in),
         ("GET", "/api/user/logout", sessions.log_out),
-        ("GET", "/api/user/self", users.own),
-        ("GET", "/api/user/token", users.access_token),
+        ("POST", "/api/user/refresh", sessions.refresh),
+        ("POST", "/api/user/logout_all", sessions.log_out_everywhere),
+        ("GET", "/api/user/sessions", sessions.list),
+        ("DELETE", f"/api/user/sessions/{_ID}", sessions.end),
+        ("GET", "/api/user/self", own.read),
+        ("PUT", "/api/user/self", own.change),
+        ("GET", "/api/user/token", own.access_token),
+        ("DELETE", "/api/user/token", own.drop_access_token),
+        ("GET", "/api/user/search", users.list),
         ("GET", "/api/user/", users.list),
         ("POST", "/api/user/", users.create),
         ("PUT", "/api/user/", users.change),
         ("GET", f"/api/user/{_ID}", users.read),
         ("PUT", f"/api/user/{_ID}", users.change),
+        ("DELETE", f"/api/user/{_ID}", users.delete),
+        ("POST", f"/api/user/{_ID}/unlock", users.unlock),
+        ("GET", "/api/workspace/", workspaces.list),
+        ("GET", f"/api/workspace/{_ID}", workspaces.read),
+        ("GET", "/api/project/", projects.list),
+        ("POST", "/api/project/", projects.create),
+        ("PUT", "/api/project/", projects.change),
+        ("GET", f"/api/project/{_ID}", projects.read),
+        ("PUT", f"/api/project/{_ID}", projects.change),
+        ("DELETE", f"/api/project/{_ID}", projects.delete),
+        ("GET", "/api/provider/", providers.list),
+        ("POST", "/api/provider/", providers.create),
+        ("PUT", "/api/provider/", providers.change),
+        ("GET", f"/api/provider/{_ID}", providers.read),
+        ("PUT", f"/api/provider/{_ID}", providers.change),
+        ("DELETE", f"/api/provider/{_ID}", providers.delete),
         ("GET", "/api/token/", tokens.list),
         ("POST", "/api/token/", tokens.create),
         ("PUT", "/api/token/", tokens.change),

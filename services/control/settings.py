@@ -44,9 +44,21 @@ class ControlSettings(DatabaseSettings):
     """Threads that hash passwords; each takes 64 MiB and a core while it does."""
     password_queue: Annotated[int, Field(ge=1)] = 16
     """How many may wait for them; the next is told to come back."""
-    session_idle_s: Annotated[int, Field(ge=60)] = 15 * 60
-    """A session ends when it was not used for so long."""
+    session_token_s: Annotated[int, Field(ge=60)] = 15 * 60
+    """A session's token is good for so long; then its refresh token brings the next one."""
     session_lifetime_s: Annotated[int, Field(ge=60)] = 30 * 24 * 60 * 60
-    """A session ends at the latest so long after the login."""
+    """A session, and its refresh token, ends at the latest so long after the login."""
+    refresh_grace_s: Annotated[int, Field(ge=0, le=300)] = 10
+    """A refresh token is answered once more, alike, for so long after its use; 0: never."""
+    login_max_failures: Annotated[int, Field(ge=1)] = 5
+    """A name is locked after so many wrong passwords in a row."""
+    login_lock_s: Annotated[int, Field(ge=1)] = 30
+    """How long it is locked at first; each failure after that doubles it."""
+    login_longest_lock_s: Annotated[int, Field(ge=1)] = 15 * 60
+    """The longest that a name is locked for one failure."""
+    login_address_failures: Annotated[int, Field(ge=1)] = 50
+    """So many wrong passwords may come from one client address in a window."""
+    login_address_window_s: Annotated[int, Field(ge=1)] = 15 * 60
+    """The length of that window."""
     cookie_is_secure: bool = False
     """Send the session cookie over HTTPS only; set it wherever the public door is HTTPS."""

@@ -15,11 +15,16 @@ from shared.postgres.retrying import Connection
 SOURCE: Final = "ledgerline/control"
 
 _ROWS_BY_KIND: Final[Mapping[str, str]] = {
-    "channel": "SELECT id::text AS part, * FROM channels WHERE id = ANY($1::bigint[])",
+    "channel": """
+        SELECT c.id::text AS part, c.*, p.name AS provider, p.is_active AS provider_is_active
+        FROM channels AS c JOIN providers AS p ON p.id = c.provider_id
+        WHERE c.id = ANY($1::bigint[])
+        """,
     "model": "SELECT name AS part, * FROM models WHERE name = ANY($1::text[])",
     "group": "SELECT name AS part, * FROM groups WHERE name = ANY($1::text[])",
     "user": "SELECT id::text AS part, * FROM users WHERE id = ANY($1::bigint[])",
     "workspace": "SELECT id::text AS part, * FROM workspaces WHERE id = ANY($1::bigint[])",
+    "project": "SELECT id::text AS part, * FROM projects WHERE id = ANY($1::bigint[])",
     "key": "SELECT id::text AS part, * FROM tokens WHERE id = ANY($1::bigint[])",
 }
 _KINDS_BY_NAME: Final = frozenset({"model", "group"})

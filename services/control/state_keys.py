@@ -34,6 +34,11 @@ def workspace_key(workspace_id: int) -> str:
     return f"workspace:{workspace_id}"
 
 
+def project_key(project_id: int) -> str:
+    """On control.directory."""
+    return f"project:{project_id}"
+
+
 def listed_key(key_id: int) -> str:
     """On control.directory: a key by its id."""
     return f"key:{key_id}"

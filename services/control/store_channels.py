@@ -9,23 +9,23 @@ from services.control.database import Reader
 from shared.postgres.retrying import Connection
 
 _INSERT: Final = """
-INSERT INTO channels (id, name, provider, dialect, base_url, key_ciphertext, models, groups,
+INSERT INTO channels (id, name, provider_id, dialect, base_url, key_ciphertext, models, groups,
                       model_mapping, priority, weight, status)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-RETURNING *
 """
 _UPDATE: Final = """
-UPDATE channels SET name = $2, provider = $3, dialect = $4, base_url = $5, key_ciphertext = $6,
+UPDATE channels SET name = $2, provider_id = $3, dialect = $4, base_url = $5, key_ciphertext = $6,
                     models = $7, groups = $8, model_mapping = $9, priority = $10, weight = $11,
                     status = $12, updated_at = now()
-WHERE id = $1 RETURNING *
+WHERE id = $1
 """
 _DELETE: Final = """
 UPDATE channels SET deleted_at = now(), updated_at = now()
 WHERE id = $1 AND deleted_at IS NULL RETURNING id
 """
-_LIST: Final = """
-SELECT * FROM channels WHERE deleted_at IS NULL ORDER BY id DESC LIMIT $1 OFFSET $2
+_VIEW: Final = """
+SELECT c.*, p.name AS provider FROM channels AS c JOIN providers AS p ON p.id = c.provider_id
+WHERE c.deleted_at IS NULL
 """
 
 
@@ -39,26 +39,24 @@ async def insert_channel(
     connection: Connection, channel_id: int, channel: dict[str, Any]
 ) -> asyncpg.Record:
     """A channel; answers its row."""
-    row = await connection.fetchrow(_INSERT, channel_id, *_values(channel))
-    assert row is not None  # noqa: S101 - an insert that returns has a row
-    return row
+    await connection.execute(_INSERT, channel_id, *_values(channel))
+    return await _read_written(connection, channel_id)
 
 
 async def read_channel(
     connection: Reader, channel_id: int, *, lock: bool = False
 ) -> asyncpg.Record | None:
-    """A channel, the mapping as JSON text."""
-    query = "SELECT * FROM channels WHERE id = $1 AND deleted_at IS NULL"
-    return await connection.fetchrow(f"{query} FOR UPDATE" if lock else query, channel_id)
+    """A channel with its provider's name, the mapping as JSON text."""
+    query = f"{_VIEW} AND c.id = $1"
+    return await connection.fetchrow(f"{query} FOR UPDATE OF c" if lock else query, channel_id)
 
 
 async def update_channel(
     connection: Connection, channel_id: int, channel: dict[str, Any]
 ) -> asyncpg.Record:
     """Set all that can change; answers the row as it is now."""
-    row = await connection.fetchrow(_UPDATE, channel_id, *_values(channel))
-    assert row is not None  # noqa: S101 - the caller has locked the row
-    return row
+    await connection.execute(_UPDATE, channel_id, *_values(channel))
+    return await _read_written(connection, channel_id)
 
 
 async def delete_channel(connection: Connection, channel_id: int) -> bool:
@@ -70,7 +68,7 @@ async def list_channels(
     connection: Reader, *, limit: int, offset: int
 ) -> tuple[list[asyncpg.Record], int]:
     """The newest first, and how many there are."""
-    rows = await connection.fetch(_LIST, limit, offset)
+    rows = await connection.fetch(f"{_VIEW} ORDER BY c.id DESC LIMIT $1 OFFSET $2", limit, offset)
     total = await connection.fetchval("SELECT count(*) FROM channels WHERE deleted_at IS NULL")
     return rows, total
 
@@ -81,6 +79,7 @@ def public_channel(row: Any) -> dict[str, Any]:
         "id": row["id"],
         "name": row["name"],
         "provider": row["provider"],
+        "provider_id": row["provider_id"],
         "dialect": row["dialect"],
         "base_url": row["base_url"],
         "models": row["models"],
@@ -94,11 +93,17 @@ def public_channel(row: Any) -> dict[str, Any]:
     }
 
 
+async def _read_written(connection: Connection, channel_id: int) -> asyncpg.Record:
+    row = await read_channel(connection, channel_id)
+    assert row is not None  # noqa: S101 - this transaction has just written it
+    return row
+
+
 def _values(channel: dict[str, Any]) -> tuple[Any, ...]:
     mapping = channel["model_mapping"]
     return (
         channel["name"],
-        channel["provider"],
+        channel["provider_id"],
         channel["dialect"],
         channel["base_url"],
         channel["key_ciphertext"],

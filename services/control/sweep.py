@@ -14,6 +14,7 @@ from services.control.state_keys import (
     listed_key,
     model_key,
 )
+from services.control.store_attempts import forget_old_failures
 from services.control.store_sessions import delete_ended_sessions
 from shared.kafka.state_publisher import mark_dirty
 from shared.postgres.failures import describe_error
@@ -43,6 +44,7 @@ async def sweep_always(pool: asyncpg.Pool) -> None:
             while await in_transaction(pool, sweep) == _BATCH:
                 pass
             await delete_ended_sessions(pool)
+            await forget_old_failures(pool)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             _logger.warning("sweep.failed", **describe_error(error))
         await asyncio.sleep(_EVERY_S)

@@ -26,9 +26,10 @@ _Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 
 class _NewChannel(Body):
     name: Named
-    provider: Named
+    provider: Named | None = None
+    provider_id: RowId | None = None
     dialect: Literal["openai", "anthropic"] = "openai"
-    base_url: BaseUrl
+    base_url: BaseUrl | None = None
     key: ProviderKey
     models: _Models
     groups: _Groups
@@ -42,6 +43,7 @@ class _ChannelChanges(Body):
     id: RowId | None = None
     name: Named | None = None
     provider: Named | None = None
+    provider_id: RowId | None = None
     dialect: Literal["openai", "anthropic"] | None = None
     base_url: BaseUrl | None = None
     key: ProviderKey | None = None

@@ -23,6 +23,11 @@ class Body(BaseModel):
         """The fields that the caller named."""
         return self.model_dump(exclude_unset=True, exclude=set(leaving_out))
 
+    def named(self, *leaving_out: str) -> dict[str, Any]:
+        """The fields that the caller gave a value: a null is as good as not named."""
+        given = self.given(*leaving_out)
+        return {name: value for name, value in given.items() if value is not None}
+
 
 def person(request: web.Request) -> Actor:
     """The caller, a person. Raises EnvelopeError 401 or 403."""

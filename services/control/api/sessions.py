@@ -1,18 +1,27 @@
-"""`/api/user/login`, `/api/user/logout`."""
+"""`/api/user/login`, `refresh`, `logout`, and one's sessions."""
 
+from functools import partial
 from typing import Annotated, Final
 
+import asyncpg
 from aiohttp import web
 from pydantic import Field, SecretStr
 
-from services.control.api.requests import Body
+from services.control.api.cookies import REFRESH_COOKIE, Cookies
+from services.control.api.requests import Body, path_id, person
+from services.control.client import Client
+from services.control.logging_out import end_session, log_out, log_out_everywhere
+from services.control.paging import Paging
+from services.control.public_users import public_user
+from services.control.refreshing import Refreshing
 from services.control.sessions import Sessions
-from services.control.store_users import public_user
+from services.control.store_sessions import list_sessions, public_session
 from shared.events.text import Name
-from shared.http.callers import user_of
-from shared.http.envelope import read_body, succeed
+from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
+from shared.postgres.retrying import in_transaction
+from shared.service.clock import utc_now
 
-SESSION_COOKIE: Final = "ledgerline_session"
+_NO_TOKEN: Final = "a refresh_token is needed, in the body or in its cookie"  # noqa: S105 - a message
 
 
 class _Login(Body):
@@ -20,46 +29,103 @@ class _Login(Body):
     password: Annotated[SecretStr, Field(max_length=128)]
 
 
+class _Refresh(Body):
+    refresh_token: Annotated[SecretStr, Field(max_length=256)] | None = None
+
+
 class SessionsApi:
     """Handlers."""
 
-    def __init__(self, *, sessions: Sessions, cookie_is_secure: bool, lifetime_s: int) -> None:
+    def __init__(
+        self, *, pool: asyncpg.Pool, sessions: Sessions, refreshing: Refreshing, cookies: Cookies
+    ) -> None:
+        self._pool = pool
         self._sessions = sessions
-        self._cookie_is_secure = cookie_is_secure
-        self._lifetime_s = lifetime_s
+        self._refreshing = refreshing
+        self._cookies = cookies
 
     async def log_in(self, request: web.Request) -> web.Response:
-        """The one call that needs no caller. Answers the session's token, in a cookie too."""
+        """Needs no caller. Answers the session's two tokens, in cookies too."""
         body = await read_body(request, _Login)
-        login = await self._sessions.log_in(body.username, body.password.get_secret_value())
+        login = await self._sessions.log_in(
+            body.username, body.password.get_secret_value(), Client.of(request)
+        )
         response = succeed(
             {
                 **public_user(login.user),
-                "session_token": login.token,
+                "session_token": login.tokens.session,
+                "token_expiry": int(login.token_expires_at.timestamp()),
+                "refresh_token": login.tokens.refresh,
                 "expires_at": int(login.expires_at.timestamp()),
             }
         )
-        response.headers["Cache-Control"] = "no-store"
-        response.set_cookie(
-            SESSION_COOKIE,
-            login.token,
-            max_age=self._lifetime_s,
-            path="/",
-            httponly=True,
-            samesite="Lax",
-            secure=self._cookie_is_secure,
+        self._cookies.give(
+            response,
+            login.tokens,
+            token_expires_at=login.token_expires_at,
+            expires_at=login.expires_at,
+        )
+        return response
+
+    async def refresh(self, request: web.Request) -> web.Response:
+        """Needs no caller: the refresh token says who it is. Answers the next two tokens."""
+        body = await read_body(request, _Refresh)
+        shown = (
+            request.cookies.get(REFRESH_COOKIE)
+            if body.refresh_token is None
+            else body.refresh_token.get_secret_value()
+        )
+        if not shown:
+            raise EnvelopeError(_NO_TOKEN)
+        refreshed = await self._refreshing.refresh(shown, Client.of(request))
+        response = succeed(
+            {
+                "session_token": refreshed.tokens.session,
+                "token_expiry": int(refreshed.token_expires_at.timestamp()),
+                "refresh_token": refreshed.tokens.refresh,
+                "expires_at": int(refreshed.expires_at.timestamp()),
+            }
+        )
+        self._cookies.give(
+            response,
+            refreshed.tokens,
+            token_expires_at=refreshed.token_expires_at,
+            expires_at=refreshed.expires_at,
         )
         return response
 
     async def log_out(self, request: web.Request) -> web.Response:
-        """End the session; the cookie is taken back."""
-        await self._sessions.log_out(user_of(request))
+        """End the session; the cookies are taken back."""
+        await in_transaction(self._pool, partial(log_out, actor=person(request)))
         response = succeed()
-        response.del_cookie(
-            SESSION_COOKIE,
-            path="/",
-            httponly=True,
-            samesite="Lax",
-            secure=self._cookie_is_secure,
-        )
+        self._cookies.take_back(response)
         return response
+
+    async def log_out_everywhere(self, request: web.Request) -> web.Response:
+        """End all sessions of the caller."""
+        ended = await in_transaction(self._pool, partial(log_out_everywhere, actor=person(request)))
+        response = succeed({"sessions": ended})
+        self._cookies.take_back(response)
+        return response
+
+    async def list(self, request: web.Request) -> web.Response:
+        """The caller's sessions that hold, a page."""
+        actor = person(request)
+        paging = read_query(request, Paging)
+        rows, total = await list_sessions(
+            self._pool,
+            user_id=actor.user_id,
+            now=utc_now(),
+            limit=paging.limit,
+            offset=paging.offset,
+        )
+        items = [public_session(row, current=actor.session_id) for row in rows]
+        return succeed(paging.answer(items, total))
+
+    async def end(self, request: web.Request) -> web.Response:
+        """End one of the caller's sessions."""
+        actor = person(request)
+        await in_transaction(
+            self._pool, partial(end_session, actor=actor, session_id=path_id(request))
+        )
+        return succeed()

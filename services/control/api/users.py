@@ -1,27 +1,26 @@
-"""`/api/user/*`: oneself, and for admins everybody."""
+"""`/api/user/*` for admins: everybody."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import asyncpg
 from aiohttp import web
 
-from services.control.api.requests import Body, admin, path_id, person
+from services.control.api.requests import Body, admin, path_id
 from services.control.errors import not_found
 from services.control.fields import Named, Password, RowId, SettableStatus
 from services.control.paging import Paging
 from services.control.passwords import Passwords
-from services.control.people import (
-    DEFAULT_GROUP,
-    NewUser,
-    change_user,
-    create_user,
-    make_access_token,
-)
-from services.control.store_users import list_users, public_user, read_user
+from services.control.people import DEFAULT_GROUP, NewUser, create_user
+from services.control.people_changes import change_user, delete_user, unlock_user
+from services.control.profile_fields import Email, Line
+from services.control.public_users import managed_user
+from services.control.store_users import UserFilter, list_users, read_user
 from shared.events.directory import Role
+from shared.events.routing import Status
 from shared.events.text import Name
-from shared.http.envelope import read_body, read_query, succeed
+from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 
 
@@ -31,18 +30,40 @@ class _NewUser(Body):
     display_name: Name = ""
     role: Role = Role.USER
     group: Named = DEFAULT_GROUP
+    email: Email = ""
+    remark: Line = ""
 
 
 class _UserChanges(Body):
     id: RowId | None = None
-    display_name: Name = ""
-    role: Role = Role.USER
+    display_name: Name | None = None
+    email: Email | None = None
+    role: Role | None = None
     status: SettableStatus | None = None
-    group: Named = DEFAULT_GROUP
+    group: Named | None = None
+    remark: Line | None = None
+    password: Password | None = None
 
     def changes(self) -> dict[str, Any]:
-        """What was named; a null is as good as not named."""
-        return {name: value for name, value in self.given("id").items() if value is not None}
+        """What was named, without the password; a null is as good as not named."""
+        return self.named("id", "password")
+
+
+class _Wanted(Paging):
+    keyword: Name = ""
+    username: Name = ""
+    group: Name = ""
+    status: Status | None = None
+    role: Role | None = None
+
+    def filter(self) -> UserFilter:
+        return UserFilter(
+            keyword=self.keyword.strip() or None,
+            username=self.username.strip() or None,
+            group=self.group or None,
+            status=self.status,
+            role=self.role,
+        )
 
 
 class UsersApi:
@@ -52,23 +73,14 @@ class UsersApi:
         self._pool = pool
         self._passwords = passwords
 
-    async def own(self, request: web.Request) -> web.Response:
-        """The caller."""
-        return await self._answer(person(request).user_id)
-
-    async def access_token(self, request: web.Request) -> web.Response:
-        """A new access token in place of the old one, shown once."""
-        token = await in_transaction(self._pool, partial(make_access_token, actor=person(request)))
-        response = succeed(token)
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
     async def list(self, request: web.Request) -> web.Response:
-        """All users, a page."""
+        """The users that are wanted, a page."""
         admin(request)
-        paging = read_query(request, Paging)
-        rows, total = await list_users(self._pool, limit=paging.limit, offset=paging.offset)
-        return succeed(paging.answer([public_user(row) for row in rows], total))
+        wanted = read_query(request, _Wanted)
+        rows, total = await list_users(
+            self._pool, wanted.filter(), limit=wanted.limit, offset=wanted.offset
+        )
+        return succeed(wanted.answer([managed_user(row) for row in rows], total))
 
     async def read(self, request: web.Request) -> web.Response:
         """One user."""
@@ -85,23 +97,44 @@ class UsersApi:
             display_name=body.display_name,
             role=body.role,
             group=body.group,
+            email=body.email or None,
+            remark=body.remark,
         )
         user_id = await in_transaction(self._pool, partial(create_user, actor=actor, new=new))
         return await self._answer(user_id)
 
     async def change(self, request: web.Request) -> web.Response:
-        """Some of display_name, role, status and group."""
+        """Some of display_name, email, role, status, group, remark and password."""
         actor = admin(request)
         body = await read_body(request, _UserChanges)
         user_id = path_id(request, or_body=body.id)
+        changes = body.changes()
+        if body.password is not None:
+            changes["password"] = await self._passwords.hash(body.password.get_secret_value())
+        if not changes:
+            raise EnvelopeError("nothing to change")
         await in_transaction(
-            self._pool,
-            partial(change_user, actor=actor, user_id=user_id, changes=body.changes()),
+            self._pool, partial(change_user, actor=actor, user_id=user_id, changes=changes)
         )
         return await self._answer(user_id)
+
+    async def unlock(self, request: web.Request) -> web.Response:
+        """Let a user who is locked out try again at once."""
+        await self._do(request, unlock_user)
+        return await self._answer(path_id(request))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Delete a user for good."""
+        await self._do(request, delete_user)
+        return succeed()
+
+    async def _do(self, request: web.Request, change: Callable[..., Awaitable[None]]) -> None:
+        actor = admin(request)
+        user_id = path_id(request)
+        await in_transaction(self._pool, partial(change, actor=actor, user_id=user_id))
 
     async def _answer(self, user_id: int) -> web.Response:
         row = await read_user(self._pool, user_id)
         if row is None:
             raise not_found("user")
-        return succeed(public_user(row))
+        return succeed(managed_user(row))

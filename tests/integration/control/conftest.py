@@ -22,6 +22,7 @@ import pytest_asyncio
 
 from deploy.local.ports import Ports
 from services.control.app import open_app
+from services.control.client import CLIENT_ADDRESS_HEADER
 from services.control.people import NewUser, create_root
 from services.control.settings import ControlSettings
 from shared.events.directory import Role
@@ -53,6 +54,12 @@ class Control:
     environment: dict[str, str]
     started_ms: int = field(default_factory=lambda: int(time.time() * 1000))
     cookies: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def metric(self, sample: str) -> float:
+        """A sample as `name{label="value"}`."""
+        lines = (await self.text("/metrics")).splitlines()
+        return float(next(line for line in lines if line.startswith(f"{sample} ")).split()[-1])
 
     @property
     def _api(self) -> str:
@@ -82,20 +89,35 @@ class Control:
         return None if answer["assertion"] is None else str(answer["assertion"])
 
     async def send(
-        self, method: str, path: str, body: Any = None, *, assertion: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        assertion: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
-        headers = {} if assertion is None else {ASSERTION_HEADER: assertion}
+        headers = {**(headers or {}), **({ASSERTION_HEADER: assertion} if assertion else {})}
         content = {"data": body} if isinstance(body, bytes) else {"json": body}
         async with self.http.request(
             method, self._api + path, headers=headers, **content
         ) as response:
             self.cookies = dict(response.cookies)
+            self.headers = dict(response.headers)
             return response.status, await response.json(content_type=None)
 
-    async def log_in(self, username: str, password: str) -> "Person":
-        _, answer = await self.send(
-            "POST", "/api/user/login", {"username": username, "password": password}
+    async def guess(
+        self, username: str, password: str, *, address: str = "", user_agent: str = "test"
+    ) -> tuple[int, Any]:
+        return await self.send(
+            "POST",
+            "/api/user/login",
+            {"username": username, "password": password},
+            headers={CLIENT_ADDRESS_HEADER: address, "User-Agent": user_agent},
         )
+
+    async def log_in(self, username: str, password: str, **client: str) -> "Person":
+        _, answer = await self.guess(username, password, **client)
         assert answer["success"], answer
         return Person(control=self, session=answer["data"]["session_token"], login=answer["data"])
 

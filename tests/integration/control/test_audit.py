@@ -20,7 +20,7 @@ async def test_every_change_is_told_without_its_secrets(root: Person) -> None:
         await root.do("DELETE", "/api/models/lab/one")
         await root.do("POST", "/api/group/", {"name": "vip"})
         token = await root.do("GET", "/api/user/token")
-        await until(lambda: len(followed.all) >= before + 13)
+        await until(lambda: len(followed.all) >= before + 14)
         told = [ActionTaken.model_validate_json(r.value or b"") for r in followed.all[before:]]
     assert [(action.action, action.resource_id) for action in told] == [
         ("user.create", str(user["id"])),
@@ -28,6 +28,7 @@ async def test_every_change_is_told_without_its_secrets(root: Person) -> None:
         ("token.create", str(key["id"])),
         ("token.update", str(key["id"])),
         ("token.delete", str(key["id"])),
+        ("provider.create", str(channel["provider_id"])),
         ("channel.create", str(channel["id"])),
         ("channel.update", str(channel["id"])),
         ("channel.delete", str(channel["id"])),
@@ -38,8 +39,8 @@ async def test_every_change_is_told_without_its_secrets(root: Person) -> None:
         ("user.access_token", str(root.login["id"])),
     ]
     assert {action.actor_name for action in told} == {"Root"}
-    assert told[5].changes["key"] == "changed"
-    assert told[6].changes == {"key": "changed"}
+    assert told[6].changes["key"] == "changed"
+    assert told[7].changes == {"key": "changed"}
     assert told[2].changes["expired_time"] == "4102444800"
     everything = str(told)
     for secret in ("12345678", key["key"][3:], PROVIDER_KEY, "another", token):

@@ -8,20 +8,19 @@ from shared.events.directory import Role
 from shared.http.assertions import Caller
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-IDLE = timedelta(minutes=15)
 OWNER = {"user_id": 7, "username": "ada", "role": 10, "user_status": 1, "workspace_id": 9}
 SESSION = {
     **OWNER,
     "session_id": 3,
     "revoked_at": None,
     "expires_at": NOW + timedelta(days=1),
-    "last_active_at": NOW - timedelta(minutes=14),
+    "token_expires_at": NOW + timedelta(seconds=1),
 }
 KEY = {**OWNER, "key_id": 5, "key_status": 1}
 
 
 def _judge(kind: CredentialKind, row: dict[str, Any] | None) -> Caller | Refusal:
-    return judge(kind, row, now=NOW, idle=IDLE)
+    return judge(kind, row, now=NOW)
 
 
 def test_who_calls() -> None:
@@ -52,7 +51,7 @@ def test_a_secret_that_nobody_has(kind: CredentialKind) -> None:
     [
         {"revoked_at": NOW},
         {"expires_at": NOW},
-        {"last_active_at": NOW - IDLE},
+        {"token_expires_at": NOW},
     ],
 )
 def test_a_session_that_has_ended(change: dict[str, Any]) -> None:
