@@ -7,7 +7,8 @@ from aiohttp import web
 
 from services.relay.api.dashboard import DASHBOARD, dashboard
 from services.relay.api.door import Door, Owner
-from services.relay.api.models import MODEL_PATH, MODELS_PATH
+from services.relay.api.models import MODEL_PATH
+from services.relay.dialects.calls import MODELS_PATH
 from services.relay.dialects.dialect import Call
 from services.relay.settings import RelaySettings
 from shared.http.envelope import envelope_errors

@@ -261,3 +261,15 @@ async def test_fifty_streams_at_once(claude: anthropic.AsyncAnthropic) -> None:
 
     (outcome,) = set(await asyncio.gather(*(one() for _ in range(50))))
     assert outcome[1] == "message_stop"
+
+
+async def test_models_are_listed_for_this_dialect_too(claude: anthropic.AsyncAnthropic) -> None:
+    names = [model.id async for model in claude.models.list(limit=3)]
+    assert CLAUDE in names
+    assert len(names) > 3, "only one page was read"
+    assert (await claude.models.retrieve(CLAUDE)).max_tokens == 128_000
+    with pytest.raises(anthropic.NotFoundError) as missing:
+        await claude.models.retrieve("no-such-model")
+    assert missing.value.type == "not_found_error"
+    with pytest.raises(anthropic.AuthenticationError):
+        await claude.with_options(api_key="sk-nobody").models.list()

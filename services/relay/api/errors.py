@@ -26,7 +26,7 @@ _HTTP_ERRORS: Final = {
 @web.middleware
 async def dialect_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn exceptions into the dialect's errors. What is unforeseen is logged and told as 500."""
-    dialect = dialect_of(request.path)
+    dialect = dialect_of(request.path, request.headers)
     try:
         response = await handler(request)
     except RelayError as error:

@@ -1,4 +1,7 @@
-"""`GET /v1/models` and `GET /v1/models/{id}`: what this key may use, and has a price."""
+"""`GET /v1/models` and `GET /v1/models/{id}`: what this key may use, and has a price.
+
+Shown in the caller's dialect.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -7,19 +10,21 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
+from services.relay.api.claude_models import claude_model, claude_page
 from services.relay.api.errors import REQUEST_ID
 from services.relay.authentication import ApiCaller
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
-from services.relay.dialects.openai import OPENAI
+from services.relay.dialects.anthropic import ANTHROPIC
+from services.relay.dialects.calls import MODELS_PATH, dialect_of
+from services.relay.dialects.dialect import Dialect
 from services.relay.errors import RelayError
 from services.relay.relaying import Relaying
 from shared.events.requests import ErrorCode
 from shared.events.routing import ModelChanged
 
-MODELS_PATH: Final = "/v1/models"
-MODEL_PATH: Final = "/v1/models/{id:.+}"
-_SHOWN_PATH: Final = "/v1/models/{id}"
+MODEL_PATH: Final = MODELS_PATH + "/{id:.+}"
+_SHOWN_PATH: Final = MODELS_PATH + "/{id}"
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -29,11 +34,13 @@ def list_models(relaying: Relaying, routing: RoutingBook, prices: PriceBook) -> 
     async def handle(request: web.Request) -> web.StreamResponse:
         caller, at = await _identify(relaying, request, path=MODELS_PATH)
         listed = [
-            _shown(model)
+            model
             for model in routing.usable_models(caller.group)
             if _is_offered(model, caller, prices, at)
         ]
-        return _json({"object": "list", "data": listed})
+        if _dialect(request) is ANTHROPIC:
+            return _json(claude_page(listed, request.query))
+        return _json({"object": "list", "data": [_shown(model) for model in listed]})
 
     return handle
 
@@ -51,7 +58,7 @@ def retrieve_model(relaying: Relaying, routing: RoutingBook, prices: PriceBook) 
                 "The model does not exist or your API key may not use it.",
                 param="model",
             )
-        return _json(_shown(model))
+        return _json((claude_model if _dialect(request) is ANTHROPIC else _shown)(model))
 
     return handle
 
@@ -61,7 +68,11 @@ async def _identify(
 ) -> tuple[ApiCaller, datetime]:
     arrival = relaying.arrive(request, path=path)
     request[REQUEST_ID] = arrival.request_id
-    return await relaying.identify(request, arrival, OPENAI), arrival.started_at
+    return await relaying.identify(request, arrival, _dialect(request)), arrival.started_at
+
+
+def _dialect(request: web.Request) -> Dialect:
+    return dialect_of(request.path, request.headers)
 
 
 def _is_offered(model: ModelChanged, caller: ApiCaller, prices: PriceBook, at: datetime) -> bool:

@@ -22,7 +22,7 @@ _TYPES: Final = {
 }
 _FIRST_SERVER_ERROR: Final = 500
 _KEY_HEADER: Final = "x-api-key"
-_VERSION: Final = "anthropic-version"
+VERSION_HEADER: Final = "anthropic-version"
 _BETA: Final = "anthropic-beta"
 _OLDEST_VERSION: Final = "2023-06-01"
 """For clients that name none: what they were written for, if they are older than the header."""
@@ -45,10 +45,10 @@ class AnthropicDialect:
 
     def forwarded(self, headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """See Dialect. `anthropic-version`, and `anthropic-beta` where there is one."""
-        versions = _values(headers, _VERSION, max_length=_MAX_VERSION)
+        versions = _values(headers, VERSION_HEADER, max_length=_MAX_VERSION)
         if len(versions) > 1:
-            raise invalid_request(f"The header `{_VERSION}` occurs more than once.")
-        forwarded = ((_VERSION, versions[0] if versions else _OLDEST_VERSION),)
+            raise invalid_request(f"The header `{VERSION_HEADER}` occurs more than once.")
+        forwarded = ((VERSION_HEADER, versions[0] if versions else _OLDEST_VERSION),)
         betas = _values(headers, _BETA, max_length=_MAX_BETA)
         return (*forwarded, (_BETA, ",".join(betas))) if betas else forwarded
 

@@ -98,9 +98,15 @@ def test_only_the_dialects_own_errors_are_passed_on() -> None:
 
 def test_errors_of_its_paths_are_in_its_dialect() -> None:
     for path in ("/v1/messages", "/v1/messages/count_tokens", "/v1/messages/unknown"):
-        assert dialect_of(path) is ANTHROPIC
+        assert dialect_of(path, {}) is ANTHROPIC
     for path in ("/v1/chat/completions", "/v1/messagesX", "/"):
-        assert dialect_of(path) is OPENAI
+        assert dialect_of(path, {"anthropic-version": "2023-06-01"}) is OPENAI
+
+
+def test_models_are_listed_in_the_dialect_that_is_spoken() -> None:
+    for path in ("/v1/models", "/v1/models/claude"):
+        assert dialect_of(path, CIMultiDict({"Anthropic-Version": "2023-06-01"})) is ANTHROPIC
+        assert dialect_of(path, CIMultiDict()) is OPENAI
 
 
 @pytest.mark.parametrize(
