@@ -1,0 +1,35 @@
+"""The commands of docs/log-api.md do what the page says."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import operations
+from deploy.local.stack import Stack
+from tests.gateway.operator import Operator
+
+PAGE = Path(operations.__file__).parents[1] / "docs" / "log-api.md"
+_BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+async def test_each_command_of_the_page_is_answered(
+    stack: Stack, operator: Operator, tmp_path: Path
+) -> None:
+    assert operator.demo.api_key
+    (tmp_path / ".state").symlink_to(stack.state_dir)
+    text = "\n".join(_BLOCK.findall(PAGE.read_text()))
+    commands = text.replace("http://127.0.0.1:8080", stack.relay_url())
+    # Each answer on a line of its own; a function of the script's hides the program.
+    script = f'set -eu\ncurl() {{ command curl --fail "$@"; echo; }}\n{commands}'
+
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", script), cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+
+    assert process.returncode == 0, out.decode()
+    answers = [json.loads(line) for line in out.decode().splitlines() if line.strip()]
+    refused = [answer for answer in answers if answer.get("success") is False]
+    assert refused == []
+    assert len(answers) == 16
