@@ -12,15 +12,21 @@ from shared.money.rating import PriceRatios, UnitCounts, rate, upper_bound
 
 _PAGE = (Path(__file__).parents[3] / "docs/rating.md").read_text()
 _EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", _PAGE, re.DOTALL)]
-_COUNTS = ("prompt", "completion", "cached")
-_RATIOS = ("model_ratio", "completion_ratio", "cache_ratio")
+_COUNTS = (
+    *("prompt", "prompt_includes_cached", "completion"),
+    *("cached", "cache_creation", "cache_creation_1h"),
+)
+_RATIOS = (
+    *("model_ratio", "completion_ratio"),
+    *("cache_ratio", "cache_creation_ratio", "cache_creation_1h_ratio"),
+)
 
 
-def test_there_are_three() -> None:
-    assert len(_EXAMPLES) == 3
+def test_there_are_four() -> None:
+    assert len(_EXAMPLES) == 4
 
 
-@pytest.mark.parametrize("example", _EXAMPLES, ids=["cached", "half-up", "least"])
+@pytest.mark.parametrize("example", _EXAMPLES, ids=["cached", "half-up", "least", "cache-times"])
 def test_each_costs_what_the_page_says(example: dict[str, Any]) -> None:
     units = UnitCounts(**{name: example[name] for name in _COUNTS if name in example})
     price = PriceRatios(**{name: Decimal(example[name]) for name in _RATIOS if name in example})

@@ -97,6 +97,32 @@ def test_every_kind_of_token_that_usage_has_is_charged() -> None:
     assert event(going, SUCCEEDED).quota == 3 + 50 + 700 + 11_000 + 20_000
 
 
+def test_what_was_told_of_a_cut_streams_input_stands_and_its_output_is_estimated() -> None:
+    """By bytes the cached tokens would be lost, or cost as much as plain ones."""
+    told_input = Usage(prompt_tokens=100, cached_tokens=1_000, prompt_includes_cached=False)
+    ratios = price(cache_ratio=Decimal("0.1"))
+    going = exchange(told_input=told_input, content_bytes=41, price=ratios)
+    made = event(going, CUT)
+    assert made.usage == told_input.model_copy(update={"completion_tokens": 11})
+    assert made.usage_source is UsageSource.ESTIMATED
+    assert made.quota == 100 + 100 + 22
+    nothing_yet = event(exchange(told_input=told_input, price=ratios), CUT)
+    assert (nothing_yet.quota, nothing_yet.usage_source) == (0, UsageSource.NONE)
+    told = exchange(told_input=told_input, usage=USED, price=ratios)
+    assert event(told, SUCCEEDED).usage == USED
+
+
+def test_the_cache_of_an_hour_is_charged_apart() -> None:
+    ratios = {"cache_creation_ratio": Decimal(5), "cache_creation_1h_ratio": Decimal(7)}
+    usage = Usage(
+        prompt_tokens=1,
+        cache_creation_tokens=30,
+        cache_creation_1h_tokens=10,
+        prompt_includes_cached=False,
+    )
+    assert event(exchange(usage=usage, price=price(**ratios)), SUCCEEDED).quota == 1 + 100 + 70
+
+
 @pytest.mark.parametrize(("ending", "status"), [(SUCCEEDED, 200), (CUT, 499), (FAILED, 499)])
 def test_a_client_that_left(ending: Ending, status: int) -> None:
     told = event(exchange(client_disconnected=True, usage=USED), ending)
