@@ -56,7 +56,7 @@ def terms_of(
         )
     if facts.media_count and not model.max_media_tokens:
         # Without a bound for its media no hold would be an upper bound.
-        raise invalid_request("The model takes no images, audio or files.", param="messages")
+        raise invalid_request("The model takes no images, audio or files.")
     price = prices.price(facts.model, at)
     group_ratios = {
         group: ratio

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from services.relay.api.errors import dialect_errors
 from services.relay.attempts import Answered
+from services.relay.dialects.dialect import Call
 from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from services.relay.exchange import Ending, Exchange
@@ -25,6 +26,8 @@ from services.relay.recorder import Recorder
 from shared.events.requests import Outcome, RequestCompleted
 from tests.unit.relay.fake_upstream import FakeAnswer
 from tests.unit.relay.made import exchange, facts
+
+CHAT = ChatCompletions()
 
 
 @dataclass
@@ -72,6 +75,7 @@ async def relayed(
     durable: Callable[[], Awaitable[None]] = at_once,
     drain_s: float = 5.0,
     client_idle_s: float = 5.0,
+    call: Call = CHAT,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A client that has sent its request to a relay whose upstream gave `answer`."""
     asked = facts(is_stream=stream, wants_usage=wants_usage)
@@ -85,7 +89,7 @@ async def relayed(
     )
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await _passed(passing, keeps, request, going, answer)
+        return await _passed(passing, keeps, request, going, answer, call=call)
 
     app = web.Application(middlewares=[dialect_errors])
     app.router.add_post("/", handle)
@@ -107,6 +111,8 @@ async def _passed(
     request: web.Request,
     going: Exchange,
     answer: FakeAnswer,
+    *,
+    call: Call,
 ) -> web.StreamResponse:
     """As `Relaying` does it: one attempt was made, and what fails is completed once."""
     is_stream = going.facts.is_stream
@@ -114,8 +120,8 @@ async def _passed(
         first = await answer.next_chunk() if is_stream else b""
         answered = Answered(answer=answer, is_stream=is_stream, first=first, started=0.0)
         if is_stream:
-            return await passing.stream(request, going, answered, ChatCompletions())
-        return await passing.plain(going, answered, ChatCompletions())
+            return await passing.stream(request, going, answered, call)
+        return await passing.plain(going, answered, call)
     except RelayError as error:
         ending = Ending(
             outcome=Outcome.FAILED, http_status=error.http_status, error_code=error.code
