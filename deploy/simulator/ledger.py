@@ -41,6 +41,13 @@ class Totals:
     by_status: Counter[str] = field(default_factory=Counter)
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    most_in_flight: int = 0
+
+    def begin(self, served: Served) -> None:
+        """Count a request that has come in."""
+        self.requests += 1
+        self.streams += served.stream
+        self.most_in_flight = max(self.most_in_flight, self.requests - self.outcomes.total())
 
     def end(self, served: Served) -> None:
         """Count a request whose outcome and status are known."""
@@ -62,6 +69,7 @@ class Totals:
             "client_gone": self.outcomes["client_gone"],
             "refused": self.outcomes["refused"],
             "in_flight": self.requests - over,
+            "most_in_flight": self.most_in_flight,
             "by_status": dict(self.by_status),
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -90,8 +98,7 @@ class ServedLedger:
             request_id, model[:_LONGEST_MODEL], key_sha256, stream, time.time(), traceparent
         )
         for totals in (self._totals, self._of_model(served.model)):
-            totals.requests += 1
-            totals.streams += stream
+            totals.begin(served)
         known = key_sha256 in self._keys or len(self._keys) < _MAX_NAMES
         self._keys[key_sha256 if known else _OTHER] += 1
         self._recent.append(served)

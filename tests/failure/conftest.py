@@ -15,7 +15,19 @@ from tests.stack_fixtures import _listed
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def drill_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     made = Stack(
-        StackSpec(state_dir=tmp_path_factory.mktemp("drills"), relays=4, billings=2, loggings=2)
+        StackSpec(
+            state_dir=tmp_path_factory.mktemp("drills"),
+            relays=4,
+            billings=2,
+            loggings=2,
+            settings={
+                "relay": {
+                    # On a machine that is busy with a drill Valkey may be slow, and is not away.
+                    "LEDGERLINE_LIMITS_STORE_TIMEOUT_MS": "5000",
+                    "LEDGERLINE_LIMITS_LEASE_S": "3",
+                }
+            },
+        )
     )
     async with _listed(made):
         await made.start()

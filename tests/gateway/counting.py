@@ -32,6 +32,13 @@ class Counted:
         return {i for i, e in self.events.items() if e["outcome"] == "succeeded"}
 
 
+async def events_of(stack: Stack, *, workspace_id: int) -> dict[str, dict[str, Any]]:
+    """What is on the topic now of one workspace's requests, by id; others need not have read it."""
+    values = [record.value for record in await read_topic(stack, "relay.requests")]
+    events = [json.loads(value) for value in values if value is not None]
+    return {e["request_id"]: e for e in events if e["workspace_id"] == workspace_id}
+
+
 async def count(stack: Stack, *, workspace_id: int) -> Counted:
     """What is said of one workspace's requests, once all consumers have caught up."""
     await caught_up(stack)

@@ -7,15 +7,16 @@ stands again and the scripts are loaded.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from valkey.asyncio import Valkey
 from valkey.asyncio.retry import Retry
 from valkey.backoff import NoBackoff
+from valkey.exceptions import AuthenticationError, ValkeyError
 from valkey.exceptions import ConnectionError as ValkeyConnectionError
 from valkey.exceptions import TimeoutError as ValkeyTimeoutError
-from valkey.exceptions import ValkeyError
 
 from services.relay.limits.metrics import LimitMetrics
 from shared.telemetry.logs import get_logger
@@ -24,6 +25,7 @@ _SCRIPT: Final = Path(__file__).with_name("store.lua")
 _MOST_AT_ONCE: Final = 256
 _CONNECT_S: Final = 1.0
 _PAUSE_S: Final = 0.25
+_LOOK_AFTER_S: Final = 0.5
 _logger = get_logger()
 
 
@@ -99,19 +101,24 @@ class StoreLink:
         self.on_up()
 
     async def _serve(self, client: Valkey) -> None:
-        await self._has_some.wait()
+        if not self._has_some.is_set():
+            # A connection that nobody uses is looked at now and then: its end would not be noticed.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._has_some.wait(), _LOOK_AFTER_S)
         batch, self._queue = self._queue[:_MOST_AT_ONCE], self._queue[_MOST_AT_ONCE:]
         if not self._queue:
             self._has_some.clear()
         pipeline = client.pipeline(transaction=False)
         for (keys, arguments), _ in batch:
             pipeline.evalsha(self._sha, len(keys), *keys, *arguments)
+        if not batch:
+            pipeline.ping()
         try:
             answers = await self._in_time(pipeline.execute())
         except BaseException:
             _refuse(batch)
             raise
-        for (_, future), answer in zip(batch, answers, strict=True):
+        for (_, future), answer in zip(batch, answers, strict=bool(batch)):
             if not future.done():
                 future.set_result(answer)
 
@@ -159,4 +166,6 @@ def _seen(future: "asyncio.Future[list[int]]") -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError | ValkeyTimeoutError):
         return "timeout"
+    if isinstance(error, AuthenticationError):
+        return "authentication"
     return "connection" if isinstance(error, OSError | ValkeyConnectionError) else "server"

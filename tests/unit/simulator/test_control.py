@@ -70,6 +70,7 @@ async def test_what_was_served_is_counted(simulator: Simulator) -> None:
         "client_gone": 0,
         "refused": 1,
         "in_flight": 0,
+        "most_in_flight": 1,
         "by_status": {"200": 2, "500": 1},
         "prompt_tokens": 4,
         "completion_tokens": 32,
