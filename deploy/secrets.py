@@ -44,6 +44,7 @@ def new_environment() -> dict[str, str]:
     return {
         "POSTGRES_SUPERUSER_PASSWORD": secrets.token_urlsafe(24),
         # URL-safe: they stand in addresses.
+        "VALKEY_PASSWORD": secrets.token_urlsafe(24),
         **{password_variable(role): secrets.token_urlsafe(24) for role in ROLES},
         **{secret_variable(caller): secret for caller, secret in service_secrets.items()},
         "INTERNAL_CALLERS": json.dumps(hashes, separators=(",", ":")),

