@@ -26,8 +26,8 @@ class RequestLimits(Event):
 
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None
-    """Input and output together. A request counts what it may use at the most until it has ended,
-    and what it used from then on."""
+    """Input and output together. Until it has ended a request counts an estimate of its input and
+    its whole `max_tokens`, or a usual figure where it names none; from then on what it used."""
     concurrent_requests: Count | None = None
     strategy: RateLimitStrategy = RateLimitStrategy.SLIDING_WINDOW
     """How the two per minute count."""
