@@ -25,6 +25,11 @@ _RATIOS: Final = (
     "model_price",
 )
 
+_ATTEMPT: Final = (
+    *("channel_id", "channel_name", "provider", "provider_id", "credential_id", "upstream_model"),
+    *("offset_ms", "latency_ms", "http_status", "error_code"),
+)
+
 
 def explain(row: Mapping[str, Any], *, others: Sequence[str] = ()) -> dict[str, Any]:
     """What is known of a request, by what it is about. Null: not known, or there was none.
@@ -37,13 +42,27 @@ def explain(row: Mapping[str, Any], *, others: Sequence[str] = ()) -> dict[str, 
         **{name: row[name] for name in _FROM_ROW},
         **{name: other.get(name) for name in _FROM_OTHER},
         "first_byte_ms": other.get("frt") or None,
-        "attempts": admin.get("attempts", []),
+        "attempts": [_tried(tried, row, other) for tried in admin.get("attempts", [])],
         "limits": admin.get("limits", []),
         "hold": {"quota": admin.get("hold_quota"), "leases": admin.get("leases", [])},
         "usage": {**units_of(row, other)._asdict(), "source": other.get("usage_source")},
         "charge": {"quota": row["quota"], **_rating(row, other)},
         "same_upstream_id": list(others),
     }
+
+
+def _tried(
+    tried: Mapping[str, Any], row: Mapping[str, Any], other: Mapping[str, Any]
+) -> dict[str, Any]:
+    """An attempt, with what its row says of its channel (`request_rows.NAMED_BY_ROW`)."""
+    named = {}
+    if tried.get("channel_id") == row["channel_id"]:
+        named = {
+            "channel_name": row["channel_name"],
+            "provider": other.get("provider"),
+            "upstream_model": other.get("upstream_model_name"),
+        }
+    return {**dict.fromkeys(_ATTEMPT), **named, **tried}
 
 
 def _rating(row: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """From a completed request to its log row. Pure."""
 
-from typing import Final
+from typing import Any, Final
 
 from services.logging.error_sentences import sentence
 from services.logging.logged_request import LoggedRequest
@@ -8,6 +8,9 @@ from services.logging.rows import LogRow, LogType, json_text
 from shared.events.ids import event_uuid
 from shared.events.requests import ErrorCode, Outcome
 
+_SUCCEEDED: Final = Outcome.SUCCEEDED.value
+_CONSUMPTION: Final = int(LogType.CONSUMPTION)
+_ERROR: Final = int(LogType.ERROR)
 _SELDOM_USED: Final = (
     "cache_creation_tokens",
     "cache_creation_1h_tokens",
@@ -16,6 +19,8 @@ _SELDOM_USED: Final = (
     "reasoning_tokens",
 )
 """Kinds of tokens that a row names only where there are some."""
+NAMED_BY_ROW: Final = ("channel_name", "provider", "upstream_model")
+"""What an attempt at the row's own channel does not repeat."""
 
 
 def request_row(event: LoggedRequest, trace_id: str = "") -> LogRow:
@@ -23,13 +28,13 @@ def request_row(event: LoggedRequest, trace_id: str = "") -> LogRow:
 
     `trace_id` is that of the record's trace context; empty where it has none.
     """
-    succeeded = event.outcome == Outcome.SUCCEEDED
+    succeeded = event.outcome == _SUCCEEDED
     return LogRow(
         event_id=event_uuid(event.request_id),
         workspace_id=event.workspace_id,
         user_id=event.user_id,
         created_at=int(event.completed_at.timestamp()),
-        type=int(LogType.CONSUMPTION if succeeded else LogType.ERROR),
+        type=_CONSUMPTION if succeeded else _ERROR,
         content=sentence(
             event.outcome, event.error_code, client_disconnected=event.client_disconnected
         ),
@@ -71,9 +76,7 @@ def _other(event: LoggedRequest, trace_id: str) -> dict[str, object]:
         "http_status": event.http_status,
         "latency_ms": event.latency_ms,
     }
-    for name in _SELDOM_USED:
-        if tokens := usage[name]:
-            other[name] = tokens
+    other |= {name: usage[name] for name in _SELDOM_USED if usage[name]}
     if not usage["prompt_includes_cached"]:
         other["prompt_includes_cached"] = False
     if event.suppressed_count:
@@ -90,12 +93,22 @@ def _for_admins(event: LoggedRequest) -> dict[str, object]:
     """What is bounded by the event's own bounds: 16 attempts, 8 limits, 8 leases."""
     told: dict[str, object] = {
         "use_channel": [str(tried.get("channel_id", "")) for tried in event.attempts],
-        "attempts": event.attempts,
+        "attempts": [_tried(tried, event) for tried in event.attempts],
         "hold_quota": event.hold_quota,
         "leases": event.leases,
     }
     if event.limits:
         told["limits"] = event.limits
+    return told
+
+
+def _tried(tried: dict[str, Any], event: LoggedRequest) -> dict[str, Any]:
+    """An attempt, without what its row says already."""
+    if tried.get("channel_id") != event.channel_id:
+        return tried
+    told = tried.copy()
+    for name in NAMED_BY_ROW:
+        told.pop(name, None)
     return told
 
 

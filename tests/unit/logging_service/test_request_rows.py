@@ -62,7 +62,17 @@ def test_other_explains_the_charge() -> None:
     assert "prompt_includes_cached" not in other
     assert other["admin_info"] == {
         "use_channel": ["3"],
-        "attempts": [event.attempts[0].model_dump(mode="json")],
+        "attempts": [
+            {
+                "channel_id": 3,
+                "provider_id": None,
+                "credential_id": None,
+                "offset_ms": 1,
+                "latency_ms": 1500,
+                "http_status": 200,
+                "error_code": None,
+            }
+        ],
         "hold_quota": 0,
         "leases": [{"lease_id": "lease-1", "subject": "account:7"}],
     }

@@ -1,0 +1,56 @@
+"""What the Log API's answers look like: for the documentation, and held by tests."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class LogRowShown(BaseModel):
+    """A row of `logs`. `other` is a JSON object as a string."""
+
+    id: int
+    user_id: int
+    created_at: int
+    type: int
+    content: str
+    username: str
+    token_name: str
+    model_name: str
+    quota: int
+    prompt_tokens: int
+    completion_tokens: int
+    use_time: int
+    is_stream: bool
+    channel_id: int
+    channel: int
+    channel_name: str
+    token_id: int
+    group: str
+    ip: str
+    request_id: str
+    upstream_request_id: str
+    other: str
+
+
+class Stats(BaseModel):
+    """Quota over the range; requests and tokens of the last minute."""
+
+    quota: int
+    rpm: int
+    tpm: int
+
+
+class Explained(BaseModel):
+    """One request, told whole."""
+
+    request_id: str
+    outcome: str | None
+    error_code: str | None
+    http_status: int | None
+    attempts: list[dict[str, Any]]
+    limits: list[dict[str, Any]]
+    hold: dict[str, Any]
+    usage: dict[str, Any]
+    charge: dict[str, Any]
+    trace: str | None
+    same_upstream_id: list[str]
