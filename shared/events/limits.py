@@ -46,7 +46,7 @@ class LimitChanged(Event):
     name: Name
     path_pattern: Name = "*"
     """A path in which `*` stands for anything; of the public route, such as `/v1/embeddings`."""
-    method: Code = "*"
+    method: Name = "*"
     """An HTTP method, or `*`."""
     requests: Count
     """How many in a window."""
