@@ -9,7 +9,9 @@ from aiohttp import web
 
 from services.control.api.channels import ChannelsApi
 from services.control.api.cookies import Cookies
+from services.control.api.groups import GroupsApi
 from services.control.api.internal import InternalApi
+from services.control.api.limits import LimitsApi
 from services.control.api.models import ModelsApi
 from services.control.api.own_account import OwnAccountApi
 from services.control.api.projects import ProjectsApi
@@ -20,6 +22,7 @@ from services.control.api.users import UsersApi
 from services.control.api.workspaces import WorkspacesApi
 from services.control.channels import Channels
 from services.control.errors import database_errors
+from services.control.handlers import CONSUMER_GROUP, PROJECTED, project_ledger
 from services.control.lockout import LockoutLimits
 from services.control.login_guard import LoginGuard
 from services.control.metrics import ControlMetrics
@@ -40,7 +43,9 @@ from shared.http.egress import EgressPolicy
 from shared.http.envelope import envelope_errors
 from shared.http.internal_server import Readiness, internal_app
 from shared.http.serving import served
-from shared.kafka.metrics import OutboxMetrics
+from shared.kafka.consumer import KeptTopicConsumer
+from shared.kafka.dead_letters import DeadLetters
+from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 from shared.kafka.outbox import OutboxPublisher
 from shared.kafka.producer import IdempotentProducer
 from shared.kafka.start_up import StartUp
@@ -119,6 +124,21 @@ async def open_app(
             OutboxPublisher(dsn=dsn, producer=producer, metrics=outbox_metrics).run(),
         )
         background.start("sweep", sweep_always(pool))
+        background.start(
+            "ledger",
+            KeptTopicConsumer(
+                bootstrap=settings.kafka_bootstrap,
+                client_id=settings.instance,
+                group=CONSUMER_GROUP,
+                topics=[PROJECTED.name],
+                pool=pool,
+                handler=project_ledger,
+                dead_letters=DeadLetters(producer=producer, group=CONSUMER_GROUP),
+                # What is only shown must not stand still for one entry; billing has the truth.
+                on_poison="dead-letter",
+                metrics=ConsumerMetrics(registry),
+            ).run(),
+        )
         chain = TokenChain(decode_key(settings.signing_seed))
         guard = LoginGuard(pool=pool, limits=_lockout_limits(settings), clock=utc_now)
         sessions = Sessions(
@@ -156,6 +176,8 @@ async def open_app(
             tokens=TokensApi(pool=pool),
             channels=ChannelsApi(pool=pool, channels=channels),
             models=ModelsApi(pool=pool),
+            groups=GroupsApi(pool=pool),
+            limits=LimitsApi(pool=pool),
             own_account=OwnAccountApi(pool=pool, own_account=own_account),
             workspaces=WorkspacesApi(pool=pool),
             projects=ProjectsApi(pool=pool),

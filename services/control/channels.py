@@ -17,7 +17,8 @@ from services.control.store_channels import (
     read_channel,
     update_channel,
 )
-from services.control.store_models import require_groups, require_models
+from services.control.store_groups import require_groups
+from services.control.store_models import require_models
 from shared.crypto.sealed import ChannelKeyBox
 from shared.http.egress import EgressPolicy
 from shared.http.envelope import EnvelopeError

@@ -1,4 +1,4 @@
-"""What the site offers: models, and the groups that may use them. Within the caller's transaction.
+"""The models that the site offers. Within the caller's transaction.
 
 A change is a mapping of column to value; what is not in it stays.
 """
@@ -8,13 +8,12 @@ from typing import Any
 from services.control.audit import Actor, record_action
 from services.control.errors import not_found
 from services.control.state import announce
-from services.control.state_keys import ROUTING, group_key, model_key
+from services.control.state_keys import ROUTING, model_key
+from services.control.store_groups import require_groups
 from services.control.store_models import (
     delete_model,
-    insert_group,
     insert_model,
     read_model,
-    require_groups,
     update_model,
 )
 from shared.http.envelope import EnvelopeError
@@ -50,11 +49,3 @@ async def remove_model(connection: Connection, actor: Actor, name: str) -> None:
         raise not_found("model")
     await announce(connection, ROUTING, [model_key(name)])
     await record_action(connection, actor, "model.delete", resource_id=name)
-
-
-async def add_group(connection: Connection, actor: Actor, name: str) -> None:
-    """A class of users or keys."""
-    if not await insert_group(connection, name):
-        raise EnvelopeError("there is a group of this name")
-    await announce(connection, ROUTING, [group_key(name)])
-    await record_action(connection, actor, "group.create", resource_id=name, changes={"name": name})

@@ -7,7 +7,7 @@ from services.control.audit import Actor, record_action
 from services.control.roles import may_make
 from services.control.state import announce
 from services.control.state_keys import DIRECTORY, user_key, workspace_key
-from services.control.store_models import require_groups
+from services.control.store_groups import require_groups
 from services.control.store_users import UsernameTakenError, insert_user, update_user
 from shared.events.directory import Role
 from shared.http.envelope import EnvelopeError

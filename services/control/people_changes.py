@@ -12,8 +12,9 @@ from services.control.roles import may_change, may_make
 from services.control.state import announce
 from services.control.state_keys import DIRECTORY, KEYS, hashed_key, listed_key, user_key
 from services.control.store_attempts import forget_failures
-from services.control.store_models import require_groups
+from services.control.store_groups import require_groups
 from services.control.store_removals import delete_keys_of, mark_user_deleted
+from services.control.store_secrets import valid_hashes
 from services.control.store_sessions import RevokedFor, revoke_sessions_of
 from services.control.store_users import fold_username, lock_user, update_user
 from shared.events.directory import Role
@@ -73,8 +74,9 @@ async def delete_user(connection: Connection, actor: Actor, user_id: int) -> Non
     await revoke_sessions_of(connection, user_id, RevokedFor.USER_DELETED)
     keys = await delete_keys_of(connection, user_id)
     await mark_user_deleted(connection, user_id)
-    await announce(connection, KEYS, [hashed_key(key["key_hash"]) for key in keys])
-    listed = [listed_key(key["id"]) for key in keys]
+    hashes = await valid_hashes(connection, *keys)
+    await announce(connection, KEYS, [hashed_key(key_hash) for key_hash in hashes])
+    listed = [listed_key(key_id) for key_id in keys]
     await announce(connection, DIRECTORY, [user_key(user_id), *listed])
     changes = {"username": row["username"], "keys": len(keys)}
     await record_action(connection, actor, "user.delete", resource_id=user_id, changes=changes)

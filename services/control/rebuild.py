@@ -15,6 +15,7 @@ from services.control.state_keys import (
     channel_key,
     group_key,
     hashed_key,
+    limit_key,
     listed_key,
     model_key,
     project_key,
@@ -76,7 +77,9 @@ async def _keys_of_rows(pool: asyncpg.Pool) -> Mapping[str, set[str]]:
     channels = await pool.fetch("SELECT id FROM channels")
     models = await pool.fetch("SELECT name FROM models")
     groups = await pool.fetch("SELECT name FROM groups")
-    keys = await pool.fetch("SELECT id, key_hash FROM tokens")
+    limits = await pool.fetch("SELECT id FROM rate_limits")
+    keys = await pool.fetch("SELECT id FROM tokens")
+    secrets = await pool.fetch("SELECT key_hash FROM token_secrets")
     users = await pool.fetch("SELECT id FROM users")
     workspaces = await pool.fetch("SELECT id FROM workspaces")
     projects = await pool.fetch("SELECT id FROM projects")
@@ -85,8 +88,9 @@ async def _keys_of_rows(pool: asyncpg.Pool) -> Mapping[str, set[str]]:
             *(channel_key(row["id"]) for row in channels),
             *(model_key(row["name"]) for row in models),
             *(group_key(row["name"]) for row in groups),
+            *(limit_key(row["id"]) for row in limits),
         },
-        KEYS: {hashed_key(row["key_hash"]) for row in keys},
+        KEYS: {hashed_key(row["key_hash"]) for row in secrets},
         DIRECTORY: {
             *(user_key(row["id"]) for row in users),
             *(workspace_key(row["id"]) for row in workspaces),

@@ -12,6 +12,7 @@ import orjson
 from shared.events.directory import KeyListed, ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Event
 from shared.events.keys import KeyChanged
+from shared.events.limits import LimitChanged, RateLimitStrategy, RequestLimits
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
 
 Row: TypeAlias = Any
@@ -54,8 +55,35 @@ def render_model(row: Row) -> ModelChanged:
 
 
 def render_group(row: Row) -> GroupChanged:
-    """A row of `groups`: one that is there is enabled."""
-    return GroupChanged(name=row["name"], status=Status.ENABLED)
+    """A row of `groups`."""
+    return GroupChanged(
+        name=row["name"],
+        status=Status(row["status"]),
+        is_selectable=row["is_selectable"],
+        limits=RequestLimits.model_validate_json(row["limits"]),
+        member_limits=RequestLimits.model_validate_json(row["member_limits"]),
+        is_deleted=row["deleted_at"] is not None,
+    )
+
+
+def render_limit(row: Row) -> LimitChanged:
+    """A row of `rate_limits`."""
+    return LimitChanged(
+        limit_id=row["id"],
+        workspace_id=row["workspace_id"],
+        name=row["name"],
+        path_pattern=row["path_pattern"],
+        method=row["method"],
+        requests=row["requests"],
+        window_ms=row["timeout_ms"],
+        strategy=RateLimitStrategy(row["strategy"]),
+        bucket_size=row["bucket_size"],
+        refill_rate=row["refill_rate"],
+        slope=row["slope"],
+        priority=row["priority"],
+        is_active=row["is_active"],
+        is_deleted=row["deleted_at"] is not None,
+    )
 
 
 def render_user(row: Row) -> UserChanged:
@@ -94,29 +122,43 @@ def render_project(row: Row) -> ProjectChanged:
 
 
 def render_key(row: Row) -> KeyChanged:
-    """A row of `tokens`, for admission."""
+    """A row of `tokens` with one of its secrets, for admission.
+
+    A former secret ends with its period of grace. One whose grace is over now is told as expired,
+    so that it is refused whatever the relay's clock says.
+    """
+    ends = [end for end in (row["expired_time"], row["valid_until"]) if end is not None]
+    is_expired = row["is_over"] and row["status"] == Status.ENABLED
     return KeyChanged(
         key_id=row["id"],
         name=row["name"],
         workspace_id=row["workspace_id"],
+        project_id=row["project_id"],
         user_id=row["user_id"],
-        status=Status(row["status"]),
-        expires_at=row["expired_time"],
+        status=Status.EXPIRED if is_expired else Status(row["status"]),
+        expires_at=min(ends, default=None),
         group=row["group"],
         allow_addresses=tuple(row["allow_ips"]),
         model_limits=tuple(row["model_limits"]) if row["model_limits_enabled"] else None,
+        unlimited_quota=row["unlimited_quota"],
+        cross_group_retry=row["cross_group_retry"],
+        limits=RequestLimits.model_validate_json(row["limits"]),
         is_deleted=row["deleted_at"] is not None,
     )
 
 
 def render_listed_key(row: Row) -> KeyListed:
-    """A row of `tokens`, for those who show names."""
+    """A row of `tokens`, for those who show names, and for billing, which limits what it spends."""
     return KeyListed(
         key_id=row["id"],
         name=row["name"],
         workspace_id=row["workspace_id"],
+        project_id=row["project_id"],
         user_id=row["user_id"],
         status=Status(row["status"]),
+        unlimited_quota=row["unlimited_quota"],
+        remain_quota=row["remain_quota"],
+        quota_version=row["quota_version"],
         is_deleted=row["deleted_at"] is not None,
     )
 
@@ -125,6 +167,7 @@ RENDERERS: Final[Mapping[str, Callable[[Row], Event]]] = {
     "channel": render_channel,
     "model": render_model,
     "group": render_group,
+    "limit": render_limit,
     "user": render_user,
     "workspace": render_workspace,
     "project": render_project,

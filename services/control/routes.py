@@ -6,7 +6,9 @@ from typing import NamedTuple
 from aiohttp import web
 
 from services.control.api.channels import ChannelsApi
+from services.control.api.groups import GroupsApi
 from services.control.api.internal import InternalApi
+from services.control.api.limits import LimitsApi
 from services.control.api.models import ModelsApi
 from services.control.api.own_account import OwnAccountApi
 from services.control.api.projects import ProjectsApi
@@ -33,11 +35,14 @@ class Apis(NamedTuple):
     workspaces: WorkspacesApi
     projects: ProjectsApi
     providers: ProvidersApi
+    groups: GroupsApi
+    limits: LimitsApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    sessions, users, tokens, channels, models, own, workspaces, projects, providers = apis
+    sessions, users, tokens, channels, models, own, workspaces, projects, providers = apis[:9]
+    groups, limits = apis.groups, apis.limits
     table: list[tuple[str, str, _Handler]] = [
         ("POST", "/api/user/login", sessions.log_in),
         ("GET", "/api/user/logout", sessions.log_out),
@@ -50,6 +55,8 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("GET", "/api/user/token", own.access_token),
         ("DELETE", "/api/user/token", own.drop_access_token),
         ("GET", "/api/user/search", users.list),
+        ("GET", "/api/user/groups", groups.selectable),
+        ("GET", "/api/user/self/groups", groups.selectable),
         ("GET", "/api/user/", users.list),
         ("POST", "/api/user/", users.create),
         ("PUT", "/api/user/", users.change),
@@ -74,9 +81,11 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("GET", "/api/token/", tokens.list),
         ("POST", "/api/token/", tokens.create),
         ("PUT", "/api/token/", tokens.change),
+        ("GET", "/api/token/search", tokens.search),
         ("GET", f"/api/token/{_ID}", tokens.read),
         ("PUT", f"/api/token/{_ID}", tokens.change),
         ("DELETE", f"/api/token/{_ID}", tokens.delete),
+        ("POST", f"/api/token/{_ID}/rotate", tokens.rotate),
         ("GET", "/api/channel/", channels.list),
         ("POST", "/api/channel/", channels.create),
         ("PUT", "/api/channel/", channels.change),
@@ -87,8 +96,18 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("POST", "/api/models/", models.create),
         ("PUT", f"/api/models/{_NAME}", models.change),
         ("DELETE", f"/api/models/{_NAME}", models.delete),
-        ("GET", "/api/group/", models.list_groups),
-        ("POST", "/api/group/", models.create_group),
+        ("GET", "/api/group/", groups.list),
+        ("POST", "/api/group/", groups.create),
+        ("PUT", "/api/group/", groups.change),
+        ("GET", f"/api/group/{_NAME}", groups.read),
+        ("PUT", f"/api/group/{_NAME}", groups.change),
+        ("DELETE", f"/api/group/{_NAME}", groups.delete),
+        ("GET", "/api/workspace/limits/", limits.list),
+        ("POST", "/api/workspace/limits/", limits.create),
+        ("PUT", "/api/workspace/limits/", limits.change),
+        ("GET", f"/api/workspace/limits/{_ID}", limits.read),
+        ("PUT", f"/api/workspace/limits/{_ID}", limits.change),
+        ("DELETE", f"/api/workspace/limits/{_ID}", limits.delete),
     ]
     # Tools write a collection with and without the slash at its end.
     bare = [(method, path[:-1], handler) for method, path, handler in table if path[-1] == "/"]

@@ -42,6 +42,11 @@ def strip_key_mark(shown: str) -> str:
     return shown.removeprefix(KEY_MARK)
 
 
+def is_key_secret(text: str) -> bool:
+    """Whether this could be a whole key, without `sk-`."""
+    return len(text) == _KEY_CHARS and all(char in _ALPHABET for char in text)
+
+
 def key_prefix(secret: str) -> str:
     """The characters by which a person tells keys apart in a list."""
     return secret[:_PREFIX_CHARS]

@@ -22,13 +22,18 @@ _ROWS_BY_KIND: Final[Mapping[str, str]] = {
         """,
     "model": "SELECT name AS part, * FROM models WHERE name = ANY($1::text[])",
     "group": "SELECT name AS part, * FROM groups WHERE name = ANY($1::text[])",
+    "limit": "SELECT id::text AS part, * FROM rate_limits WHERE id = ANY($1::bigint[])",
     "user": "SELECT id::text AS part, * FROM users WHERE id = ANY($1::bigint[])",
     "workspace": "SELECT id::text AS part, * FROM workspaces WHERE id = ANY($1::bigint[])",
     "project": "SELECT id::text AS part, * FROM projects WHERE id = ANY($1::bigint[])",
     "key": "SELECT id::text AS part, * FROM tokens WHERE id = ANY($1::bigint[])",
 }
 _KINDS_BY_NAME: Final = frozenset({"model", "group"})
-_KEYS_BY_HASH: Final = "SELECT * FROM tokens WHERE key_hash = ANY($1::bytea[])"
+_KEYS_BY_HASH: Final = """
+SELECT t.*, s.key_hash, s.valid_until, s.valid_until <= now() AS is_over
+FROM token_secrets AS s JOIN tokens AS t ON t.id = s.key_id
+WHERE s.key_hash = ANY($1::bytea[])
+"""
 
 
 async def announce(connection: Connection, topic: str, keys: Sequence[str]) -> None:

@@ -24,6 +24,11 @@ def group_key(name: str) -> str:
     return f"group:{name}"
 
 
+def limit_key(limit_id: int) -> str:
+    """On control.routing."""
+    return f"limit:{limit_id}"
+
+
 def user_key(user_id: int) -> str:
     """On control.directory."""
     return f"user:{user_id}"

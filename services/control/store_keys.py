@@ -1,4 +1,7 @@
-"""SQL of API keys (the table `tokens`)."""
+"""SQL of API keys (the table `tokens`); their secrets are in `store_secrets`.
+
+A key is read with its present prefix, its owner's role, and what the ledger has told of its use.
+"""
 
 from typing import Any, Final
 
@@ -8,25 +11,48 @@ from services.control.database import Reader
 from shared.postgres.retrying import Connection
 
 _INSERT: Final = """
-INSERT INTO tokens (user_id, workspace_id, key_hash, key_prefix, name, status, expired_time,
-                    "group", model_limits_enabled, model_limits, allow_ips)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-RETURNING *
+INSERT INTO tokens (user_id, workspace_id, name, status, expired_time, "group",
+                    model_limits_enabled, model_limits, allow_ips, project_id, cross_group_retry,
+                    limits, unlimited_quota, remain_quota, quota_version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+RETURNING id
 """
 _UPDATE: Final = """
 UPDATE tokens SET name = $2, status = $3, expired_time = $4, "group" = $5,
-                  model_limits_enabled = $6, model_limits = $7, allow_ips = $8
-WHERE id = $1 RETURNING *
+                  model_limits_enabled = $6, model_limits = $7, allow_ips = $8, project_id = $9,
+                  cross_group_retry = $10, limits = $11, unlimited_quota = $12,
+                  remain_quota = $13, quota_version = $14
+WHERE id = $1
 """
-_OWN: Final = "SELECT * FROM tokens WHERE id = $1 AND user_id = $2 AND deleted_at IS NULL"
-_LIST: Final = """
-SELECT * FROM tokens WHERE user_id = $1 AND deleted_at IS NULL
-ORDER BY id DESC LIMIT $2 OFFSET $3
+_SELECT: Final = """
+SELECT t.*, s.key_prefix, o.role AS owner_role, o."group" AS owner_group,
+       u.used_units, u.request_count, u.last_used_at,
+       u.remain_units AS ledger_remain_units, u.quota_version AS ledger_quota_version,
+       (SELECT max(f.valid_until) FROM token_secrets AS f
+        WHERE f.key_id = t.id AND f.valid_until > now()) AS former_valid_until
+FROM tokens AS t
+JOIN users AS o ON o.id = t.user_id
+JOIN token_secrets AS s ON s.key_id = t.id AND s.valid_until IS NULL
+LEFT JOIN key_use AS u ON u.key_id = t.id
 """
-_COUNT: Final = "SELECT count(*) FROM tokens WHERE user_id = $1 AND deleted_at IS NULL"
+_BY_ID: Final = f"{_SELECT} WHERE t.id = $1 AND t.deleted_at IS NULL"
+# No filter where it is empty; a whole key is found by any of its secrets that are still valid.
+_OWN: Final = """
+WHERE t.user_id = $1 AND t.deleted_at IS NULL
+  AND ($2 = '' OR position(lower($2) IN lower(t.name)) > 0)
+  AND ($3 = '' OR s.key_prefix = $3)
+  AND ($4::bytea IS NULL OR EXISTS (
+      SELECT FROM token_secrets AS f WHERE f.key_hash = $4 AND f.key_id = t.id
+         AND (f.valid_until IS NULL OR f.valid_until > now())))
+"""
+_LIST: Final = f"{_SELECT} {_OWN} ORDER BY t.id DESC LIMIT $5 OFFSET $6"
+_COUNT: Final = f"""
+SELECT count(*) FROM tokens AS t
+JOIN token_secrets AS s ON s.key_id = t.id AND s.valid_until IS NULL {_OWN}
+"""
 _DELETE: Final = "UPDATE tokens SET deleted_at = now() WHERE id = $1"
-_BY_HASH: Final = """
-SELECT id, user_id, workspace_id FROM tokens WHERE key_hash = $1 AND deleted_at IS NULL
+_HAS_PROJECT: Final = """
+SELECT id FROM projects WHERE id = $1 AND workspace_id = $2 AND deleted_at IS NULL FOR KEY SHARE
 """
 
 _TERMS: Final = """
@@ -36,34 +62,20 @@ WHERE id = $1 AND deleted_at IS NULL
 
 
 async def insert_key(
-    connection: Connection,
-    *,
-    user_id: int,
-    workspace_id: int,
-    key_hash: bytes,
-    key_prefix: str,
-    key: dict[str, Any],
-) -> asyncpg.Record:
-    """A key; answers its row."""
-    owner = (user_id, workspace_id, key_hash, key_prefix)
-    row = await connection.fetchrow(_INSERT, *owner, *_values(key))
-    assert row is not None  # noqa: S101 - an insert that returns has a row
-    return row
+    connection: Connection, *, user_id: int, workspace_id: int, key: dict[str, Any]
+) -> int:
+    """A key, still without a secret; answers its id."""
+    return int(await connection.fetchval(_INSERT, user_id, workspace_id, *_values(key)))
 
 
-async def read_own_key(
-    connection: Reader, key_id: int, *, user_id: int, lock: bool = False
-) -> asyncpg.Record | None:
-    """A key of this user's; None where it is another's, or none."""
-    query = f"{_OWN} FOR UPDATE" if lock else _OWN
-    return await connection.fetchrow(query, key_id, user_id)
+async def read_key(connection: Reader, key_id: int, *, lock: bool = False) -> asyncpg.Record | None:
+    """A key, whosever it is; locked where it is to be changed."""
+    return await connection.fetchrow(f"{_BY_ID} FOR UPDATE OF t" if lock else _BY_ID, key_id)
 
 
-async def update_key(connection: Connection, key_id: int, key: dict[str, Any]) -> asyncpg.Record:
-    """Set all that can change; answers the row as it is now."""
-    row = await connection.fetchrow(_UPDATE, key_id, *_values(key))
-    assert row is not None  # noqa: S101 - the caller has locked the row
-    return row
+async def update_key(connection: Connection, key_id: int, key: dict[str, Any]) -> None:
+    """Set all that can change."""
+    await connection.execute(_UPDATE, key_id, *_values(key))
 
 
 async def delete_key(connection: Connection, key_id: int) -> None:
@@ -71,17 +83,25 @@ async def delete_key(connection: Connection, key_id: int) -> None:
     await connection.execute(_DELETE, key_id)
 
 
+async def has_project(connection: Connection, workspace_id: int, project_id: int) -> bool:
+    """Whether the workspace has this project; it then stays until the transaction's end."""
+    return await connection.fetchval(_HAS_PROJECT, project_id, workspace_id) is not None
+
+
 async def list_own_keys(
-    connection: Reader, *, user_id: int, limit: int, offset: int
+    connection: Reader,
+    *,
+    user_id: int,
+    limit: int,
+    offset: int,
+    name: str = "",
+    key_prefix: str = "",
+    key_hash: bytes | None = None,
 ) -> tuple[list[asyncpg.Record], int]:
-    """The newest keys of a user first, and how many there are."""
-    rows = await connection.fetch(_LIST, user_id, limit, offset)
-    return rows, await connection.fetchval(_COUNT, user_id)
-
-
-async def find_key(connection: Reader, key_hash: bytes) -> asyncpg.Record | None:
-    """Whose the key with this hash is; None where it was deleted."""
-    return await connection.fetchrow(_BY_HASH, key_hash)
+    """The newest keys of a user first, and how many there are; of those that fit what is given."""
+    wanted = (user_id, name, key_prefix, key_hash)
+    rows = await connection.fetch(_LIST, *wanted, limit, offset)
+    return rows, await connection.fetchval(_COUNT, *wanted)
 
 
 async def read_key_terms(connection: Reader, key_id: int) -> asyncpg.Record | None:
@@ -98,4 +118,10 @@ def _values(key: dict[str, Any]) -> tuple[Any, ...]:
         key["model_limits_enabled"],
         key["model_limits"],
         key["allow_ips"],
+        key["project_id"],
+        key["cross_group_retry"],
+        key["limits"],
+        key["unlimited_quota"],
+        key["remain_quota"],
+        key["quota_version"],
     )

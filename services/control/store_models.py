@@ -1,4 +1,4 @@
-"""SQL of models and groups."""
+"""SQL of models."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,10 +10,6 @@ from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
 
 _MAX_NAMED: Final = 10
-_UNKNOWN_GROUPS: Final = """
-SELECT wanted FROM unnest($1::text[]) AS wanted
-WHERE NOT EXISTS (SELECT 1 FROM groups WHERE name = wanted)
-"""
 _UNKNOWN_MODELS: Final = """
 SELECT wanted FROM unnest($1::text[]) AS wanted
 WHERE NOT EXISTS (SELECT 1 FROM models WHERE name = wanted AND deleted_at IS NULL)
@@ -43,11 +39,6 @@ SELECT * FROM models WHERE deleted_at IS NULL ORDER BY name LIMIT $1 OFFSET $2
 """
 
 
-async def require_groups(connection: Connection, names: Sequence[str]) -> None:
-    """Raises EnvelopeError that names the groups which do not exist."""
-    _refuse("groups", await connection.fetch(_UNKNOWN_GROUPS, list(names)))
-
-
 async def require_models(connection: Connection, names: Sequence[str]) -> None:
     """Raises EnvelopeError that names the models which do not exist."""
     _refuse("models", await connection.fetch(_UNKNOWN_MODELS, list(names)))
@@ -58,18 +49,6 @@ def _refuse(what: str, unknown: Sequence[asyncpg.Record]) -> None:
         names = ", ".join(row["wanted"] for row in unknown[:_MAX_NAMED])
         more = "" if len(unknown) <= _MAX_NAMED else f" and {len(unknown) - _MAX_NAMED} more"
         raise EnvelopeError(f"unknown {what}: {names}{more}")
-
-
-async def insert_group(connection: Connection, name: str) -> bool:
-    """A group; False where there is one of this name."""
-    query = "INSERT INTO groups (name) VALUES ($1) ON CONFLICT DO NOTHING RETURNING name"
-    return await connection.fetchval(query, name) is not None
-
-
-async def list_groups(connection: Reader) -> list[str]:
-    """All names."""
-    rows = await connection.fetch("SELECT name FROM groups ORDER BY name")
-    return [row["name"] for row in rows]
 
 
 async def insert_model(connection: Connection, name: str, model: dict[str, Any]) -> bool:

@@ -1,9 +1,6 @@
 """SQL of deleting a user, and what goes with one."""
 
-from collections.abc import Sequence
 from typing import Final
-
-import asyncpg
 
 from shared.events.routing import Status
 from shared.postgres.retrying import Connection
@@ -13,7 +10,7 @@ UPDATE tokens SET deleted_at = now()
 WHERE id IN (
     SELECT id FROM tokens WHERE user_id = $1 AND deleted_at IS NULL ORDER BY id FOR UPDATE
 )
-RETURNING id, key_hash
+RETURNING id
 """
 _DELETE_USER: Final = """
 UPDATE users SET status = $2, access_token_hash = NULL, deleted_at = now(), updated_at = now()
@@ -21,9 +18,9 @@ WHERE id = $1
 """
 
 
-async def delete_keys_of(connection: Connection, user_id: int) -> Sequence[asyncpg.Record]:
-    """Mark all keys of a user as deleted; answers id and key_hash of each."""
-    return await connection.fetch(_DELETE_KEYS, user_id)
+async def delete_keys_of(connection: Connection, user_id: int) -> list[int]:
+    """Mark all keys of a user as deleted; answers their ids."""
+    return [row["id"] for row in await connection.fetch(_DELETE_KEYS, user_id)]
 
 
 async def mark_user_deleted(connection: Connection, user_id: int) -> None:

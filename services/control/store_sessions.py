@@ -34,8 +34,11 @@ FROM users AS u WHERE u.access_token_hash = $1
 """
 _BY_KEY: Final = f"""
 SELECT {_OWNER}, t.workspace_id, t.id AS key_id, t.status AS key_status
-FROM tokens AS t JOIN users AS u ON u.id = t.user_id
-WHERE t.key_hash = $1 AND t.deleted_at IS NULL
+FROM token_secrets AS s
+JOIN tokens AS t ON t.id = s.key_id
+JOIN users AS u ON u.id = t.user_id
+WHERE s.key_hash = $1 AND t.deleted_at IS NULL
+  AND (s.valid_until IS NULL OR s.valid_until > now())
 """
 # At most once a minute: a write for each call would be one too many.
 _TOUCH: Final = """

@@ -19,7 +19,8 @@ from services.control.state_keys import (
     user_key,
     workspace_key,
 )
-from services.control.store_keys import find_key, read_key_terms
+from services.control.store_keys import read_key_terms
+from services.control.store_secrets import find_key
 from shared.events.text import Code
 from shared.http.assertions import LIFETIME, AssertionSigner
 from shared.http.envelope import EnvelopeError, read_body

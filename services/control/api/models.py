@@ -1,4 +1,4 @@
-"""`/api/models/*` and `/api/group/*`, for admins."""
+"""`/api/models/*`, for admins."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -10,9 +10,9 @@ from pydantic import Field
 from services.control.api.requests import Body, admin, path_name
 from services.control.errors import not_found
 from services.control.fields import Named, SettableStatus, Tokens
-from services.control.offered import add_group, add_model, change_model, remove_model
+from services.control.offered import add_model, change_model, remove_model
 from services.control.paging import Paging
-from services.control.store_models import list_groups, list_models, public_model, read_model
+from services.control.store_models import list_models, public_model, read_model
 from shared.events.routing import Status
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
@@ -35,10 +35,6 @@ class _ModelChanges(Body):
     owned_by: Named | None = None
     max_output_tokens: Annotated[Tokens, Field(ge=1)] | None = None
     max_media_tokens: Tokens | None = None
-
-
-class _NewGroup(Body):
-    name: Named
 
 
 def _columns(body: Body) -> dict[str, Any]:
@@ -89,18 +85,6 @@ class ModelsApi:
         name = path_name(request)
         await in_transaction(self._pool, partial(remove_model, actor=actor, name=name))
         return succeed()
-
-    async def list_groups(self, request: web.Request) -> web.Response:
-        """The names of all groups."""
-        admin(request)
-        return succeed(await list_groups(self._pool))
-
-    async def create_group(self, request: web.Request) -> web.Response:
-        """A group."""
-        actor = admin(request)
-        body = await read_body(request, _NewGroup)
-        await in_transaction(self._pool, partial(add_group, actor=actor, name=body.name))
-        return succeed({"name": body.name})
 
     async def _answer(self, name: str) -> web.Response:
         row = await read_model(self._pool, name)

@@ -1,14 +1,15 @@
 """`/api/token/*`: a person's own API keys."""
 
+from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import asyncpg
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from services.control.api.limit_fields import NO_LIMITS, LimitsBody
 from services.control.api.requests import Body, path_id, person
-from services.control.errors import not_found
 from services.control.fields import (
     NEVER,
     Named,
@@ -19,19 +20,25 @@ from services.control.fields import (
     parse_addresses,
     parse_names,
 )
-from services.control.keys import change_key, create_key, public_key, remove_key
+from services.control.key_quota import QuotaNamed
+from services.control.key_rotation import rotate_key
+from services.control.key_view import public_key
+from services.control.keys import change_key, create_key, readable_key, remove_key
 from services.control.paging import Paging
-from services.control.store_keys import list_own_keys, read_own_key
+from services.control.secrets_made import hash_secret, is_key_secret, strip_key_mark
+from services.control.store_keys import list_own_keys
+from shared.events.numbers import MAX_ID, MAX_QUOTA_UNITS
 from shared.events.routing import Status
 from shared.events.text import ModelName, Name
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 from shared.service.clock import utc_now
 
-_NO_LIMITS: Final = "limits for keys are not available yet: set unlimited_quota to true"
-_NO_PROJECTS: Final = "projects are not available yet: leave project_id out"
+_MAX_GRACE_S: Final = 7 * 24 * 60 * 60
 _MAX_ADDRESSES: Final = 100
 _MAX_MODELS: Final = 1000
+_QUOTA: Final = frozenset({"unlimited_quota", "remain_quota", "used_quota", "quota_version"})
+_NO_STATUS: Final = "status is 1 (enabled) or 2 (disabled)"
 _MODEL_NAMES: Final[TypeAdapter[list[str]]] = TypeAdapter(list[ModelName])
 
 
@@ -44,8 +51,11 @@ class _Key(Body):
     model_limits_enabled: bool = False
     model_limits: str | None = ""
     allow_ips: str | None = ""
-    unlimited_quota: bool = True
     project_id: RowId | None = None
+    cross_group_retry: bool = False
+    limits: LimitsBody | None = NO_LIMITS
+    unlimited_quota: bool | None = None
+    remain_quota: Annotated[int, Field(ge=0, le=MAX_QUOTA_UNITS)] | None = None
 
     @field_validator("model_limits")
     @classmethod
@@ -67,19 +77,16 @@ class _Key(Body):
         return value
 
     def columns(self, *, only_given: bool) -> dict[str, Any]:
-        """The table's columns. Raises EnvelopeError for what does not exist yet."""
-        if not self.unlimited_quota:
-            raise EnvelopeError(_NO_LIMITS)
-        if self.project_id is not None:
-            raise EnvelopeError(_NO_PROJECTS)
+        """The table's columns, but for those of the quota."""
         columns = self.given() if only_given else self.model_dump()
         parsed = {
             "expired_time": from_unix(self.expired_time),
             "group": self.group or "",
             "model_limits": parse_names(self.model_limits or ""),
             "allow_ips": parse_addresses(self.allow_ips or ""),
+            "limits": (self.limits or NO_LIMITS).as_json(),
         }
-        left_out = {"id", "unlimited_quota", "project_id"}
+        left_out = {"id", *_QUOTA}
         return {
             name: parsed.get(name, value) for name, value in columns.items() if name not in left_out
         }
@@ -88,10 +95,51 @@ class _Key(Body):
 class _NewKey(_Key):
     name: Named
 
+    def quota(self) -> QuotaNamed:
+        """What it may spend."""
+        return QuotaNamed(self.unlimited_quota, self.remain_quota)
+
 
 class _KeyChanges(_Key):
+    """What tools send back: often the whole key as they read it, perhaps a while ago."""
+
     id: RowId | None = None
     name: Named = ""
+    status: Status = Status.ENABLED
+    """3 and 4 say what is so: they are passed over, and only shown."""
+    used_quota: Annotated[int, Field(ge=0, le=MAX_ID)] | None = None
+    quota_version: Annotated[int, Field(ge=0, le=MAX_ID)] | None = None
+
+    def columns(self, *, only_given: bool) -> dict[str, Any]:
+        """As of a new key; a status that cannot be set is left out."""
+        columns = super().columns(only_given=only_given)
+        if self.status not in {Status.ENABLED, Status.DISABLED}:
+            columns.pop("status", None)
+        return columns
+
+    def quota(self) -> QuotaNamed:
+        """What is to be left, and what the sender knew."""
+        return QuotaNamed(
+            self.unlimited_quota, self.remain_quota, self.used_quota, self.quota_version
+        )
+
+
+class _Rotation(Body):
+    grace_s: Annotated[int, Field(ge=0, le=_MAX_GRACE_S)] = 0
+
+
+class _Search(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    keyword: Name = ""
+    token: Name = ""
+
+    def conditions(self) -> dict[str, Any]:
+        """A whole key is found by its hash, less than one by the characters that lists show."""
+        secret = strip_key_mark(self.token)
+        if is_key_secret(secret):
+            return {"name": self.keyword, "key_hash": hash_secret(secret)}
+        return {"name": self.keyword, "key_prefix": secret.rstrip("*")}
 
 
 class TokensApi:
@@ -102,49 +150,86 @@ class TokensApi:
 
     async def list(self, request: web.Request) -> web.Response:
         """The caller's keys, masked, a page."""
-        actor = person(request)
-        paging = read_query(request, Paging)
-        rows, total = await list_own_keys(
-            self._pool, user_id=actor.user_id, limit=paging.limit, offset=paging.offset
-        )
-        now = utc_now()
-        return succeed(paging.answer([public_key(row, now=now) for row in rows], total))
+        return await self._page(request, {})
+
+    async def search(self, request: web.Request) -> web.Response:
+        """Those whose name has `keyword` in it, and that are `token` or begin like it."""
+        return await self._page(request, read_query(request, _Search).conditions())
 
     async def read(self, request: web.Request) -> web.Response:
-        """One of the caller's keys, masked."""
-        actor = person(request)
-        row = await read_own_key(self._pool, path_id(request), user_id=actor.user_id)
-        if row is None:
-            raise not_found("token")
+        """One key, masked."""
+        row = await readable_key(self._pool, person(request), path_id(request))
         return succeed(public_key(row, now=utc_now()))
 
     async def create(self, request: web.Request) -> web.Response:
         """A key. This answer is the only one that shows it."""
         actor = person(request)
         body = await read_body(request, _NewKey)
-        columns = body.columns(only_given=False)
-        row, key = await in_transaction(self._pool, partial(create_key, actor=actor, key=columns))
-        response = succeed({**public_key(row, now=utc_now()), "key": key})
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        row, key = await in_transaction(
+            self._pool,
+            partial(
+                create_key, actor=actor, key=body.columns(only_given=False), quota=body.quota()
+            ),
+        )
+        return _shown_once(row, key)
 
     async def change(self, request: web.Request) -> web.Response:
         """Set what the body names; with `?status_only=` the status alone."""
         actor = person(request)
         body = await read_body(request, _KeyChanges)
-        columns = body.columns(only_given=True)
+        columns, quota = body.columns(only_given=True), body.quota()
         if "status_only" in request.query:
-            columns = {"status": body.status}
+            if "status" not in columns:
+                raise EnvelopeError(_NO_STATUS)
+            columns, quota = {"status": body.status}, QuotaNamed()
         row = await in_transaction(
             self._pool,
             partial(
-                change_key, actor=actor, key_id=path_id(request, or_body=body.id), changes=columns
+                change_key,
+                actor=actor,
+                key_id=path_id(request, or_body=body.id),
+                changes=columns,
+                quota=quota,
             ),
         )
         return succeed(public_key(row, now=utc_now()))
+
+    async def rotate(self, request: web.Request) -> web.Response:
+        """A new secret; the old one is valid for `grace_s` more. Only this answer shows it."""
+        actor = person(request)
+        body = await read_body(request, _Rotation)
+        row, key = await in_transaction(
+            self._pool,
+            partial(
+                rotate_key,
+                actor=actor,
+                key_id=path_id(request),
+                grace=timedelta(seconds=body.grace_s),
+            ),
+        )
+        return _shown_once(row, key)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete one of the caller's keys."""
         actor = person(request)
         await in_transaction(self._pool, partial(remove_key, actor=actor, key_id=path_id(request)))
         return succeed()
+
+    async def _page(self, request: web.Request, conditions: dict[str, Any]) -> web.Response:
+        actor = person(request)
+        paging = read_query(request, Paging)
+        rows, total = await list_own_keys(
+            self._pool,
+            user_id=actor.user_id,
+            limit=paging.limit,
+            offset=paging.offset,
+            **conditions,
+        )
+        now = utc_now()
+        return succeed(paging.answer([public_key(row, now=now) for row in rows], total))
+
+
+def _shown_once(row: asyncpg.Record, key: str) -> web.Response:
+    response = succeed({**public_key(row, now=utc_now()), "key": key})
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,8 +1,10 @@
 import hashlib
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from services.control.state_keys import DIRECTORY, KEYS, listed_key
+from shared.events.directory import KeyListed
 from shared.events.keys import KeyChanged
 from tests.integration.control.conftest import Followed, Person, until
 
@@ -18,11 +20,11 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(user: Person) -> None:
     listed = (await user.do("GET", "/api/token/"))["items"]
     assert [item["key"] for item in listed] == [f"sk-{key[3:7]}**********"]
     assert listed[0] == await user.do("GET", f"/api/token/{made['id']}")
-    kept = await user.control.rows("SELECT * FROM tokens")
+    kept = await user.control.rows("SELECT * FROM token_secrets")
     assert kept[0]["key_hash"].hex() == _hash(key)
     tables = [
         await user.control.rows(f"SELECT * FROM {table}")
-        for table in ("tokens", "event_outbox", "state_outbox")
+        for table in ("tokens", "token_secrets", "event_outbox", "state_outbox")
     ]
     assert key[3:] not in str(tables)
 
@@ -47,7 +49,10 @@ async def test_what_a_key_may_is_told_to_the_relay(user: Person, topics: Followe
         "model_limits_enabled": True,
         "model_limits": "gpt-4o, gpt-4.1,gpt-4o",
         "allow_ips": "10.0.0.1\n10.1.2.3/8\n\n::1",
+        "cross_group_retry": True,
+        "unlimited_quota": False,
         "remain_quota": 5,
+        "limits": {"requests_per_minute": 60, "strategy": "TOKEN_BUCKET", "bucket_size": 9},
     }
     made = await user.do("POST", "/api/token/", body)
     key = _hash(made["key"])
@@ -59,6 +64,13 @@ async def test_what_a_key_may_is_told_to_the_relay(user: Person, topics: Followe
     assert told.expires_at.timestamp() == 4102444800
     assert told.workspace_id == (await user.do("GET", "/api/user/self"))["workspace_id"]
     assert made["model_limits"] == "gpt-4o,gpt-4.1"
+    assert (told.cross_group_retry, told.unlimited_quota) == (True, False)
+    assert told.limits.requests_per_minute == 60
+    assert told.limits.bucket_size == 9
+    assert told.limits.tokens_per_minute is None
+    await until(lambda: topics.value(DIRECTORY, listed_key(made["id"])))
+    listed = KeyListed.model_validate_json(topics.value(DIRECTORY, listed_key(made["id"])))
+    assert (listed.unlimited_quota, listed.remain_quota, listed.quota_version) == (False, 5, 1)
     never = await user.do("PUT", f"/api/token/{made['id']}", {"expired_time": -1})
     assert (never["expired_time"], never["model_limits"]) == (-1, "gpt-4o,gpt-4.1")
     await until(lambda: b'"expires_at":null' in topics.value(KEYS, key))
@@ -86,13 +98,35 @@ async def test_a_deleted_key_is_told_as_deleted(user: Person, topics: Followed) 
 
 
 async def test_keys_are_their_users_alone(root: Person, user: Person) -> None:
+    await root.do("POST", "/api/user/", {"username": "bob", "password": "bob's password"})
+    bob = await root.control.log_in("bob", "bob's password")
     made = await user.do("POST", "/api/token/", {"name": "mine"})
     key_id = made["id"]
-    assert (await root.do("GET", "/api/token/"))["items"] == []
-    assert await root.refused("GET", f"/api/token/{key_id}") == "token not found"
-    assert await root.refused("PUT", "/api/token/", {"id": key_id, "status": 2})
-    assert await root.refused("DELETE", f"/api/token/{key_id}")
+    assert (await bob.do("GET", "/api/token/"))["items"] == []
+    for method, path, body in (
+        ("GET", f"/api/token/{key_id}", None),
+        ("PUT", "/api/token/", {"id": key_id, "status": 2}),
+        ("POST", f"/api/token/{key_id}/rotate", {}),
+        ("DELETE", f"/api/token/{key_id}", None),
+    ):
+        assert await bob.refused(method, path, body) == "token not found"
     assert (await user.do("GET", f"/api/token/{key_id}"))["status"] == 1
+
+
+async def test_an_admin_can_stop_a_key_of_anybody_below(root: Person, user: Person) -> None:
+    made = await user.do("POST", "/api/token/", {"name": "theirs"})
+    path = f"/api/token/{made['id']}"
+    assert (await root.do("GET", "/api/token/"))["items"] == [], "the list is one's own"
+    assert "*" in (await root.do("GET", path))["key"]
+    assert (await root.do("PUT", f"{path}?status_only=1", {"status": 2}))["status"] == 2
+    assert (await user.do("GET", path))["status"] == 2
+    assert await root.refused("DELETE", path) == "token not found"
+    assert await root.refused("POST", f"{path}/rotate", {}) == "token not found"
+    roots = await root.do("POST", "/api/token/", {"name": "root's"})
+    body = {"username": "adm", "password": "an admin's password", "role": 10}
+    await root.do("POST", "/api/user/", body)
+    admin = await root.control.log_in("adm", "an admin's password")
+    assert await admin.refused("PUT", f"/api/token/{roots['id']}", {"status": 2})
 
 
 async def test_a_key_of_an_admin_is_no_admin(root: Person) -> None:
@@ -103,20 +137,14 @@ async def test_a_key_of_an_admin_is_no_admin(root: Person) -> None:
         assert status == 403
 
 
-async def test_a_group_that_sets_another_price_is_an_admins_choice(
-    root: Person, user: Person
-) -> None:
-    await root.do("POST", "/api/group/", {"name": "vip"})
-    body = {"name": "cheap", "group": "vip"}
-    assert "your own group" in await user.refused("POST", "/api/token/", body)
-    assert (await root.do("POST", "/api/token/", body))["group"] == "vip"
-    own = await user.do("POST", "/api/token/", {"name": "own", "group": "default"})
-    assert own["group"] == ""
-
-
 REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"name": "x", "unlimited_quota": False}, "limits for keys are not available yet"),
-    ({"name": "x", "project_id": 1}, "projects are not available yet"),
+    ({"name": "x", "remain_quota": -1}, "remain_quota"),
+    ({"name": "x", "remain_quota": 10**15 + 1}, "remain_quota"),
+    ({"name": "x", "project_id": 1}, "project not found"),
+    ({"name": "x", "limits": {"requests_per_minute": -1}}, "requests_per_minute"),
+    ({"name": "x", "limits": {"strategy": "GUESSING"}}, "strategy"),
+    ({"name": "x", "limits": {"bucket_size": 0}}, "bucket_size"),
+    ({"name": "x", "model_limits": "m" * 129}, "name is too long"),
     ({"name": ""}, "name"),
     ({}, "name"),
     ({"name": "x", "allow_ips": "not an address"}, "one address or CIDR range a line"),
@@ -141,3 +169,44 @@ async def test_the_relay_asks_for_a_key_that_it_does_not_have(user: Person) -> N
     assert answer["workspace"]["workspace_id"] == answer["key"]["workspace_id"]
     assert (await user.control.internal("GET", f"/internal/keys/{'0' * 64}"))[0] == 404
     assert (await user.control.internal("GET", path, caller="billing"))[0] == 403
+
+
+async def test_every_column_of_the_source_can_be_read(user: Person) -> None:
+    made = await user.do("POST", "/api/token/", {"name": "whole"})
+    assert set(await user.do("GET", f"/api/token/{made['id']}")) >= {
+        *("id", "user_id", "key", "status", "name", "created_time", "accessed_time"),
+        *("expired_time", "remain_quota", "unlimited_quota", "model_limits_enabled"),
+        *("model_limits", "allow_ips", "used_quota", "group", "cross_group_retry", "deleted_at"),
+    }
+
+
+async def test_a_whole_row_may_be_sent_back(user: Person) -> None:
+    """As tools do: with what was masked, with what cannot be set, and with fields of no meaning."""
+    body = {"name": "spent", "remain_quota": 0, "limits": {"concurrent_requests": 2}}
+    made = await user.do("POST", "/api/token/", body)
+    assert made["status"] == 4
+    row = await user.do("GET", f"/api/token/{made['id']}")
+    again = await user.do("PUT", "/api/token/", {**row, "name": "spent twice", "extra": [1]})
+    assert again == {**row, "name": "spent twice"}
+    complaint = await user.refused("PUT", "/api/token/?status_only=1", row)
+    assert "1 (enabled) or 2" in complaint
+
+
+async def test_keys_are_found_by_name_and_by_themselves(user: Person) -> None:
+    laptop, server = [
+        await user.do("POST", "/api/token/", {"name": name}) for name in ("Laptop %", "server")
+    ]
+
+    async def found(**query: str) -> list[int]:
+        page = await user.do("GET", f"/api/token/search?{urlencode(query)}")
+        assert page["total"] == len(page["items"])
+        return [item["id"] for item in page["items"]]
+
+    assert await found(keyword="LAP") == [laptop["id"]]
+    assert await found(keyword="%") == [laptop["id"]]
+    assert await found(keyword="_") == []
+    assert await found(token=server["key"]) == [server["id"]]
+    assert await found(token=server["key"][3:]) == [server["id"]]
+    assert server["id"] in await found(token=server["key"][:7])
+    assert await found(token="sk-" + "x" * 48) == []
+    assert await found() == [server["id"], laptop["id"]]
