@@ -20,7 +20,8 @@ HARMLESS: list[dict[str, Any]] = [
     {"usage_in_last_chunk": True},
     {"usage_strings": True},
     {"upstream_model": "another-name"},
-    {"gzip": False, "big_headers": 3_000},
+    {"big_headers": 3_000},
+    {"gzip": True, "event_interval_ms": 1},
 ]
 ERRORS: list[tuple[dict[str, Any], type[openai.APIStatusError], str | None]] = [
     ({"status": 400}, openai.BadRequestError, None),
