@@ -24,13 +24,10 @@ class Apis(NamedTuple):
     token: TokenApi
 
 
-def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
+def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/log/*`, behind the relay."""
-    app = web.Application(
-        middlewares=[cross_origin(_TOKEN_PATHS), envelope_errors, authenticated(keys)]
-    )
     lists, stats, history, token = apis
-    for method, path, handler in (
+    table = (
         ("GET", "/api/log/", lists.all_rows),
         ("GET", "/api/log/stat", stats.of_all),
         ("GET", "/api/log/search", lists.search_all),
@@ -40,6 +37,14 @@ def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
         ("GET", "/api/log/self/stat", stats.of_own),
         ("GET", "/api/log/self/search", lists.search_own),
         *(("GET", path, token.key_rows) for path in _TOKEN_PATHS),
-    ):
-        app.router.add_route(method, path, handler)
+    )
+    return [web.route(method, path, handler) for method, path, handler in table]
+
+
+def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
+    """The port that the relay forwards to."""
+    app = web.Application(
+        middlewares=[cross_origin(_TOKEN_PATHS), envelope_errors, authenticated(keys)]
+    )
+    app.router.add_routes(api_routes(apis))
     return app

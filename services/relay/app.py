@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from services.relay.api.calls import relayed
+from services.relay.api.documentation import documentation
 from services.relay.api.door import Door
 from services.relay.api.errors import dialect_errors, malformed
 from services.relay.api.models import list_models, retrieve_model
@@ -48,6 +49,7 @@ from services.relay.relaying import Relaying
 from services.relay.routes import Surface, owners, relay_routes
 from services.relay.settings import RelaySettings
 from services.relay.upstream import AiohttpUpstream, Upstream
+from services.relay.version import VERSION
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.event import new_event_id
 from shared.http.egress import EgressPolicy, EgressResolver
@@ -62,7 +64,6 @@ from shared.service.background import BackgroundTasks
 from shared.telemetry.logs import get_logger
 from shared.telemetry.metrics import new_registry
 
-VERSION: Final = "0.1.0"
 _FLUSH_S: Final = 10.0
 _logger = get_logger()
 
@@ -207,6 +208,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                     model=retrieve_model(relaying, routing, prices),
                     status=status(version=VERSION, started_at=datetime.now(UTC)),
                     door=door,
+                    documentation=documentation(),
                 )
             )
         )

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from services.relay.api.dashboard import DASHBOARD, dashboard
+from services.relay.api.documentation import DOCUMENT_PATH, PAGE_PATH
 from services.relay.api.door import Door, Owner
 from services.relay.api.models import MODEL_PATH
 from services.relay.dialects.calls import MODELS_PATH
@@ -27,6 +28,8 @@ class Surface(NamedTuple):
     model: _Handler
     status: _Handler
     door: Door
+    documentation: tuple[_Handler, _Handler]
+    """Of the document and of the page."""
 
 
 def relay_routes(surface: Surface) -> list[web.RouteDef]:
@@ -41,6 +44,8 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
         web.get(MODELS_PATH, surface.models),
         web.get(MODEL_PATH, surface.model),
         web.get("/api/status", surface.status),
+        web.get(DOCUMENT_PATH, surface.documentation[0]),
+        web.get(PAGE_PATH, surface.documentation[1]),
         web.route("*", "/api/{rest:.*}", api),
         *(web.route("*", f"{prefix}/{{rest:.*}}", dashboard(surface.door)) for prefix in DASHBOARD),
     ]

@@ -22,16 +22,22 @@ from shared.postgres.retrying import in_transaction
 _KEY = r"^[^\x00-\x1f\x7f]+$"
 
 
-class _Whose(Body):
+class AccountQuery(Body):
+    """Whose account; an admin may name a workspace."""
+
     workspace_id: RowId | None = None
 
 
-class _LedgerQuery(Paging):
+class LedgerQuery(Paging):
+    """A page of a ledger; `before_entry_id` for the pages after."""
+
     workspace_id: RowId | None = None
     before_entry_id: RowId = MAX_ID
 
 
-class _TopUpBody(Body):
+class TopUpBody(Body):
+    """What is added, and to whom."""
+
     workspace_id: RowId | None = None
     user_id: RowId | None = None
     """In place of a workspace: the user's personal one."""
@@ -54,7 +60,9 @@ class AccountsApi:
     async def account(self, request: web.Request) -> web.Response:
         """The caller's balance; an admin may name a workspace."""
         caller = user_of(request)
-        workspace_id = workspace_to_read(request, caller, read_query(request, _Whose).workspace_id)
+        workspace_id = workspace_to_read(
+            request, caller, read_query(request, AccountQuery).workspace_id
+        )
         async with self._pool.acquire() as connection:
             account = await read_account(connection, workspace_id)
         return succeed(
@@ -70,7 +78,7 @@ class AccountsApi:
     async def ledger(self, request: web.Request) -> web.Response:
         """Entries, newest first."""
         caller = user_of(request)
-        query = read_query(request, _LedgerQuery)
+        query = read_query(request, LedgerQuery)
         items, total = await list_entries(
             self._pool,
             workspace_to_read(request, caller, query.workspace_id),
@@ -83,7 +91,7 @@ class AccountsApi:
     async def top_up(self, request: web.Request) -> web.Response:
         """Add to a workspace's balance, once for each idempotency key."""
         admin = Admin.of(request)
-        body = await read_body(request, _TopUpBody)
+        body = await read_body(request, TopUpBody)
         workspace_id = self._whose(body)
         workspace = self._directory.workspace(workspace_id)
         if workspace is None:
@@ -102,7 +110,7 @@ class AccountsApi:
             self._metrics.top_ups.inc(body.quota_units)
         return succeed({**done.entry._asdict(), "is_repeated": done.is_repeated})
 
-    def _whose(self, body: _TopUpBody) -> int:
+    def _whose(self, body: TopUpBody) -> int:
         match body.workspace_id, body.user_id:
             case int() as workspace_id, None:
                 return workspace_id

@@ -27,7 +27,9 @@ def _given(value: object) -> object:
 _Seconds = Annotated[int, Field(ge=0, le=MAX_ID), BeforeValidator(_given)]
 
 
-class _Query(Body):
+class HoursQuery(Body):
+    """From when to when, in Unix seconds, and for an admin whose."""
+
     start_timestamp: _Seconds = 0
     end_timestamp: _Seconds = 0
     username: Annotated[
@@ -60,7 +62,7 @@ class HoursApi:
     async def all(self, request: web.Request) -> web.Response:
         """Everybody's use by model and hour, or one user's by name. For an admin."""
         admin_of(request)
-        query = read_query(request, _Query)
+        query = read_query(request, HoursQuery)
         first, last, _ = _span(query)
         try:
             if query.username:
@@ -72,11 +74,11 @@ class HoursApi:
     async def own(self, request: web.Request) -> web.Response:
         """The caller's use by model and hour, over 30 days at the most."""
         caller = user_of(request)
-        first, last, length_s = _span(read_query(request, _Query))
+        first, last, length_s = _span(read_query(request, HoursQuery))
         if length_s > SPAN_S:
             raise EnvelopeError("the span may be 30 days at the most")
         return succeed(await self._hours.of_user(first, last, caller.user_id))
 
 
-def _span(query: _Query) -> Span:
+def _span(query: HoursQuery) -> Span:
     return span_of(query.start_timestamp, query.end_timestamp, now=int(utc_now().timestamp()))

@@ -24,7 +24,9 @@ _MAX_LISTED: Final = 100
 _RELAY: Final = "relay"
 
 
-class _ListQuery(Body):
+class LeaseListQuery(Body):
+    """Which leases; `after` is the last one of the page before."""
+
     workspace_id: RowId | None = None
     subject: Annotated[str, StringConstraints(max_length=64)] | None = None
     after: Annotated[str, StringConstraints(max_length=64)] = ""
@@ -32,7 +34,9 @@ class _ListQuery(Body):
     page_size: Annotated[int, Field(ge=1, le=2**31)] = 20
 
 
-class _ReleaseBody(Body):
+class ReleaseBody(Body):
+    """Why a lease is taken back."""
+
     reason: Named
 
 
@@ -63,7 +67,7 @@ class LeasesApi:
     async def list(self, request: web.Request) -> web.Response:
         """Who holds what since when, in order of id: `after` is the last one's."""
         admin_of(request)
-        query = read_query(request, _ListQuery)
+        query = read_query(request, LeaseListQuery)
         items = await list_leases(
             self._pool,
             after=query.after,
@@ -78,7 +82,7 @@ class LeasesApi:
     async def release(self, request: web.Request) -> web.Response:
         """Take back by force what a lease holds."""
         admin = Admin.of(request)
-        body = await read_body(request, _ReleaseBody)
+        body = await read_body(request, ReleaseBody)
         order = Order(lease_id=request.match_info["lease_id"], admin=admin, reason=body.reason)
         done = await in_transaction(self._pool, partial(release, order=order))
         self._metrics.releases.inc()

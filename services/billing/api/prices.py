@@ -26,7 +26,9 @@ _DOLLARS_A_MILLION: Final = 2
 """What a model_ratio of 1 costs."""
 
 
-class _PriceBody(Body):
+class PriceBody(Body):
+    """A version of a model's price."""
+
     model_ratio: Ratio
     completion_ratio: Ratio = _ONE
     cache_ratio: Ratio = _ONE
@@ -39,7 +41,9 @@ class _PriceBody(Body):
     effective_from: Time | None = None
 
 
-class _GroupBody(Body):
+class GroupRatioBody(Body):
+    """A version of a group's ratio."""
+
     ratio: Ratio
     user_group_ratios: dict[Name, Ratio] = Field(default_factory=dict, max_length=100)
     effective_from: Time | None = None
@@ -69,7 +73,7 @@ class PricesApi:
     async def set(self, request: web.Request) -> web.Response:
         """A new version of a model's price."""
         admin = Admin.of(request)
-        body = await read_body(request, _PriceBody)
+        body = await read_body(request, PriceBody)
         fields = body.model_dump() | {"effective_from": body.effective_from or UNSET}
         price = ModelPrice(version=0, **fields)
         work = partial(set_price, admin=admin, model=path_name(request), price=price)
@@ -101,7 +105,7 @@ class PricesApi:
     async def set_group(self, request: web.Request) -> web.Response:
         """A new version of a group's ratio."""
         admin = Admin.of(request)
-        body = await read_body(request, _GroupBody)
+        body = await read_body(request, GroupRatioBody)
         fields = body.model_dump() | {"effective_from": body.effective_from or UNSET}
         ratio = GroupRatio(version=0, **fields)
         work = partial(set_group_ratio, admin=admin, group=path_name(request), ratio=ratio)

@@ -1,0 +1,15 @@
+"""The services' tables of calls, by the name under which the document shows them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.billing import described as billing
+from services.logging import described as logging
+from services.relay import described as relay
+from shared.http.described import Described
+
+TABLES: Final[Mapping[str, Sequence[Described]]] = {
+    "status": relay.CALLS,
+    "billing": billing.CALLS,
+    "log": logging.CALLS,
+}
