@@ -4,19 +4,18 @@ The relay changes single fields of a request and must leave every other byte as 
 it: number spelling, key order, unknown fields. Parsing and writing again would not.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
-# One token: a string, a bracket, a comma or a colon. Strings are consumed whole, so that what is
-# inside of them is never taken for structure.
-_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
-_SPACE: Final = b" \t\n\r"
-_QUOTE: Final = ord('"')
-_COLON: Final = ord(":")
+# Values are gone through in C; what they come to is thrown away, so numbers need not be made.
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
+# One token: a string or a bracket. Strings are consumed whole, so that what is inside of them is
+# never taken for structure.
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +32,25 @@ def top_level_fields(body: bytes) -> Iterator[Field]:
 
     `body` must be a valid JSON object (orjson has read it); nothing is validated again here.
     """
-    depth = 0
-    name: str | None = None
-    last_string: bytes = b""
-    value_start = 0
-    for match in _TOKEN.finditer(body):
-        start = match.start()
-        byte = body[start]
-        if byte == _QUOTE:
-            if depth == 1 and name is None:
-                last_string = match.group()
-        elif byte in b"{[":
-            depth += 1
-        elif byte in b"}]":
-            depth -= 1
-            if depth == 0 and name is not None:
-                yield _field(body, name, value_start, start)
-                return
-        elif depth == 1:
-            if byte == _COLON:
-                name = orjson.loads(last_string)
-                value_start = match.end()
-            elif name is not None:  # a comma
-                yield _field(body, name, value_start, start)
-                name = None
+    text = body.decode()
+    is_ascii = len(text) == len(body)
+    passed_characters = passed_bytes = 0
+    at = _skip(text, _skip(text, 0) + 1)
+    while text[at] == '"':
+        name, at = _DECODER.raw_decode(text, at)
+        start = _skip(text, _skip(text, at) + 1)
+        end = _end_of_value(text, start)
+        if is_ascii:
+            yield Field(name, start, end)
+        else:
+            first_byte = passed_bytes + len(text[passed_characters:start].encode())
+            passed_bytes = first_byte + len(text[start:end].encode())
+            passed_characters = end
+            yield Field(name, first_byte, passed_bytes)
+        at = _skip(text, end)
+        if text[at] == "}":
+            return
+        at = _skip(text, at + 1)
 
 
 def replace_values(body: bytes, replacements: list[tuple[Field, bytes]]) -> bytes:
@@ -76,9 +70,20 @@ def insert_first(body: bytes, member: bytes) -> bytes:
     return b"".join((body[: brace + 1], member, b",", body[brace + 1 :]))
 
 
-def _field(body: bytes, name: str, start: int, end: int) -> Field:
-    while body[start] in _SPACE:
-        start += 1
-    while body[end - 1] in _SPACE:
-        end -= 1
-    return Field(name, start, end)
+def _end_of_value(text: str, start: int) -> int:
+    try:
+        return _DECODER.raw_decode(text, start)[1]
+    except RecursionError:
+        # Deeper than Python goes, and not too deep for orjson: brackets are counted instead.
+        depth = 0
+        for match in _TOKEN.finditer(text, start):
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match.group(), 0)
+            if depth == 0:
+                return match.end()
+        raise
+
+
+def _skip(text: str, at: int) -> int:
+    """Where what is no space begins."""
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
