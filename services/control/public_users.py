@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.control.store_balances import WorkspaceBalance
 from shared.events.routing import Status
 
 _TEXTS: Final = (
@@ -45,11 +46,18 @@ _AS_THEY_ARE: Final = (
 )
 
 
-def public_user(row: Any) -> dict[str, Any]:
-    """A user as the user sees it: both tables of the source in one."""
+def public_user(row: Any, balance: WorkspaceBalance) -> dict[str, Any]:
+    """A user as the user sees it: both tables of the source in one.
+
+    The quota is the personal workspace's, as far as billing's ledger has told by `quota_as_of`.
+    """
     return {
         **{name: row[name] for name in _AS_THEY_ARE},
         **{name: row[name] or "" for name in _TEXTS},
+        "quota": balance.quota_units,
+        "used_quota": balance.used_units,
+        "request_count": balance.request_count,
+        "quota_as_of": _unix(balance.as_of),
         "full_name": row["display_name"],
         "is_active": row["status"] == Status.ENABLED,
         "inviter_id": row["inviter_id"] or 0,
@@ -65,9 +73,9 @@ def public_user(row: Any) -> dict[str, Any]:
     }
 
 
-def managed_user(row: Any) -> dict[str, Any]:
+def managed_user(row: Any, balance: WorkspaceBalance) -> dict[str, Any]:
     """A user as admins see it."""
-    return {**public_user(row), "remark": row["remark"]}
+    return {**public_user(row, balance), "remark": row["remark"]}
 
 
 def _unix(moment: datetime | None) -> int | None:

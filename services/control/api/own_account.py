@@ -19,6 +19,7 @@ from services.control.profile_fields import (
     Timezone,
 )
 from services.control.public_users import public_user
+from services.control.store_balances import read_balance
 from services.control.store_users import read_user
 from shared.events.text import Name
 from shared.http.envelope import EnvelopeError, read_body, succeed
@@ -67,7 +68,8 @@ class OwnAccountApi:
         row = await read_user(self._pool, person(request).user_id)
         if row is None:
             raise not_found("user")
-        return succeed(public_user(row))
+        balance = await read_balance(self._pool, row["personal_workspace_id"])
+        return succeed(public_user(row, balance))
 
     async def change(self, request: web.Request) -> web.Response:
         """The caller's profile, and the password where the original one is told."""

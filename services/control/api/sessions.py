@@ -15,6 +15,7 @@ from services.control.paging import Paging
 from services.control.public_users import public_user
 from services.control.refreshing import Refreshing
 from services.control.sessions import Sessions
+from services.control.store_balances import read_balance
 from services.control.store_sessions import list_sessions, public_session
 from shared.events.text import Name
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
@@ -50,9 +51,10 @@ class SessionsApi:
         login = await self._sessions.log_in(
             body.username, body.password.get_secret_value(), Client.of(request)
         )
+        balance = await read_balance(self._pool, login.user["personal_workspace_id"])
         response = succeed(
             {
-                **public_user(login.user),
+                **public_user(login.user, balance),
                 "session_token": login.tokens.session,
                 "token_expiry": int(login.token_expires_at.timestamp()),
                 "refresh_token": login.tokens.refresh,

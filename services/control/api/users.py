@@ -16,6 +16,7 @@ from services.control.people import DEFAULT_GROUP, NewUser, create_user
 from services.control.people_changes import change_user, delete_user, unlock_user
 from services.control.profile_fields import Email, Line
 from services.control.public_users import managed_user
+from services.control.store_balances import WorkspaceBalance, read_balance, read_balances
 from services.control.store_users import UserFilter, list_users, read_user
 from shared.events.directory import Role
 from shared.events.routing import Status
@@ -80,7 +81,13 @@ class UsersApi:
         rows, total = await list_users(
             self._pool, wanted.filter(), limit=wanted.limit, offset=wanted.offset
         )
-        return succeed(wanted.answer([managed_user(row) for row in rows], total))
+        workspaces = [row["personal_workspace_id"] for row in rows]
+        balances = await read_balances(self._pool, workspaces)
+        items = [
+            managed_user(row, balances.get(workspace_id, WorkspaceBalance()))
+            for row, workspace_id in zip(rows, workspaces, strict=True)
+        ]
+        return succeed(wanted.answer(items, total))
 
     async def read(self, request: web.Request) -> web.Response:
         """One user."""
@@ -137,4 +144,5 @@ class UsersApi:
         row = await read_user(self._pool, user_id)
         if row is None:
             raise not_found("user")
-        return succeed(managed_user(row))
+        balance = await read_balance(self._pool, row["personal_workspace_id"])
+        return succeed(managed_user(row, balance))

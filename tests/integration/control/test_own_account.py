@@ -26,12 +26,24 @@ def _change(original: str, password: str = NEW, **more: Any) -> dict[str, Any]:
 
 async def test_every_column_of_the_sources_is_shown_or_is_a_secret(root: Person) -> None:
     columns = set(COLUMNS.split())
-    # Only admins see what admins note; what billing knows comes with its projection.
-    elsewhere = {"remark", "quota", "used_quota", "request_count"}
     me = await root.do("GET", "/api/user/self")
-    assert columns - me.keys() - elsewhere == SECRET
-    assert "remark" not in me
-    assert "remark" in await root.do("GET", f"/api/user/{me['id']}")
+    assert columns - me.keys() == {*SECRET, "remark"}, "what admins note, they alone see"
+    assert columns - (await root.do("GET", f"/api/user/{me['id']}")).keys() == SECRET
+
+
+async def test_a_users_quota_is_what_the_ledger_has_told(root: Person, user: Person) -> None:
+    before = await user.do("GET", "/api/user/self")
+    assert (before["quota"], before["quota_as_of"]) == (0, None)
+    await root.control.rows(
+        "INSERT INTO balances (workspace_id, quota_units, used_units, request_count,"
+        " last_entry_id, as_of) VALUES ($1, 500, 70, 3, 9, '2026-01-02T03:04:05Z')",
+        before["workspace_id"],
+    )
+    found = (await root.do("GET", "/api/user/?username=ada"))["items"][0]
+    again = await root.control.log_in("ada", OLD)
+    for me in (await user.do("GET", "/api/user/self"), found, again.login):
+        assert (me["quota"], me["used_quota"], me["request_count"]) == (500, 70, 3)
+        assert me["quota_as_of"] == 1767323045
 
 
 async def test_a_profile_is_changed_by_its_owner(user: Person, topics: Followed) -> None:
