@@ -19,8 +19,11 @@ async def test_no_secret_is_found_in_any_table_topic_file_or_log(
     """After each was used: the provider got its key, so it was somewhere, sealed."""
     channel = await operator.channel(key=_PROVIDER_KEY, priority=100)
     customer = await operator.customer(quota_units=1_000_000)
-    session = await operator.sign_in(customer.username, customer.password)
-    await operator.call("GET", "/api/token/", token=session)
+    login = {"username": customer.username, "password": customer.password}
+    begun = await operator.call("POST", "/api/user/login", login, token="")
+    shown = {"refresh_token": begun["refresh_token"]}
+    session = await operator.call("POST", "/api/user/refresh", shown, token="")
+    await operator.call("GET", "/api/token/", token=session["session_token"])
     async with aiohttp.ClientSession() as http:
         async with asyncio.timeout(20):
             while not await _was_used(http, drill_stack, customer.api_key):
@@ -33,7 +36,13 @@ async def test_no_secret_is_found_in_any_table_topic_file_or_log(
     assert _PROVIDER_KEY not in str(listed)
     await operator.call("DELETE", f"/api/channel/{channel}")
     await caught_up(drill_stack)
-    secrets = (_PROVIDER_KEY, customer.api_key.removeprefix("sk-"), session, customer.password)
+    tokens = (each[kind] for each in (begun, session) for kind in ("session_token", *shown))
+    secrets = (
+        _PROVIDER_KEY,
+        customer.api_key.removeprefix("sk-"),
+        customer.password,
+        *tokens,
+    )
     for secret in secrets:
         await assert_nowhere(drill_stack, secret)
 
