@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from services.control.api.channel_health import ChannelHealthApi
 from services.control.api.channels import ChannelsApi
 from services.control.api.cookies import Cookies
 from services.control.api.groups import GroupsApi
@@ -20,9 +21,12 @@ from services.control.api.sessions import SessionsApi
 from services.control.api.tokens import TokensApi
 from services.control.api.users import UsersApi
 from services.control.api.workspaces import WorkspacesApi
+from services.control.channel_probing import Prober, probing_session
+from services.control.channel_testing import ChannelTests
 from services.control.channels import Channels
 from services.control.errors import database_errors
 from services.control.handlers import CONSUMER_GROUP, PROJECTED, project_ledger
+from services.control.health_listening import HealthListener
 from services.control.lockout import LockoutLimits
 from services.control.login_guard import LoginGuard
 from services.control.metrics import ControlMetrics
@@ -37,6 +41,7 @@ from services.control.settings import ControlSettings, decode_key
 from services.control.state import render
 from services.control.sweep import sweep_always
 from shared.crypto.sealed import ChannelKeyBox
+from shared.events.catalog import RELAY_HEALTH
 from shared.http.assertions import AssertionSigner, AssertionVerifier
 from shared.http.callers import authenticated
 from shared.http.egress import EgressPolicy
@@ -45,11 +50,12 @@ from shared.http.internal_server import Readiness, internal_app
 from shared.http.serving import served
 from shared.kafka.consumer import KeptTopicConsumer
 from shared.kafka.dead_letters import DeadLetters
-from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
+from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics, StateReaderMetrics
 from shared.kafka.outbox import OutboxPublisher
 from shared.kafka.producer import IdempotentProducer
 from shared.kafka.start_up import StartUp
 from shared.kafka.state_publisher import StatePublisher
+from shared.kafka.state_reader import StateTopicReader
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
 from shared.service.clock import utc_now
@@ -162,8 +168,20 @@ async def open_app(
         own_account = OwnAccount(pool=pool, passwords=passwords, guard=guard, metrics=metrics)
         egress = EgressPolicy(settings.egress_allowed_networks)
         providers = Providers(egress=egress)
-        channels = Channels(
-            box=ChannelKeyBox(decode_key(settings.master_key)), egress=egress, providers=providers
+        box = ChannelKeyBox(decode_key(settings.master_key))
+        channels = Channels(box=box, egress=egress, providers=providers)
+        probing = await opened.enter_async_context(probing_session(egress))
+        listener = HealthListener(pool)
+        background.start("health", listener.run())
+        background.start(
+            "health-reader",
+            StateTopicReader(
+                bootstrap=settings.kafka_bootstrap,
+                client_id=settings.instance,
+                topics=[RELAY_HEALTH.name],
+                apply=listener.apply,
+                metrics=StateReaderMetrics(registry),
+            ).run(),
         )
         apis = Apis(
             sessions=SessionsApi(
@@ -175,6 +193,11 @@ async def open_app(
             users=UsersApi(pool=pool, passwords=passwords),
             tokens=TokensApi(pool=pool),
             channels=ChannelsApi(pool=pool, channels=channels),
+            channel_health=ChannelHealthApi(
+                pool=pool,
+                channels=channels,
+                tests=ChannelTests(pool=pool, box=box, prober=Prober(probing, egress)),
+            ),
             models=ModelsApi(pool=pool),
             groups=GroupsApi(pool=pool),
             limits=LimitsApi(pool=pool),

@@ -1,4 +1,4 @@
-"""Channels: an address and a credential of a provider's. Within the caller's transaction."""
+"""Channels: an address of a provider's, and its credentials. Within the caller's transaction."""
 
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,23 +17,34 @@ from services.control.store_channels import (
     read_channel,
     update_channel,
 )
+from services.control.store_credentials import (
+    Sealed,
+    delete_credentials,
+    enable_refused_credentials,
+    insert_credentials,
+    reset_health,
+)
 from services.control.store_groups import require_groups
 from services.control.store_models import require_models
 from shared.crypto.sealed import ChannelKeyBox
+from shared.events.routing import Status
 from shared.http.egress import EgressPolicy
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
 
+_KEY_NEEDED: Final = "a channel that moves to another address needs its key again"
 _PROVIDER_NEEDED: Final = "a channel needs a provider: its name, slug or provider_id"
 _ADDRESS_NEEDED: Final = "a channel needs a base_url, since its provider has none"
-_KEY_NEEDED: Final = "a channel that moves to another address needs its key again"
+_HINT: Final = 4
+_LONG_ENOUGH: Final = 24
+"""The length of a key of which four characters may be shown."""
 
 
 class Channels:
     """Knows how keys are sealed and which addresses are allowed.
 
-    In the mappings that it takes, `key` is the provider's key in clear, and the provider is named
-    by `provider_id`, or by `provider`: a slug or a name.
+    In the mappings that it takes, `keys` are the provider's keys in clear, and the provider is
+    named by `provider_id`, or by `provider`: a slug or a name.
     """
 
     def __init__(self, *, box: ChannelKeyBox, egress: EgressPolicy, providers: Providers) -> None:
@@ -53,35 +64,36 @@ class Channels:
             raise EnvelopeError(_ADDRESS_NEEDED)
         await self._check(connection, channel)
         channel_id = await next_channel_id(connection)
-        row = await insert_channel(connection, channel_id, self._sealed(channel, channel_id))
-        await announce(connection, ROUTING, [channel_key(channel_id)])
-        await record_action(
-            connection, actor, "channel.create", resource_id=channel_id, changes=_told(channel)
-        )
-        return row
+        await insert_channel(connection, channel_id, channel)
+        await insert_credentials(connection, channel_id, self.sealed(channel["keys"], channel_id))
+        return await saved(connection, actor, channel_id, "channel.create", _told(channel))
 
     async def change(
         self, connection: Connection, actor: Actor, channel_id: int, changes: dict[str, Any]
     ) -> asyncpg.Record:
-        """Set what `changes` holds; answers the row as it is now."""
-        row = await read_channel(connection, channel_id, lock=True)
-        if row is None:
-            raise not_found("channel")
+        """Set what `changes` holds; answers the row as it is now.
+
+        `keys` take the place of all that the channel had. With them, and whenever it is switched
+        on, the channel starts anew: nothing that relays found before counts any more.
+        """
+        row = await locked(connection, channel_id)
         await self._check(connection, changes)
         # Else who may change a channel could read its key, by leading it to a server of their own.
         moves = "base_url" in changes and _origin(changes["base_url"]) != _origin(row["base_url"])
-        if moves and "key" not in changes:
+        if moves and "keys" not in changes:
             raise EnvelopeError(_KEY_NEEDED)
         provider = await self._providers.of_channel(connection, actor, changes)
         if provider is not None:
             changes = {**changes, "provider_id": provider["id"]}
-        channel = {**dict(row), **self._sealed(changes, channel_id)}
-        row = await update_channel(connection, channel_id, channel)
-        await announce(connection, ROUTING, [channel_key(channel_id)])
-        await record_action(
-            connection, actor, "channel.update", resource_id=channel_id, changes=_told(changes)
-        )
-        return row
+        await update_channel(connection, channel_id, {**dict(row), **changes})
+        if "keys" in changes:
+            await delete_credentials(connection, channel_id)
+            sealed = self.sealed(changes["keys"], channel_id)
+            await insert_credentials(connection, channel_id, sealed)
+        if "keys" in changes or changes.get("status") is Status.ENABLED:
+            await enable_refused_credentials(connection, channel_id)
+            await reset_health(connection, channel_id)
+        return await saved(connection, actor, channel_id, "channel.update", _told(changes))
 
     async def remove(self, connection: Connection, actor: Actor, channel_id: int) -> None:
         """Take the channel out of routing."""
@@ -89,6 +101,16 @@ class Channels:
             raise not_found("channel")
         await announce(connection, ROUTING, [channel_key(channel_id)])
         await record_action(connection, actor, "channel.delete", resource_id=channel_id)
+
+    def sealed(self, keys: list[str], channel_id: int) -> list[Sealed]:
+        """Keys as they may be kept; one that is given twice counts once."""
+        return [
+            Sealed(
+                self._box.seal(key, channel_id=channel_id),
+                key[-_HINT:] if len(key) >= _LONG_ENOUGH else "",
+            )
+            for key in dict.fromkeys(keys)
+        ]
 
     async def _check(self, connection: Connection, channel: dict[str, Any]) -> None:
         if "base_url" in channel:
@@ -99,11 +121,24 @@ class Channels:
         await require_models(connection, channel.get("models", ()))
         await require_groups(connection, channel.get("groups", ()))
 
-    def _sealed(self, channel: dict[str, Any], channel_id: int) -> dict[str, Any]:
-        kept = {name: value for name, value in channel.items() if name != "key"}
-        if "key" in channel:
-            kept["key_ciphertext"] = self._box.seal(channel["key"], channel_id=channel_id)
-        return kept
+
+async def locked(connection: Connection, channel_id: int) -> asyncpg.Record:
+    """The channel's row, locked. Raises EnvelopeError where there is none."""
+    row = await read_channel(connection, channel_id, lock=True)
+    if row is None:
+        raise not_found("channel")
+    return row
+
+
+async def saved(
+    connection: Connection, actor: Actor, channel_id: int, action: str, told: dict[str, Any]
+) -> asyncpg.Record:
+    """Announce a channel that was changed and record the action; answers the row as it is now."""
+    await announce(connection, ROUTING, [channel_key(channel_id)])
+    await record_action(connection, actor, action, resource_id=channel_id, changes=told)
+    row = await read_channel(connection, channel_id)
+    assert row is not None  # noqa: S101 - the caller has locked or made it
+    return row
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -112,4 +147,5 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _told(channel: dict[str, Any]) -> dict[str, Any]:
-    return {name: CHANGED if name == "key" else value for name, value in channel.items()}
+    told = {name: value for name, value in channel.items() if name != "keys"}
+    return {**told, "key": CHANGED} if "keys" in channel else told

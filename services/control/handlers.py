@@ -1,6 +1,7 @@
 """What control reads from Kafka, and what it writes: the state of all that it owns.
 
-billing.ledger   LedgerEntryPosted   balances and the use of keys, as answers show them
+billing.ledger   LedgerEntryPosted      balances and the use of keys, as answers show them
+relay.health     ChannelHealthChanged   how relays find channels: `health_listening`
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from shared.events.catalog import (
     CONTROL_DIRECTORY,
     CONTROL_KEYS,
     CONTROL_ROUTING,
+    RELAY_HEALTH,
     TopicSpec,
 )
 from shared.events.event import Decoder, MalformedEventError, UnknownEventError
@@ -26,7 +28,7 @@ from shared.postgres.retrying import Connection
 CONSUMER_GROUP: Final = "control"
 PROJECTED: Final = BILLING_LEDGER
 """Read by the consumer group."""
-CONSUMES: Final[tuple[TopicSpec, ...]] = (PROJECTED,)
+CONSUMES: Final[tuple[TopicSpec, ...]] = (PROJECTED, RELAY_HEALTH)
 PRODUCES: Final = (CONTROL_ROUTING, CONTROL_KEYS, CONTROL_DIRECTORY, AUDIT_ACTIONS)
 
 _TURN: Final = 50

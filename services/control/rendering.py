@@ -13,15 +13,30 @@ from shared.events.directory import KeyListed, ProjectChanged, UserChanged, Work
 from shared.events.event import Event
 from shared.events.keys import KeyChanged
 from shared.events.limits import LimitChanged, RateLimitStrategy, RequestLimits
-from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
+from shared.events.routing import (
+    ChannelChanged,
+    ChannelCredential,
+    GroupChanged,
+    ModelChanged,
+    Status,
+)
 
 Row: TypeAlias = Any
 """A mapping of column to value; asyncpg's records are not declared as one."""
 
 
 def render_channel(row: Row) -> ChannelChanged:
-    """A row of `channels`, with its provider's name and whether that is active."""
+    """A row of `channels`, with its credentials, its provider's name and whether that is active."""
     is_routed = row["provider_is_active"]
+    credentials = tuple(
+        ChannelCredential(
+            credential_id=credential["id"],
+            key_ciphertext=credential["key_ciphertext"],
+            status=Status(credential["status"]),
+        )
+        for credential in orjson.loads(row["credentials"])
+    )
+    enabled = [one for one in credentials if one.status is Status.ENABLED]
     return ChannelChanged(
         channel_id=row["id"],
         name=row["name"],
@@ -29,12 +44,14 @@ def render_channel(row: Row) -> ChannelChanged:
         provider_id=row["provider_id"],
         dialect=row["dialect"],
         base_url=row["base_url"],
-        key_ciphertext=row["key_ciphertext"],
+        key_ciphertext=(enabled or credentials)[0].key_ciphertext,
+        credentials=credentials,
         models=tuple(row["models"]),
         groups=tuple(row["groups"]),
         model_mapping=orjson.loads(row["model_mapping"]),
         priority=row["priority"],
         weight=row["weight"],
+        health_reset_at=row["health_reset_at"],
         status=Status(row["status"]) if is_routed else Status.DISABLED,
         is_deleted=row["deleted_at"] is not None,
     )

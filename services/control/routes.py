@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from services.control.api.channel_health import ChannelHealthApi
 from services.control.api.channels import ChannelsApi
 from services.control.api.groups import GroupsApi
 from services.control.api.internal import InternalApi
@@ -20,6 +21,7 @@ from services.control.api.workspaces import WorkspacesApi
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _ID = r"{id:[0-9]{1,19}}"
+_CREDENTIAL = r"{credential_id:[0-9]{1,19}}"
 _NAME = "{name:.+}"
 
 
@@ -37,12 +39,13 @@ class Apis(NamedTuple):
     providers: ProvidersApi
     groups: GroupsApi
     limits: LimitsApi
+    channel_health: ChannelHealthApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
     sessions, users, tokens, channels, models, own, workspaces, projects, providers = apis[:9]
-    groups, limits = apis.groups, apis.limits
+    groups, limits, health = apis.groups, apis.limits, apis.channel_health
     table: list[tuple[str, str, _Handler]] = [
         ("POST", "/api/user/login", sessions.log_in),
         ("GET", "/api/user/logout", sessions.log_out),
@@ -92,6 +95,15 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("GET", f"/api/channel/{_ID}", channels.read),
         ("PUT", f"/api/channel/{_ID}", channels.change),
         ("DELETE", f"/api/channel/{_ID}", channels.delete),
+        ("GET", f"/api/channel/test/{_ID}", health.test),
+        ("POST", f"/api/channel/{_ID}/reset", health.reset),
+        ("POST", f"/api/channel/{_ID}/credentials", health.add_credentials),
+        ("PUT", f"/api/channel/{_ID}/credentials/{_CREDENTIAL}", health.change_credential),
+        (
+            "DELETE",
+            f"/api/channel/{_ID}/credentials/{_CREDENTIAL}",
+            health.delete_credential,
+        ),
         ("GET", "/api/models/", models.list),
         ("POST", "/api/models/", models.create),
         ("PUT", f"/api/models/{_NAME}", models.change),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from services.control.database import Reader
 from services.control.rendering import RENDERERS, render_key
 from services.control.state_keys import KEYS, hashed_key, split_key
+from services.control.store_channels import WHOLE_CHANNELS
 from shared.events.event import Attributes, Event, encode_headers, encode_value, new_event_id
 from shared.http.envelope import EnvelopeError
 from shared.kafka.state_publisher import StateValue, mark_dirty
@@ -15,11 +16,9 @@ from shared.postgres.retrying import Connection
 SOURCE: Final = "ledgerline/control"
 
 _ROWS_BY_KIND: Final[Mapping[str, str]] = {
-    "channel": """
-        SELECT c.id::text AS part, c.*, p.name AS provider, p.is_active AS provider_is_active
-        FROM channels AS c JOIN providers AS p ON p.id = c.provider_id
-        WHERE c.id = ANY($1::bigint[])
-        """,
+    "channel": (
+        f"SELECT id::text AS part, * FROM ({WHOLE_CHANNELS} WHERE c.id = ANY($1::bigint[])) AS one"
+    ),
     "model": "SELECT name AS part, * FROM models WHERE name = ANY($1::text[])",
     "group": "SELECT name AS part, * FROM groups WHERE name = ANY($1::text[])",
     "limit": "SELECT id::text AS part, * FROM rate_limits WHERE id = ANY($1::bigint[])",

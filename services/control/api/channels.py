@@ -7,10 +7,11 @@ import asyncpg
 from aiohttp import web
 from pydantic import Field
 
-from services.control.api.requests import Body, admin, path_id
+from services.control.api.channel_health import GivenKeys
+from services.control.api.requests import admin, path_id
 from services.control.channels import Channels
 from services.control.errors import not_found
-from services.control.fields import BaseUrl, Named, ProviderKey, RowId, SettableStatus
+from services.control.fields import BaseUrl, Named, RowId, SettableStatus
 from services.control.paging import Paging
 from services.control.store_channels import list_channels, public_channel, read_channel
 from shared.events.routing import Status
@@ -24,13 +25,12 @@ _Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 _Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class _NewChannel(Body):
+class _NewChannel(GivenKeys):
     name: Named
     provider: Named | None = None
     provider_id: RowId | None = None
     dialect: Literal["openai", "anthropic"] = "openai"
     base_url: BaseUrl | None = None
-    key: ProviderKey
     models: _Models
     groups: _Groups
     model_mapping: _Mapping = Field(default_factory=dict)
@@ -39,14 +39,13 @@ class _NewChannel(Body):
     status: SettableStatus = Status.ENABLED
 
 
-class _ChannelChanges(Body):
+class _ChannelChanges(GivenKeys):
     id: RowId | None = None
     name: Named | None = None
     provider: Named | None = None
     provider_id: RowId | None = None
     dialect: Literal["openai", "anthropic"] | None = None
     base_url: BaseUrl | None = None
-    key: ProviderKey | None = None
     models: _Models | None = None
     groups: _Groups | None = None
     model_mapping: _Mapping | None = None
@@ -56,13 +55,13 @@ class _ChannelChanges(Body):
 
 
 def _columns(body: _NewChannel | _ChannelChanges) -> dict[str, Any]:
-    """Column to value, with the key in clear; a null is as good as not named."""
-    columns = {name: value for name, value in body.model_dump().items() if value is not None}
-    columns.pop("id", None)
+    """Column to value, and `keys` in clear; a null is as good as not named."""
+    given = body.model_dump(exclude={"id", "key", "keys"})
+    columns = {name: value for name, value in given.items() if value is not None}
     for listed in columns.keys() & {"models", "groups"}:
         columns[listed] = list(dict.fromkeys(columns[listed]))
-    if body.key is not None:
-        columns["key"] = body.key.get_secret_value()
+    if keys := body.in_clear():
+        columns["keys"] = keys
     return columns
 
 
@@ -89,16 +88,18 @@ class ChannelsApi:
         return succeed(public_channel(row))
 
     async def create(self, request: web.Request) -> web.Response:
-        """A channel; its key is sealed before it is kept."""
+        """A channel; its keys are sealed before they are kept."""
         actor = admin(request)
         columns = _columns(await read_body(request, _NewChannel))
+        if "keys" not in columns:
+            raise EnvelopeError("invalid request: key: a key is needed")
         row = await in_transaction(
             self._pool, partial(self._channels.add, actor=actor, channel=columns)
         )
         return succeed(public_channel(row))
 
     async def change(self, request: web.Request) -> web.Response:
-        """Set what the body names; without `key` the key stays."""
+        """Set what the body names; without `key` or `keys` the keys stay."""
         actor = admin(request)
         body = await read_body(request, _ChannelChanges)
         channel_id = path_id(request, or_body=body.id)
