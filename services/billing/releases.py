@@ -71,8 +71,8 @@ async def release(connection: Connection, order: Order) -> Release:
         balance_after_units=account.balance_units,
         exposure_units=min(exposure, MAX_QUOTA_UNITS),
         key_id=key_id,
-        actor_user_id=None if order.admin is None else order.admin.caller.user_id,
-        actor_name="" if order.admin is None else order.admin.caller.username,
+        actor_user_id=None if order.admin is None else order.admin.user_id,
+        actor_name="" if order.admin is None else order.admin.name,
         note=order.reason,
         posted_at=utc_now(),
     )

@@ -58,8 +58,8 @@ async def top_up(connection: Connection, wanted: TopUp, admin: Admin) -> ToppedU
         amount_units=wanted.quota_units,
         balance_after_units=balance,
         user_id=wanted.owner_user_id,
-        actor_user_id=admin.caller.user_id,
-        actor_name=admin.caller.username,
+        actor_user_id=admin.user_id,
+        actor_name=admin.name,
         note=wanted.note,
         posted_at=utc_now(),
     )

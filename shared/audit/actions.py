@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import orjson
 from aiohttp import web
@@ -28,9 +28,37 @@ _MAX_LINE: Final = 256
 _MAX_CHANGES: Final = 32
 
 
+class Acting(Protocol):
+    """What an event says of who acts."""
+
+    @property
+    def user_id(self) -> int:
+        """The user's id."""
+
+    @property
+    def name(self) -> str:
+        """The user's name."""
+
+    @property
+    def workspace_id(self) -> int:
+        """The user's own workspace."""
+
+    @property
+    def client_address(self) -> str:
+        """Of the call; empty where nobody called."""
+
+    @property
+    def user_agent(self) -> str:
+        """Of the call."""
+
+    @property
+    def request_id(self) -> str:
+        """Of the call."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts, and from where."""
+    """Who acts, and from where: an Acting."""
 
     user_id: int
     name: str
@@ -57,7 +85,7 @@ class Actor:
 
 async def record_action(
     connection: Connection,
-    actor: Actor,
+    actor: Acting,
     action: str,
     *,
     source: str,

@@ -10,13 +10,12 @@ from services.billing.audit import Admin
 from services.billing.top_ups import ToppedUp, TopUp, top_up
 from shared.events.audit import ActionTaken
 from shared.events.directory import Role
-from shared.http.assertions import Caller
 from shared.http.envelope import EnvelopeError
 from shared.kafka.outbox_rows import decode_row
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import assert_sums_agree, balance
 
-ADMIN = Admin(caller=Caller(user_id=1, username="root", role=Role.ROOT, workspace_id=1))
+ADMIN = Admin(user_id=1, name="root", role=Role.ROOT, workspace_id=1)
 
 
 async def send(pool: asyncpg.Pool, *, key: str, units: int = 500, workspace: int = 7) -> ToppedUp:
