@@ -23,14 +23,16 @@ from tests.gateway.operator import MODEL, Customer
 _DEADLINE_S = 30.0
 
 
-async def limit_key(stack: Stack, customer: Customer, limits: RequestLimits) -> None:
-    """Give the customer's key these limits, on every relay."""
+async def limit_key(
+    stack: Stack, customer: Customer, limits: RequestLimits, *, model: str = MODEL
+) -> None:
+    """Give the customer's key these limits, on every relay; from now on it may use one model."""
     key_hash = hashlib.sha256(customer.api_key.removeprefix("sk-").encode()).hexdigest()
     known = await _known_key(stack, key_hash)
     # That the models are fewer is how it is seen that a relay has heard of it.
-    changed = known.model_copy(update={"limits": limits, "model_limits": (MODEL,)})
+    changed = known.model_copy(update={"limits": limits, "model_limits": (model,)})
     await _publish(stack, CONTROL_KEYS.name, key_hash, changed)
-    await _heard(stack, customer)
+    await _heard(stack, customer, model)
 
 
 async def publish_limit(stack: Stack, limit: LimitChanged) -> None:
@@ -56,11 +58,11 @@ async def _publish(stack: Stack, topic: str, key: str, event: Event) -> None:
         await producer.send_all([record])
 
 
-async def _heard(stack: Stack, customer: Customer) -> None:
+async def _heard(stack: Stack, customer: Customer, model: str) -> None:
     headers = {"Authorization": f"Bearer {customer.api_key}"}
     async with aiohttp.ClientSession(headers=headers) as http, asyncio.timeout(_DEADLINE_S):
         for relay in range(stack.spec.relays):
-            while await _models(http, stack.relay_url(relay)) != [MODEL]:
+            while await _models(http, stack.relay_url(relay)) != [model]:
                 await asyncio.sleep(0.05)
 
 

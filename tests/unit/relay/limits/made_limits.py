@@ -1,6 +1,9 @@
 """Limits to test with."""
 
+from services.relay.admission import Terms
 from services.relay.limits.limit import Counting, Demand, Kind, Limit, Scope
+from shared.events.routing import ModelChanged, Status
+from tests.unit.relay.made import price
 
 WINDOW_MS = 60_000
 START_MS = 1_800_000_000_000 - 1_800_000_000_000 % WINDOW_MS
@@ -36,3 +39,18 @@ def one(of: Limit) -> Demand:
 def place(capacity: int) -> Limit:
     """A limit of concurrent requests."""
     return limit(Counting.NONE, capacity, kind=Kind.CONCURRENT, window_ms=0, rate=0.0)
+
+
+_MODEL = ModelChanged(
+    name="m", groups=(), status=Status.ENABLED, max_output_tokens=16_384, max_media_tokens=1_000
+)
+TERMS = Terms(
+    model=_MODEL,
+    price=price(),
+    group_ratios={},
+    prompt_tokens=0,
+    output_tokens=16_384,
+    dearest_group_ratio=price().ratios.model_ratio,
+    hold_units=0,
+)
+"""Of a model with 16,384 tokens of output at the most."""
