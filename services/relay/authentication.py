@@ -1,10 +1,10 @@
 """Who sends a request: from an API key to the key's user, workspace and group."""
 
 import hashlib
-import ipaddress
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from services.relay.addresses import is_allowed
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.errors import RelayError
@@ -97,16 +97,8 @@ def refusal(caller: ApiCaller, *, now: datetime, client_address: str) -> RelayEr
         return RelayError(ErrorCode.KEY_EXPIRED, 401, "The API key has expired.")
     if key.status is Status.EXHAUSTED:
         return RelayError(ErrorCode.KEY_EXHAUSTED, 403, "The API key's quota is used up.")
-    if key.allow_addresses and not _is_allowed(client_address, key.allow_addresses):
+    if key.allow_addresses and not is_allowed(client_address, key.allow_addresses):
         return RelayError(
             ErrorCode.ADDRESS_NOT_ALLOWED, 403, "The API key may not be used from this address."
         )
     return None
-
-
-def _is_allowed(address: str, allowed: tuple[str, ...]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-        return any(ip in ipaddress.ip_network(network, strict=False) for network in allowed)
-    except ValueError:
-        return False
