@@ -1,6 +1,7 @@
 """What limits tell a client on each answer, in headers. Pure."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from services.relay.limits.limit import Counting, Decision, Kind, Limit, Stood
@@ -51,6 +52,7 @@ def duration(ms: int) -> str:
     return f"{minutes}m{seconds}" if minutes else seconds
 
 
+@lru_cache(1024)
 def _policy(limit: Limit) -> str:
     window = f";w={-(-limit.window_ms // _SECOND_MS)}" if limit.window_ms else ""
     unit = f';qu="{_QUOTA_UNITS[limit.kind]}"' if limit.kind in _QUOTA_UNITS else ""

@@ -158,8 +158,7 @@ class Limiter:
 
     def _count(self, all_stood: tuple[Stood, ...]) -> None:
         for limit, decision in all_stood:
-            result = "allowed" if decision.is_allowed else "refused"
-            self._metrics.decisions.labels(limit.scope.value, limit.kind.value, result).inc()
+            self._metrics.decided(limit.scope, limit.kind, decision.is_allowed).inc()
 
 
 def _demand(limit: Limit, tokens: int) -> Demand:

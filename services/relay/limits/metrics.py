@@ -1,9 +1,13 @@
 """What limits decide, and how their shared store fares. Labels come from closed sets."""
 
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.relay.limits.limit import Kind, Scope
+
+_SERIES: Final = 2 * len(Scope) * len(Kind)
 _STORE_BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 
 
@@ -17,6 +21,8 @@ class LimitMetrics:
             ("scope", "kind", "result"),
             registry=registry,
         )
+        self.decided = lru_cache(_SERIES)(self._decided)
+        """The series of one scope, kind and result, looked up once."""
         self.unshared = Counter(
             "ledgerline_relay_limit_unshared_total",
             "Requests that the store could not decide: open, by this relay alone; closed, refused",
@@ -46,6 +52,10 @@ class LimitMetrics:
             ("reason",),
             registry=registry,
         )
+
+    def _decided(self, scope: Scope, kind: Kind, is_allowed: bool) -> Counter:
+        result = "allowed" if is_allowed else "refused"
+        return self.decisions.labels(scope.value, kind.value, result)
 
     def with_store(self) -> None:
         """A shared store is set: tell whether it is up."""

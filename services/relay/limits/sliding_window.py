@@ -24,9 +24,13 @@ class SlidingWindow(NamedTuple):
 
     def add(self, limit: Limit, now_ms: int, amount: int) -> Self:
         """Count `amount` more."""
-        used = dict(self._live(limit, now_ms))
+        live = self._live(limit, now_ms)
         slot = now_ms // slot_ms(limit)
+        if not live or live[-1][0] < slot:
+            return type(self)((*live, (slot, amount)))
+        used = dict(live)
         used[slot] = used.get(slot, 0) + amount
+        # A clock that went back may ask for a slot before the last one.
         return type(self)(tuple(sorted(used.items())))
 
     def free_at(self, limit: Limit, now_ms: int, amount: float) -> int | None:
@@ -43,8 +47,11 @@ class SlidingWindow(NamedTuple):
         live = self._live(limit, now_ms)
         return _gone_at(limit, live[-1][0]) if live else None
 
-    def _live(self, limit: Limit, now_ms: int) -> list[tuple[int, int]]:
-        return [each for each in self.slots if _gone_at(limit, each[0]) > now_ms]
+    def _live(self, limit: Limit, now_ms: int) -> tuple[tuple[int, int], ...]:
+        first = (now_ms - limit.window_ms) // slot_ms(limit)
+        if not self.slots or self.slots[0][0] >= first:
+            return self.slots
+        return tuple(each for each in self.slots if each[0] >= first)
 
 
 def slot_ms(limit: Limit) -> int:
