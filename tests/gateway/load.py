@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ class Got:
     refused: dict[int, int] = field(default_factory=dict)
     """Errors, by status."""
     most_in_flight: int = 0
+    timings: list[tuple[float, float]] = field(default_factory=list)
+    """Of each whole answer: `time.monotonic()` at its start, and the seconds to its last byte."""
 
 
 class Clients:
@@ -93,6 +96,7 @@ class Clients:
             **self._body,
         }
         headers = {"Authorization": f"Bearer {key}"}
+        started = time.monotonic()
         async with http.post(f"{url}/v1/chat/completions", json=body, headers=headers) as response:
             data = await response.read()  # raises where the framing does not end
             if response.status != 200:
@@ -107,3 +111,4 @@ class Clients:
             else:
                 json.loads(data)
             self.got.whole.add(response.headers["x-request-id"])
+            self.got.timings.append((started, time.monotonic() - started))

@@ -9,11 +9,13 @@ from services.relay.attempts import Answered, Attempts, Refused
 from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from services.relay.exchange import Exchange
+from services.relay.health.rules import HealthLimits
 from services.relay.metrics import RequestMetrics
+from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall
 from shared.events.requests import ErrorCode
 from shared.events.routing import ChannelChanged
 from tests.unit.relay.fake_upstream import FakeAnswer, FakeUpstream, plain
-from tests.unit.relay.made import MODEL, channel, exchange, facts, health, routing
+from tests.unit.relay.made import MODEL, channel, credentials, exchange, facts, health, routing
 
 BODY = json.dumps({"model": MODEL, "messages": []}).encode()
 GOOD = b'{"choices":[]}'
@@ -179,3 +181,99 @@ async def test_an_answer_in_place_of_a_stream_is_a_plain_one() -> None:
     result, _, _ = await tried(plain(GOOD), stream=True)
     assert isinstance(result, Answered)
     assert not result.is_stream
+
+
+class TurnedAway:
+    """An Upstream of one channel, which refuses the keys that it is told to."""
+
+    def __init__(self, **refused: int) -> None:
+        self._refused = {f"Bearer {name.replace('_', '-')}": s for name, s in refused.items()}
+        self.keys: list[str] = []
+
+    async def send(self, call: UpstreamCall) -> UpstreamAnswer:
+        shown = dict(call.headers)["Authorization"]
+        self.keys.append(shown.removeprefix("Bearer "))
+        status = self._refused.get(shown)
+        answer: UpstreamAnswer = plain(GOOD) if status is None else plain(ERROR, status=status)
+        return answer
+
+
+def attempts_of(upstream: Upstream, *channels: ChannelChanged) -> Attempts:
+    return Attempts(
+        upstream=upstream,
+        routing=routing(*channels),
+        max_tries=3,
+        first_byte_s=0.3,
+        metrics=RequestMetrics(CollectorRegistry()),
+        health=health(*channels),
+    )
+
+
+async def test_credentials_are_used_in_turn() -> None:
+    upstream = TurnedAway()
+    attempts = attempts_of(upstream, channel(1, credentials=credentials(1, 3)))
+    for _ in range(6):
+        await attempts.answer(exchange(), ChatCompletions(), BODY)
+    assert upstream.keys == ["key-1", "key-1-1", "key-1-2"] * 2
+
+
+async def test_a_refused_credential_gives_way_to_the_next_one_and_is_not_tried_again() -> None:
+    upstream = TurnedAway(key_1=401, key_1_2=402)
+    attempts = attempts_of(upstream, channel(1, credentials=credentials(1, 3)))
+    going = exchange()
+    result = await attempts.answer(going, ChatCompletions(), BODY)
+    assert isinstance(result, Answered)
+    assert [(a.channel_id, a.credential_id, a.error_code) for a in going.attempts] == [
+        (1, 10, ErrorCode.UPSTREAM_AUTHENTICATION),
+        (1, 12, ErrorCode.UPSTREAM_QUOTA_EXHAUSTED),
+        (1, 11, None),
+    ]
+    await attempts.answer(exchange(), ChatCompletions(), BODY)
+    assert upstream.keys == ["key-1", "key-1-2", "key-1-1", "key-1-1"]
+
+
+async def test_a_channel_that_failed_is_not_tried_again_with_another_credential() -> None:
+    upstream = TurnedAway(key_1=500, key_1_1=500)
+    attempts = attempts_of(upstream, channel(1, credentials=credentials(1, 2)))
+    result = await attempts.answer(exchange(), ChatCompletions(), BODY)
+    assert isinstance(result, Refused)
+    assert upstream.keys == ["key-1"]
+
+
+async def test_a_resting_channel_is_passed_over_and_is_still_the_last_resort() -> None:
+    answers: dict[int, Prepared] = dict.fromkeys((1, 2), ErrorCode.UPSTREAM_CONNECTION)
+    upstream = FakeUpstream(answers)
+    attempts = attempts_of(upstream, channel(1), channel(2))
+    for _ in range(HealthLimits().failures_to_rest):
+        with pytest.raises(RelayError):
+            await attempts.answer(exchange(), ChatCompletions(), BODY)
+    upstream.calls.clear()
+    answers[2] = plain(GOOD)
+    for _ in range(2):  # the first finds both resting, and that channel 2 is well
+        answers[2] = plain(GOOD)
+        assert isinstance(await attempts.answer(exchange(), ChatCompletions(), BODY), Answered)
+    assert upstream.called[-1] == 2
+    assert upstream.called.count(2) == 2, "a model is never without a channel because all rest"
+
+
+async def test_a_stream_that_is_cut_after_its_head_counts_when_it_has_ended() -> None:
+    known = [channel(1), channel(2)]
+    keeper = health(*known)
+    answers: dict[int, Prepared] = {}
+    attempts = Attempts(
+        upstream=FakeUpstream(answers),
+        routing=routing(*known),
+        max_tries=3,
+        first_byte_s=0.3,
+        metrics=RequestMetrics(CollectorRegistry()),
+        health=keeper,
+    )
+    for _ in range(HealthLimits().failures_to_rest):
+        answers[1] = FakeAnswer(b"data: x\n\n", ErrorCode.UPSTREAM_CUT)
+        going = exchange(request=facts(is_stream=True))
+        result = await attempts.answer(going, ChatCompletions(), BODY)
+        assert isinstance(result, Answered)
+        assert not keeper.gates, "nobody knows yet"
+        assert going.ended is not None
+        going.ended(ErrorCode.UPSTREAM_CUT)
+    assert not keeper.gates[1].lets_through(keeper.now())
