@@ -96,7 +96,7 @@ async def test_kill_9_of_the_stack_itself_leaves_no_process_and_loses_no_lock(
     terminal: Terminal,
 ) -> None:
     children = terminal.children()
-    assert {child.name() for child in children} >= {"postgres", "java"}
+    assert {child.name() for child in children} >= {"postgres", "java", "valkey-server"}
     with pytest.raises(StateFolderInUseError):
         StateFolder(terminal.state_dir).delete()
     terminal.process.kill()
