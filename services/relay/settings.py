@@ -2,11 +2,14 @@
 
 import base64
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from shared.service.settings import ServiceSettings
+
+_STORE_SCHEMES: Final = frozenset({"valkey", "valkeys", "redis", "rediss"})
 
 
 class RelaySettings(ServiceSettings):
@@ -98,6 +101,16 @@ class RelaySettings(ServiceSettings):
     """After how long the places of a relay that died are free again."""
     limits_usual_output_tokens: int = Field(default=2048, ge=1)
     """What a request without `max_tokens` holds for its output of a limit of tokens."""
+
+    @field_validator("limits_store_url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None or not url.get_secret_value():
+            return None
+        address = urlsplit(url.get_secret_value())
+        if address.scheme not in _STORE_SCHEMES or not address.hostname:
+            raise ValueError("must be like valkey://:password@host:port/0")
+        return url
 
     def master_key_bytes(self) -> bytes:
         """The key itself."""
