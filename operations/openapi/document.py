@@ -39,6 +39,7 @@ class Document:
         self._info = {"title": title, "version": version, "description": about}
         self._paths: dict[str, dict[str, Any]] = {}
         self._schemas: dict[str, Any] = {}
+        self._seen: dict[str, Any] = {}
         self._answers = answers
 
     def add(self, calls: Iterable[Described], *, tag: str) -> None:
@@ -77,10 +78,16 @@ class Document:
         Raises ValueError where another type has a component's name.
         """
         schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE, mode=mode)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            name = re.sub(r"[^A-Za-z0-9_]", "_", kind.__name__)
+            schema = {
+                "$ref": _REFERENCE.format(model=name),
+                "$defs": schema.pop("$defs", {}) | {name: schema},
+            }
         for name, component in schema.pop("$defs", {}).items():
-            known = self._schemas.setdefault(name, component)
-            if known != component:
+            if self._seen.setdefault(name, component) != component:
                 raise ValueError(f"two different types are called {name}")
+            self._schemas.setdefault(name, component)
         return schema
 
     def _operation(self, call: Described) -> dict[str, Any]:
@@ -99,18 +106,29 @@ class Document:
             },
         }
         if call.body is not None:
+            schema = self.schema_of(call.body, "validation")
+            if call.method == "PUT":
+                self._forget_defaults(schema["$ref"])
             operation["requestBody"] = {
                 "required": True,
-                "content": {
-                    "application/json": {"schema": self.schema_of(call.body, "validation")}
-                },
+                "content": {"application/json": {"schema": schema}},
             }
         return operation
+
+    def _forget_defaults(self, reference: str) -> None:
+        """What a change does not name stays as it is: its fields have no defaults."""
+        name = reference.rpartition("/")[2]
+        properties = {
+            field: {key: value for key, value in schema.items() if key != "default"}
+            for field, schema in self._schemas[name]["properties"].items()
+        }
+        self._schemas[name] = {**self._schemas[name], "properties": properties}
 
     def _query_parameters(self, query: type[BaseModel] | None) -> list[dict[str, Any]]:
         if query is None:
             return []
-        schema = self.schema_of(query, "validation")
+        reference = self.schema_of(query, "validation")["$ref"]
+        schema = self._schemas.pop(reference.rpartition("/")[2])
         required = schema.get("required", ())
         return [
             {"name": name, "in": "query", "required": name in required, "schema": field}

@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.billing import described as billing
+from services.control.described import channels, keys, models, people
 from services.logging import described as logging
 from services.relay import described as relay
 from shared.http.described import Described
 
 TABLES: Final[Mapping[str, Sequence[Described]]] = {
     "status": relay.CALLS,
+    "people": people.CALLS,
+    "keys": keys.CALLS,
+    "channels": channels.CALLS,
+    "models": models.CALLS,
     "billing": billing.CALLS,
     "log": logging.CALLS,
 }

@@ -37,7 +37,7 @@ RELAYED: Final[Mapping[str, RelayedCall]] = {
 }
 
 
-class Status(BaseModel):
+class GatewayStatus(BaseModel):
     """`/api/status`."""
 
     version: str
@@ -52,6 +52,6 @@ CALLS: Final = (
         path="/api/status",
         summary="What tools ask first: version, and how much quota a dollar is",
         who=Who.ANYONE,
-        data=Status,
+        data=GatewayStatus,
     ),
 )

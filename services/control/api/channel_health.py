@@ -38,11 +38,15 @@ class GivenKeys(Body):
         return [key.get_secret_value() for key in given]
 
 
-class _NewStatus(Body):
+class NewStatus(Body):
+    """On or off."""
+
     status: SettableStatus
 
 
-class _TestQuery(Body):
+class TestQuery(Body):
+    """With which model and credential."""
+
     model: Named | None = None
     credential_id: RowId | None = None
 
@@ -69,7 +73,7 @@ class ChannelHealthApi:
     async def change_credential(self, request: web.Request) -> web.Response:
         """Switch one on or off."""
         actor, channel_id = admin(request), path_id(request)
-        body = await read_body(request, _NewStatus)
+        body = await read_body(request, NewStatus)
         work = partial(
             set_credential_status,
             actor=actor,
@@ -102,7 +106,7 @@ class ChannelHealthApi:
         `time` is in seconds, beside the envelope, as existing tools read it.
         """
         actor, channel_id = admin(request), path_id(request)
-        query = read_query(request, _TestQuery)
+        query = read_query(request, TestQuery)
         tested = await self._tests.run(
             actor, channel_id, model=query.model, credential_id=query.credential_id
         )

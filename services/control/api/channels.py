@@ -25,7 +25,9 @@ _Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 _Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
-class _NewChannel(GivenKeys):
+class NewChannel(GivenKeys):
+    """What a new channel has."""
+
     name: Named
     provider: Named | None = None
     provider_id: RowId | None = None
@@ -39,7 +41,9 @@ class _NewChannel(GivenKeys):
     status: SettableStatus = Status.ENABLED
 
 
-class _ChannelChanges(GivenKeys):
+class ChannelChanges(GivenKeys):
+    """What of a channel is to change."""
+
     id: RowId | None = None
     name: Named | None = None
     provider: Named | None = None
@@ -54,7 +58,7 @@ class _ChannelChanges(GivenKeys):
     status: SettableStatus | None = None
 
 
-def _columns(body: _NewChannel | _ChannelChanges) -> dict[str, Any]:
+def _columns(body: NewChannel | ChannelChanges) -> dict[str, Any]:
     """Column to value, and `keys` in clear; a null is as good as not named."""
     given = body.model_dump(exclude={"id", "key", "keys"})
     columns = {name: value for name, value in given.items() if value is not None}
@@ -90,7 +94,7 @@ class ChannelsApi:
     async def create(self, request: web.Request) -> web.Response:
         """A channel; its keys are sealed before they are kept."""
         actor = admin(request)
-        columns = _columns(await read_body(request, _NewChannel))
+        columns = _columns(await read_body(request, NewChannel))
         if "keys" not in columns:
             raise EnvelopeError("invalid request: key: a key is needed")
         row = await in_transaction(
@@ -101,7 +105,7 @@ class ChannelsApi:
     async def change(self, request: web.Request) -> web.Response:
         """Set what the body names; without `key` or `keys` the keys stay."""
         actor = admin(request)
-        body = await read_body(request, _ChannelChanges)
+        body = await read_body(request, ChannelChanges)
         channel_id = path_id(request, or_body=body.id)
         changes = _columns(body)
         if not changes:

@@ -45,15 +45,21 @@ class _Group(Body):
         return columns
 
 
-class _NewGroup(_Group):
+class NewGroup(_Group):
+    """What a new group has."""
+
     name: Named
 
 
-class _GroupChanges(_Group):
+class GroupChanges(_Group):
+    """What of a group is to change."""
+
     name: Named | None = None
 
 
-class _ListQuery(BaseModel):
+class GroupListQuery(BaseModel):
+    """With `details` a page of groups, else the names."""
+
     model_config = ConfigDict(hide_input_in_errors=True)
 
     details: bool = False
@@ -68,7 +74,7 @@ class GroupsApi:
     async def list(self, request: web.Request) -> web.Response:
         """The names of all groups, as tools expect; with `?details=true` a page of all of them."""
         admin(request)
-        if not read_query(request, _ListQuery).details:
+        if not read_query(request, GroupListQuery).details:
             return succeed(await list_group_names(self._pool))
         paging = read_query(request, Paging)
         rows, total = await list_groups(self._pool, limit=paging.limit, offset=paging.offset)
@@ -90,7 +96,7 @@ class GroupsApi:
     async def create(self, request: web.Request) -> web.Response:
         """A group."""
         actor = admin(request)
-        body = await read_body(request, _NewGroup)
+        body = await read_body(request, NewGroup)
         columns = body.columns(only_given=False)
         await in_transaction(
             self._pool, partial(add_group, actor=actor, name=body.name, group=columns)
@@ -100,7 +106,7 @@ class GroupsApi:
     async def change(self, request: web.Request) -> web.Response:
         """Set what the body names; the group's name itself never changes."""
         actor = admin(request)
-        body = await read_body(request, _GroupChanges)
+        body = await read_body(request, GroupChanges)
         name = path_name(request) if "name" in request.match_info else body.name
         if name is None:
             raise EnvelopeError("a name is needed")

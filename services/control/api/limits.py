@@ -65,20 +65,26 @@ class _Limit(Body):
     is_active: bool = True
 
 
-class _NewLimit(_Limit):
+class NewLimit(_Limit):
+    """What a new limit has."""
+
     name: Named
     requests: Requests
     timeout_ms: _Window
 
 
-class _LimitChanges(_Limit):
+class LimitChanges(_Limit):
+    """What of a limit is to change."""
+
     id: RowId | None = None
     name: Named = ""
     requests: Requests = 0
     timeout_ms: _Window = 1
 
 
-class _OfWorkspace(BaseModel):
+class OfWorkspace(BaseModel):
+    """Another workspace than the caller's own; for admins."""
+
     model_config = ConfigDict(hide_input_in_errors=True)
 
     workspace_id: RowId | None = None
@@ -110,7 +116,7 @@ class LimitsApi:
     async def create(self, request: web.Request) -> web.Response:
         """A limit."""
         actor = person(request)
-        body = await read_body(request, _NewLimit)
+        body = await read_body(request, NewLimit)
         row = await in_transaction(
             self._pool,
             partial(
@@ -125,7 +131,7 @@ class LimitsApi:
     async def change(self, request: web.Request) -> web.Response:
         """Set what the body names."""
         actor = person(request)
-        body = await read_body(request, _LimitChanges)
+        body = await read_body(request, LimitChanges)
         changes = body.given("id")
         if not changes:
             raise EnvelopeError("nothing to change")
@@ -163,4 +169,4 @@ class LimitsApi:
 
 
 def _workspace(request: web.Request, actor: Actor) -> int:
-    return read_query(request, _OfWorkspace).workspace_id or actor.workspace_id
+    return read_query(request, OfWorkspace).workspace_id or actor.workspace_id

@@ -20,7 +20,9 @@ from shared.postgres.retrying import in_transaction
 _Groups = Annotated[list[Named], Field(max_length=100)]
 
 
-class _NewModel(Body):
+class NewModel(Body):
+    """What a new model has."""
+
     name: Named
     groups: _Groups
     status: SettableStatus = Status.ENABLED
@@ -29,7 +31,9 @@ class _NewModel(Body):
     max_media_tokens: Tokens = 0
 
 
-class _ModelChanges(Body):
+class ModelChanges(Body):
+    """What of a model is to change."""
+
     groups: _Groups | None = None
     status: SettableStatus | None = None
     owned_by: Named | None = None
@@ -61,7 +65,7 @@ class ModelsApi:
     async def create(self, request: web.Request) -> web.Response:
         """A model."""
         actor = admin(request)
-        body = await read_body(request, _NewModel)
+        body = await read_body(request, NewModel)
         await in_transaction(
             self._pool, partial(add_model, actor=actor, name=body.name, model=_columns(body))
         )
@@ -71,7 +75,7 @@ class ModelsApi:
         """Set what the body names."""
         actor = admin(request)
         name = path_name(request)
-        changes = _columns(await read_body(request, _ModelChanges))
+        changes = _columns(await read_body(request, ModelChanges))
         if not changes:
             raise EnvelopeError("nothing to change")
         await in_transaction(

@@ -27,7 +27,9 @@ from shared.http.envelope import EnvelopeError, read_body, succeed
 _PASSWORDS: Final = ("original_password", "password")
 
 
-class _OwnChanges(Body):
+class OwnChanges(Body):
+    """What of oneself is to change."""
+
     display_name: Name | None = None
     email: Email | None = None
     avatar_url: PictureUrl | None = None
@@ -74,7 +76,7 @@ class OwnAccountApi:
     async def change(self, request: web.Request) -> web.Response:
         """The caller's profile, and the password where the original one is told."""
         actor = person(request)
-        body = await read_body(request, _OwnChanges)
+        body = await read_body(request, OwnChanges)
         changes = body.changes()
         if body.password is None and not changes:
             raise EnvelopeError("nothing to change")

@@ -23,11 +23,15 @@ from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 
 
-class _Wanted(Paging):
+class ProjectFilters(Paging):
+    """Which projects."""
+
     workspace_id: RowId | None = None
 
 
-class _NewProject(Body):
+class NewProject(Body):
+    """What a new project has."""
+
     workspace_id: RowId | None = None
     name: Named
     description: Text = ""
@@ -35,7 +39,9 @@ class _NewProject(Body):
     settings: JsonObject = Field(default_factory=dict)
 
 
-class _ProjectChanges(Body):
+class ProjectChanges(Body):
+    """What of a project is to change."""
+
     id: RowId | None = None
     name: Named | None = None
     description: Text | None = None
@@ -52,7 +58,7 @@ class ProjectsApi:
     async def list(self, request: web.Request) -> web.Response:
         """The projects of the caller's workspace, or of the one that an admin names; a page."""
         actor = person(request)
-        wanted = read_query(request, _Wanted)
+        wanted = read_query(request, ProjectFilters)
         rows, total = await list_projects(
             self._pool,
             workspace_id=workspace_of(actor, wanted.workspace_id),
@@ -72,7 +78,7 @@ class ProjectsApi:
     async def create(self, request: web.Request) -> web.Response:
         """A project."""
         actor = person(request)
-        body = await read_body(request, _NewProject)
+        body = await read_body(request, NewProject)
         row = await in_transaction(
             self._pool,
             partial(
@@ -87,7 +93,7 @@ class ProjectsApi:
     async def change(self, request: web.Request) -> web.Response:
         """Set what the body names."""
         actor = person(request)
-        body = await read_body(request, _ProjectChanges)
+        body = await read_body(request, ProjectChanges)
         project_id = path_id(request, or_body=body.id)
         changes = body.named("id")
         if not changes:

@@ -20,7 +20,9 @@ from shared.postgres.retrying import in_transaction
 _Slug = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 
-class _NewProvider(Body):
+class NewProvider(Body):
+    """What a new provider has."""
+
     name: Named
     slug: _Slug | None = None
     description: Text = ""
@@ -30,7 +32,9 @@ class _NewProvider(Body):
     is_active: bool = True
 
 
-class _ProviderChanges(Body):
+class ProviderChanges(Body):
+    """What of a provider is to change."""
+
     id: RowId | None = None
     name: Named | None = None
     slug: _Slug | None = None
@@ -66,7 +70,7 @@ class ProvidersApi:
     async def create(self, request: web.Request) -> web.Response:
         """A provider."""
         actor = admin(request)
-        body = await read_body(request, _NewProvider)
+        body = await read_body(request, NewProvider)
         row = await in_transaction(
             self._pool,
             partial(
@@ -80,7 +84,7 @@ class ProvidersApi:
     async def change(self, request: web.Request) -> web.Response:
         """Set what the body names."""
         actor = admin(request)
-        body = await read_body(request, _ProviderChanges)
+        body = await read_body(request, ProviderChanges)
         provider_id = path_id(request, or_body=body.id)
         changes = body.named("id")
         if not changes:

@@ -25,12 +25,16 @@ from shared.service.clock import utc_now
 _NO_TOKEN: Final = "a refresh_token is needed, in the body or in its cookie"  # noqa: S105 - a message
 
 
-class _Login(Body):
+class LoginBody(Body):
+    """A name and a password."""
+
     username: Name
     password: Annotated[SecretStr, Field(max_length=128)]
 
 
-class _Refresh(Body):
+class RefreshBody(Body):
+    """A refresh token, where no cookie has it."""
+
     refresh_token: Annotated[SecretStr, Field(max_length=256)] | None = None
 
 
@@ -47,7 +51,7 @@ class SessionsApi:
 
     async def log_in(self, request: web.Request) -> web.Response:
         """Needs no caller. Answers the session's two tokens, in cookies too."""
-        body = await read_body(request, _Login)
+        body = await read_body(request, LoginBody)
         login = await self._sessions.log_in(
             body.username, body.password.get_secret_value(), Client.of(request)
         )
@@ -71,7 +75,7 @@ class SessionsApi:
 
     async def refresh(self, request: web.Request) -> web.Response:
         """Needs no caller: the refresh token says who it is. Answers the next two tokens."""
-        body = await read_body(request, _Refresh)
+        body = await read_body(request, RefreshBody)
         shown = (
             request.cookies.get(REFRESH_COOKIE)
             if body.refresh_token is None

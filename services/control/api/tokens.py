@@ -92,7 +92,9 @@ class _Key(Body):
         }
 
 
-class _NewKey(_Key):
+class NewKey(_Key):
+    """What a new key has."""
+
     name: Named
 
     def quota(self) -> QuotaNamed:
@@ -100,7 +102,7 @@ class _NewKey(_Key):
         return QuotaNamed(self.unlimited_quota, self.remain_quota)
 
 
-class _KeyChanges(_Key):
+class KeyChanges(_Key):
     """What tools send back: often the whole key as they read it, perhaps a while ago."""
 
     id: RowId | None = None
@@ -124,11 +126,15 @@ class _KeyChanges(_Key):
         )
 
 
-class _Rotation(Body):
+class Rotation(Body):
+    """How long the old secret is still valid, in seconds."""
+
     grace_s: Annotated[int, Field(ge=0, le=_MAX_GRACE_S)] = 0
 
 
-class _Search(BaseModel):
+class KeySearch(BaseModel):
+    """What to look for among one's keys."""
+
     model_config = ConfigDict(hide_input_in_errors=True)
 
     keyword: Name = ""
@@ -154,7 +160,7 @@ class TokensApi:
 
     async def search(self, request: web.Request) -> web.Response:
         """Those whose name has `keyword` in it, and that are `token` or begin like it."""
-        return await self._page(request, read_query(request, _Search).conditions())
+        return await self._page(request, read_query(request, KeySearch).conditions())
 
     async def read(self, request: web.Request) -> web.Response:
         """One key, masked."""
@@ -164,7 +170,7 @@ class TokensApi:
     async def create(self, request: web.Request) -> web.Response:
         """A key. This answer is the only one that shows it."""
         actor = person(request)
-        body = await read_body(request, _NewKey)
+        body = await read_body(request, NewKey)
         row, key = await in_transaction(
             self._pool,
             partial(
@@ -176,7 +182,7 @@ class TokensApi:
     async def change(self, request: web.Request) -> web.Response:
         """Set what the body names; with `?status_only=` the status alone."""
         actor = person(request)
-        body = await read_body(request, _KeyChanges)
+        body = await read_body(request, KeyChanges)
         columns, quota = body.columns(only_given=True), body.quota()
         if "status_only" in request.query:
             if "status" not in columns:
@@ -197,7 +203,7 @@ class TokensApi:
     async def rotate(self, request: web.Request) -> web.Response:
         """A new secret; the old one is valid for `grace_s` more. Only this answer shows it."""
         actor = person(request)
-        body = await read_body(request, _Rotation)
+        body = await read_body(request, Rotation)
         row, key = await in_transaction(
             self._pool,
             partial(

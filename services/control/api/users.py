@@ -25,7 +25,9 @@ from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 
 
-class _NewUser(Body):
+class NewUserBody(Body):
+    """What a new user has."""
+
     username: Named
     password: Password
     display_name: Name = ""
@@ -35,7 +37,9 @@ class _NewUser(Body):
     remark: Line = ""
 
 
-class _UserChanges(Body):
+class UserChanges(Body):
+    """What of a user is to change."""
+
     id: RowId | None = None
     display_name: Name | None = None
     email: Email | None = None
@@ -50,7 +54,9 @@ class _UserChanges(Body):
         return self.named("id", "password")
 
 
-class _Wanted(Paging):
+class UserFilters(Paging):
+    """Which users."""
+
     keyword: Name = ""
     username: Name = ""
     group: Name = ""
@@ -58,6 +64,7 @@ class _Wanted(Paging):
     role: Role | None = None
 
     def filter(self) -> UserFilter:
+        """What the rows must match."""
         return UserFilter(
             keyword=self.keyword.strip() or None,
             username=self.username.strip() or None,
@@ -77,7 +84,7 @@ class UsersApi:
     async def list(self, request: web.Request) -> web.Response:
         """The users that are wanted, a page."""
         admin(request)
-        wanted = read_query(request, _Wanted)
+        wanted = read_query(request, UserFilters)
         rows, total = await list_users(
             self._pool, wanted.filter(), limit=wanted.limit, offset=wanted.offset
         )
@@ -97,7 +104,7 @@ class UsersApi:
     async def create(self, request: web.Request) -> web.Response:
         """A user with a personal workspace."""
         actor = admin(request)
-        body = await read_body(request, _NewUser)
+        body = await read_body(request, NewUserBody)
         new = NewUser(
             username=body.username,
             password_hash=await self._passwords.hash(body.password.get_secret_value()),
@@ -113,7 +120,7 @@ class UsersApi:
     async def change(self, request: web.Request) -> web.Response:
         """Some of display_name, email, role, status, group, remark and password."""
         actor = admin(request)
-        body = await read_body(request, _UserChanges)
+        body = await read_body(request, UserChanges)
         user_id = path_id(request, or_body=body.id)
         changes = body.changes()
         if body.password is not None:
