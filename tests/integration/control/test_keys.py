@@ -210,3 +210,28 @@ async def test_keys_are_found_by_name_and_by_themselves(user: Person) -> None:
     assert server["id"] in await found(token=server["key"][:7])
     assert await found(token="sk-" + "x" * 48) == []
     assert await found() == [server["id"], laptop["id"]]
+
+
+async def test_a_key_may_be_of_a_project_of_its_workspace(
+    root: Person, user: Person, topics: Followed
+) -> None:
+    project = await user.do("POST", "/api/project/", {"name": "web"})
+    others = await root.do("POST", "/api/project/", {"name": "other"})
+    body = {"name": "k", "project_id": project["id"]}
+    made = await user.do("POST", "/api/token/", body)
+    assert made["project_id"] == project["id"]
+    key = _hash(made["key"])
+    told = f'"project_id":{project["id"]},'.encode()
+    await until(lambda: told in topics.value(KEYS, key))
+    await until(lambda: told in topics.value(DIRECTORY, listed_key(made["id"])))
+    foreign = {"id": made["id"], "project_id": others["id"]}
+    assert await user.refused("PUT", "/api/token/", foreign) == "project not found"
+    # A row that names a project which was deleted meanwhile can be sent back.
+    await user.do("DELETE", f"/api/project/{project['id']}")
+    assert await user.refused("POST", "/api/token/", body) == "project not found"
+    again = await user.do("PUT", "/api/token/", {**made, "name": "renamed"})
+    assert (again["name"], again["project_id"]) == ("renamed", project["id"])
+    assert (await user.do("PUT", "/api/token/", {**again, "project_id": None}))[
+        "project_id"
+    ] is None
+    await until(lambda: b'"project_id":null' in topics.value(KEYS, key))
