@@ -27,6 +27,7 @@ from services.control.channels import Channels
 from services.control.errors import database_errors
 from services.control.handlers import CONSUMER_GROUP, PROJECTED, project_ledger
 from services.control.health_listening import HealthListener
+from services.control.health_observing import observe_refused_keys
 from services.control.lockout import LockoutLimits
 from services.control.login_guard import LoginGuard
 from services.control.metrics import ControlMetrics
@@ -173,6 +174,7 @@ async def open_app(
         probing = await opened.enter_async_context(probing_session(egress))
         listener = HealthListener(pool)
         background.start("health", listener.run())
+        background.start("refused-keys", observe_refused_keys(pool, metrics.refused_keys))
         background.start(
             "health-reader",
             StateTopicReader(

@@ -51,6 +51,13 @@ class ControlMetrics:
             registry=registry,
         )
 
+        self.refused_keys = Gauge(
+            "ledgerline_control_channel_keys_refused",
+            "Keys that providers refused, of channels that are on.",
+            ("channel",),
+            registry=registry,
+        )
+
     def login(self, result: LoginResult) -> None:
         """One login has ended."""
         self._logins.labels(result).inc()

@@ -7,11 +7,11 @@ from prometheus_client import CollectorRegistry
 from services.billing.metrics import BillingMetrics
 from services.control.metrics import ControlMetrics
 from services.logging.metrics import LoggingMetrics
-from services.relay.metrics import JournalMetrics, LeaseMetrics, RequestMetrics
+from services.relay.metrics import HealthMetrics, JournalMetrics, LeaseMetrics, RequestMetrics
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 
 _HOUSES = (
-    *(RequestMetrics, LeaseMetrics, JournalMetrics),
+    *(RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics),
     *(BillingMetrics, LoggingMetrics, ControlMetrics, ConsumerMetrics, OutboxMetrics),
 )
 _SUFFIXES = {
