@@ -43,10 +43,9 @@ class Limits(NamedTuple):
 
 def make_limits(settings: RelaySettings, registry: CollectorRegistry) -> Limits:
     """Limits as the settings say: in memory, or in a store that relays share."""
-    metrics = LimitMetrics(registry)
+    metrics = LimitMetrics(registry, has_store=settings.limits_store_url is not None)
     link, shared = None, None
     if settings.limits_store_url is not None:
-        metrics.with_store()
         url = settings.limits_store_url.get_secret_value()
         link = StoreLink(url, timeout_s=settings.limits_store_timeout_ms / 1000, metrics=metrics)
         shared = SharedStore(link, lease_ms=round(settings.limits_lease_s * 1000))

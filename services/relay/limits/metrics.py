@@ -14,7 +14,7 @@ _STORE_BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05,
 class LimitMetrics:
     """Of one relay."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, *, has_store: bool = True) -> None:
         self.decisions = Counter(
             "ledgerline_relay_limit_decisions_total",
             "What each limit said of each request that it limits",
@@ -43,9 +43,8 @@ class LimitMetrics:
         self.store_up = Gauge(
             "ledgerline_relay_limit_store_up",
             "1: limits are shared; 0: a store is set and cannot be reached; absent: none is set",
-            registry=None,
+            registry=registry if has_store else None,
         )
-        self._registry = registry
         self.store_failures = Counter(
             "ledgerline_relay_limit_store_failures_total",
             "Failed exchanges with the shared store, and connections that could not be made",
@@ -56,7 +55,3 @@ class LimitMetrics:
     def _decided(self, scope: Scope, kind: Kind, is_allowed: bool) -> Counter:
         result = "allowed" if is_allowed else "refused"
         return self.decisions.labels(scope.value, kind.value, result)
-
-    def with_store(self) -> None:
-        """A shared store is set: tell whether it is up."""
-        self._registry.register(self.store_up)

@@ -7,11 +7,12 @@ from prometheus_client import CollectorRegistry
 from services.billing.metrics import BillingMetrics
 from services.control.metrics import ControlMetrics
 from services.logging.metrics import LoggingMetrics
+from services.relay.limits.metrics import LimitMetrics
 from services.relay.metrics import HealthMetrics, JournalMetrics, LeaseMetrics, RequestMetrics
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 
 _HOUSES = (
-    *(RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics),
+    *(RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics, LimitMetrics),
     *(BillingMetrics, LoggingMetrics, ControlMetrics, ConsumerMetrics, OutboxMetrics),
 )
 _SUFFIXES = {
