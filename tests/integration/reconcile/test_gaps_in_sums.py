@@ -95,6 +95,21 @@ async def test_a_debt_that_no_entry_explains(world: World) -> None:
     }
 
 
+@pytest.mark.parametrize(("key_id", "is_explained"), [(None, True), (70, False)])
+async def test_a_debt_is_explained_by_a_release_of_the_accounts_own_lease(
+    world: World, key_id: int | None, *, is_explained: bool
+) -> None:
+    """What a key's lease exposes is what the key may spend, and no balance."""
+    await world.settle([request(quota=1_000_100)])
+    await world.execute(
+        "INSERT INTO billing.ledger_entries (workspace_id, kind, cause, amount_units,"
+        " balance_after_units, exposure_units, key_id, posted_at)"
+        f" VALUES (7, 'release', 'release:l', 0, 0, 100, {key_id or 'NULL'}, now())"
+    )
+
+    assert (await world.gaps() == {}) is is_explained
+
+
 async def test_a_consumer_that_is_behind_is_named_by_its_offsets(world: World) -> None:
     events = [request() for _ in range(3)]
     await world.settle(events)
