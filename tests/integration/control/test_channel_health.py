@@ -1,13 +1,17 @@
 """What relays say of a channel reaches the admin and routing, and an admin's word is later."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from services.control.channel_health import take_views
 from services.control.state_keys import ROUTING, channel_key
 from shared.events.catalog import RELAY_HEALTH
 from shared.events.event import Attributes, encode_headers, encode_value, new_event_id
@@ -16,6 +20,7 @@ from shared.events.requests import ErrorCode
 from shared.events.routing import ChannelChanged, Status
 from shared.kafka.producer import IdempotentProducer
 from shared.kafka.records import OutgoingRecord
+from shared.postgres.retrying import in_transaction
 from shared.service.clock import utc_now
 from tests.integration.control.conftest import Control, Followed, Person, follow, until
 from tests.integration.control.test_channels import CHANNEL
@@ -85,6 +90,16 @@ async def until_state(root: Person, channel_id: int, state: str) -> dict[str, An
     return await shown(root, channel_id)
 
 
+async def health_acts(root: Person, channel_id: int) -> list[bytes]:
+    """What the audit has of the channel's health, up to now."""
+    await root.do("POST", "/api/group/", {"name": f"after-{channel_id}"})
+    last, named = f"after-{channel_id}".encode(), f'"resource_id":"{channel_id}"'.encode()
+    async with follow(root.control, "audit.actions") as audit:
+        await until(lambda: any(last in (record.value or b"") for record in audit.all))
+        told = [record.value or b"" for record in audit.all]
+    return [act for act in told if b'"channel.health"' in act and named in act]
+
+
 async def with_keys(root: Person) -> tuple[int, list[int]]:
     made = await root.do("POST", "/api/channel/", {**CHANNEL, "key": None, "keys": KEYS})
     return made["id"], [credential["id"] for credential in made["credentials"]]
@@ -123,12 +138,9 @@ async def test_a_channel_without_a_good_credential_is_disabled_and_told_once(
     channel = await until_state(root, channel_id, "disabled")
     assert channel["health"]["reason"] == "upstream_quota_exhausted"
     assert channel["status"] == 1, "what a person chose stays"
-    async with follow(root.control, "audit.actions") as audit:
-        acts = [r.value for r in audit.all if b'"channel.health"' in (r.value or b"")]
-    mine = [a for a in acts if f'"resource_id":"{channel_id}"'.encode() in (a or b"")]
-    assert len(mine) == 1
-    assert b'"actor_name":"system"' in (mine[0] or b"")
-    assert b"upstream_quota_exhausted" in (mine[0] or b"")
+    [act] = await health_acts(root, channel_id)
+    assert b'"actor_name":"system"' in act
+    assert b"upstream_quota_exhausted" in act
 
 
 async def test_a_channel_rests_until_some_relay_finds_it_well_or_an_admin_says_so(
@@ -278,3 +290,23 @@ async def test_only_admins_may_look(user: Person) -> None:
     ]:
         status, answer = await user.send(method, path, {})
         assert (status, answer["success"]) == (403, False), path
+
+
+async def test_two_controls_make_one_change_of_what_both_read(root: Person) -> None:
+    channel_id, ids = await with_keys(root)
+    code = ErrorCode.UPSTREAM_AUTHENTICATION
+    view = ChannelHealthChanged(
+        channel_id=channel_id,
+        relay_id="r",
+        state=HealthState.DISABLED,
+        refused_credentials=tuple(
+            CredentialHealth(credential_id=one, reason=code, since=utc_now()) for one in ids
+        ),
+        changed_at=utc_now(),
+    )
+    work = partial(take_views, channel_id=channel_id, views=[view], now=utc_now())
+    dsn = root.control.database.dsn("control")
+    async with asyncpg.create_pool(dsn, min_size=4, max_size=4) as pool:
+        await asyncio.gather(*(in_transaction(pool, work, idempotent=True) for _ in range(8)))
+    assert (await shown(root, channel_id))["health"]["state"] == "disabled"
+    assert len(await health_acts(root, channel_id)) == 1
