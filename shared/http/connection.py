@@ -81,6 +81,8 @@ class GuardedConnection(RequestHandler):
 
     def _is_waiting(self) -> bool:
         """Whether no request is being served and none has come whole."""
+        if self._request_count == 0:
+            return True  # even before aiohttp's own task has begun to wait
         waiter = self._waiter
         return waiter is not None and not waiter.done()
 
