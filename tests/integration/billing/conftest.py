@@ -15,10 +15,13 @@ import services.billing
 from deploy.local.ports import HOST, Ports
 from deploy.local.stack import Stack
 from services.billing.app import open_app
+from services.billing.handlers import CONSUMER_GROUP
 from services.billing.settings import BillingSettings
+from shared.events.catalog import RELAY_REQUESTS
 from shared.http.assertions import AssertionSigner
 from shared.http.serving import served
 from shared.kafka.producer import IdempotentProducer
+from shared.kafka.spans import SpanReader
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
@@ -38,6 +41,24 @@ async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
         database.dsn("billing"), min_size=1, max_size=12, application_name="test"
     ) as opened:
         yield opened
+
+
+@pytest.fixture
+async def nothing_to_charge(infrastructure: Stack, pool: asyncpg.Pool) -> None:
+    """Let billing begin behind what other tests have published: its ledger is this test's alone."""
+    async with SpanReader(
+        bootstrap=infrastructure.kafka_bootstrap, client_id="billing-test"
+    ) as reader:
+        held = await reader.held(RELAY_REQUESTS.name)
+    await pool.executemany(
+        "INSERT INTO consumer_watermarks (consumer_group, topic, partition, next_offset)"
+        " VALUES ($1, $2, $3, $4)",
+        [
+            (CONSUMER_GROUP, at.topic, at.partition, span.end)
+            for at, span in held.items()
+            if span.end
+        ],
+    )
 
 
 @pytest.fixture

@@ -20,7 +20,11 @@ def at(moment: datetime) -> str:
 
 
 @pytest.fixture
-async def billing(start_billing: StartBilling, pool: asyncpg.Pool) -> AsyncIterator[BillingService]:
+async def billing(
+    start_billing: StartBilling,
+    pool: asyncpg.Pool,
+    nothing_to_charge: None,  # noqa: ARG001 - for what it does
+) -> AsyncIterator[BillingService]:
     """User 2 used two hours of the last days, and something long ago; user 3 one."""
     async with start_billing() as started:
         await post(

@@ -51,7 +51,11 @@ async def control() -> AsyncIterator[tuple[str, AssertionSigner]]:
 
 
 @pytest.fixture
-async def billing(start_billing: StartBilling, pool: asyncpg.Pool) -> AsyncIterator[BillingService]:
+async def billing(
+    start_billing: StartBilling,
+    pool: asyncpg.Pool,
+    nothing_to_charge: None,  # noqa: ARG001 - for what it does
+) -> AsyncIterator[BillingService]:
     """Workspace 2 has $10 and has spent $3: $1 with a key of $4, $2 with one without a limit."""
     async with start_billing() as started:
         await pool.execute("INSERT INTO accounts (workspace_id, balance_units) VALUES (2, 5000000)")
