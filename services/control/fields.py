@@ -21,6 +21,8 @@ Named = Annotated[
     str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True, pattern=_SAFE)
 ]
 """A name that must be there: of a key, a channel, a user, a group, a model."""
+Description = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""What a person says of a thing, on one line."""
 RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 Tokens = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 UnixSeconds = Annotated[int, Field(ge=NEVER, le=_MAX_UNIX_S)]

@@ -1,16 +1,16 @@
 """`/api/group/*` for admins, and for everybody which groups a key may have."""
 
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import asyncpg
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
 from services.control.api.limit_fields import NO_LIMITS, LimitsBody
 from services.control.api.requests import Body, admin, path_name, person
 from services.control.errors import not_found
-from services.control.fields import Named, SettableStatus
+from services.control.fields import Description, Named, SettableStatus
 from services.control.groups import add_group, change_group, remove_group
 from services.control.paging import Paging
 from services.control.store_groups import (
@@ -25,12 +25,11 @@ from shared.events.routing import Status
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 
-_Description = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _LIMITS: Final = ("limits", "member_limits")
 
 
 class _Group(Body):
-    description: _Description = ""
+    description: Description = ""
     status: SettableStatus = Status.ENABLED
     is_selectable: bool = False
     limits: LimitsBody | None = NO_LIMITS

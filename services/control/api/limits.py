@@ -13,7 +13,7 @@ from services.control.api.limit_fields import BucketSize, Requests
 from services.control.api.requests import Body, path_id, person
 from services.control.audit import Actor
 from services.control.errors import not_found
-from services.control.fields import Named, RowId
+from services.control.fields import Description, Named, RowId
 from services.control.paging import Paging
 from services.control.store_limits import list_limits, public_limit, read_limit
 from services.control.workspace_limits import (
@@ -32,7 +32,6 @@ _Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 _PathPattern = Annotated[
     str, StringConstraints(max_length=128, pattern=r"^(\*|/[^\x00-\x20\x7f?#]*)$")
 ]
-_Description = Annotated[str, StringConstraints(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Methods(StrEnum):
@@ -54,7 +53,7 @@ _Method = Annotated[
 class _Limit(Body):
     """The fields of a limit that have a value when nobody names them."""
 
-    description: _Description = ""
+    description: Description = ""
     path_pattern: _PathPattern = "*"
     method: _Method = _Methods.ANY
     strategy: RateLimitStrategy = RateLimitStrategy.SLIDING_WINDOW
