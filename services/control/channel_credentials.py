@@ -66,13 +66,10 @@ async def reset_channel(
 ) -> asyncpg.Record:
     """An admin's word that a channel is well: it counts for more than what relays found before.
 
-    What the system disabled is enabled: `credential_id`, or all.
+    What the system disabled is enabled: all of it, or `credential_id` alone.
     """
     await locked(connection, channel_id)
-    if credential_id is None:
-        await enable_refused_credentials(connection, channel_id)
-    else:
-        await enable_credential(connection, channel_id, credential_id)
+    await enable_refused_credentials(connection, channel_id, only=credential_id)
     await reset_health(connection, channel_id)
     return await saved(connection, actor, channel_id, "channel.reset", {})
 

@@ -59,7 +59,7 @@ class ChannelTests:
                 reset_channel,
                 actor=actor,
                 channel_id=channel_id,
-                credential_id=_to_enable(credential),
+                credential_id=credential["id"],
             )
             await in_transaction(self._pool, work)
         return Tested(credential["id"], wanted, result)
@@ -73,8 +73,3 @@ def _chosen(credentials: list[dict[str, Any]], wanted: int | None) -> dict[str, 
         if credential["id"] == wanted:
             return credential
     raise not_found("credential")
-
-
-def _to_enable(credential: dict[str, Any]) -> int | None:
-    """What a person switched off stays off, however well it works."""
-    return None if credential["disabled_by"] == "person" else int(credential["id"])

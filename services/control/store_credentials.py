@@ -24,7 +24,7 @@ WHERE channel_id = $1 AND id = $2
 """
 _ENABLE_REFUSED: Final = """
 UPDATE channel_credentials SET status = 1, disabled_by = NULL, reason = NULL, since = now()
-WHERE channel_id = $1 AND disabled_by = 'system'
+WHERE channel_id = $1 AND disabled_by = 'system' AND id = coalesce($2, id)
 """
 _TAKE_VIEW: Final = """
 INSERT INTO channel_views AS known (channel_id, relay_id, changed_at, view)
@@ -89,9 +89,11 @@ async def enable_credential(connection: Connection, channel_id: int, credential_
     await connection.execute(_ENABLE, channel_id, credential_id)
 
 
-async def enable_refused_credentials(connection: Connection, channel_id: int) -> None:
-    """Use again what the system disabled; what a person did stays as it is."""
-    await connection.execute(_ENABLE_REFUSED, channel_id)
+async def enable_refused_credentials(
+    connection: Connection, channel_id: int, *, only: int | None = None
+) -> None:
+    """Use again what the system disabled, or `only` that; what a person did stays as it is."""
+    await connection.execute(_ENABLE_REFUSED, channel_id, only)
 
 
 async def disable_credential(

@@ -266,6 +266,13 @@ async def test_a_test_says_which_credential_works_and_brings_it_back(
     channel = await shown(root, made["id"])
     assert channel["health"]["state"] == "healthy"
     assert [c["status"] for c in channel["credentials"]] == [2, 2, 2, 1]
+    # What a person switched off stays off, however well it works.
+    await root.do("PUT", f"/api/channel/{made['id']}/credentials/{ids[3]}", {"status": 2})
+    _, answer = await root.send("GET", f"/api/channel/test/{made['id']}?credential_id={ids[3]}")
+    assert answer["success"]
+    channel = await shown(root, made["id"])
+    assert [c["status"] for c in channel["credentials"]] == [2, 2, 2, 2]
+    assert channel["health"]["state"] == "disabled"
 
 
 async def test_a_test_goes_no_further_than_the_egress_policy(root: Person) -> None:
