@@ -53,6 +53,13 @@ def top_level_fields(body: bytes) -> Iterator[Field]:
         at = _skip(text, at + 1)
 
 
+def value_of_sole(body: bytes, quoted: bytes) -> bytes:
+    """The value of a field at the top level whose quoted name stands nowhere else in `body`."""
+    text = body[body.index(quoted) + len(quoted) :].decode()
+    start = _skip(text, _skip(text, 0) + 1)
+    return text[start : _end_of_value(text, start)].encode()
+
+
 def replace_values(body: bytes, replacements: list[tuple[Field, bytes]]) -> bytes:
     """`body` with the values of these fields exchanged and every other byte as it was."""
     parts: list[bytes] = []

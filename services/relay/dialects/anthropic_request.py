@@ -3,6 +3,12 @@
 from typing import Final
 
 from services.relay.dialects.anthropic_media import media_of
+from services.relay.dialects.anthropic_offered import (
+    DECIDING_FIELDS,
+    DECIDING_INSIDE,
+    refuse_unoffered,
+)
+from services.relay.dialects.anthropic_tools import hidden_tokens, refuse_tools_in
 from services.relay.dialects.body import (
     parse_object,
     read_count,
@@ -13,7 +19,7 @@ from services.relay.dialects.body import (
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import invalid_request
 
-DECIDING: Final = frozenset({"model", "stream", "max_tokens", "messages"})
+DECIDING: Final = DECIDING_FIELDS | {"model", "stream", "max_tokens", "messages", "tools"}
 
 
 def read_messages_request(body: bytes, *, is_free: bool = False) -> RequestFacts:
@@ -23,11 +29,14 @@ def read_messages_request(body: bytes, *, is_free: bool = False) -> RequestFacts
     the provider to say, and the hold is by the model's own maximum.
     """
     parsed = parse_object(body)
-    refuse_ambiguous(body, parsed, DECIDING)
+    refuse_ambiguous(body, parsed, DECIDING, DECIDING_INSIDE)
     model = read_model(parsed)
     messages = parsed.get("messages")
     if not isinstance(messages, list):
         raise invalid_request("`messages` must be an array.", param="messages")
+    refuse_unoffered(parsed)
+    refuse_tools_in(messages)
+    hidden = hidden_tokens(body, parsed)
     media = media_of(messages)
     return RequestFacts(
         model=model,
@@ -35,7 +44,7 @@ def read_messages_request(body: bytes, *, is_free: bool = False) -> RequestFacts
         wants_usage=True,  # it always has it
         answers=1,
         max_output_tokens=read_count(parsed, "max_tokens", minimum=0),
-        text_bytes=len(body) - media.inline_bytes,
+        text_bytes=len(body) - media.inline_bytes + hidden,
         media_count=media.counted,
         is_free=is_free,
     )

@@ -24,7 +24,8 @@ class RequestFacts(NamedTuple):
     max_output_tokens: int | None
     """The request's own bound for one answer; null where it names none."""
     text_bytes: int
-    """The body's bytes without inline media: never fewer than its tokens."""
+    """The body's bytes without inline media, and what tools add to it unseen: never fewer than its
+    tokens."""
     media_count: int
     """Images and other media, each of which counts up to the model's maximum."""
     is_free: bool = False

@@ -4,11 +4,10 @@ A provider would keep a response, and go on from it, under the gateway's own acc
 customers it belongs to, nobody would know.
 """
 
-import json
 from typing import Any, Final
 
+from services.relay.dialects.tools_as_written import tool_types
 from services.relay.errors import RelayError, invalid_request
-from services.relay.json_fields import top_level_fields
 
 STATE: Final = frozenset({"previous_response_id", "conversation", "prompt"})
 """Fields that name what a provider kept."""
@@ -16,10 +15,6 @@ STATE: Final = frozenset({"previous_response_id", "conversation", "prompt"})
 # extra there, and have no price here.
 _CLIENTS_TOOLS: Final = frozenset({"function", "custom", "local_shell", "apply_patch"})
 _TYPE: Final = "type"
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object as it was written, repeated names included."""
 
 
 def refuse_state(parsed: dict[str, Any]) -> None:
@@ -57,33 +52,14 @@ def refuse_hosted_tools(body: bytes, parsed: dict[str, Any]) -> None:
     """Raises RelayError 400 for tools that the provider would run, and charge, by itself."""
     if not parsed.get("tools"):
         return
-    for field in top_level_fields(body):
-        if field.name == "tools":
-            tools = _as_written(body[field.start : field.end])
-            for tool in tools if isinstance(tools, list) else (tools,):
-                _refuse_hosted(tool)
-
-
-def _as_written(value: bytes) -> Any:
-    try:
-        return json.loads(value, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
-    except RecursionError:
-        raise invalid_request("`tools` is nested too deeply.", param="tools") from None
-
-
-def _refuse_hosted(tool: Any) -> None:
-    if not isinstance(tool, _Pairs):
-        raise invalid_request("`tools` must be an array of objects.", param="tools")
-    kinds = [value for name, value in tool if name.casefold() == _TYPE]
-    if len(kinds) != 1 or (_TYPE, kinds[0]) not in tool:
-        raise invalid_request("A tool must have one `type`.", param="tools")
-    if not isinstance(kinds[0], str) or kinds[0] not in _CLIENTS_TOOLS:
-        raise invalid_request(
-            "Only tools that the client runs are offered here: "
-            + ", ".join(f"`{name}`" for name in sorted(_CLIENTS_TOOLS))
-            + ".",
-            param="tools",
-        )
+    for kind in tool_types(body):
+        if not isinstance(kind, str) or kind not in _CLIENTS_TOOLS:
+            raise invalid_request(
+                "Only tools that the client runs are offered here: "
+                + ", ".join(f"`{name}`" for name in sorted(_CLIENTS_TOOLS))
+                + ".",
+                param="tools",
+            )
 
 
 def _refused(name: str, why: str) -> RelayError:
