@@ -124,7 +124,7 @@ async def test_hostile_values_neither_stop_the_journal_nor_lose_a_charge(
     status, _, _ = await ask(stack, customer, body=chat() | {"model": "m" * 1_000_000}, headers={})
     assert status == 404
     huge = {"User-Agent": "u" * 1_000_000}
-    assert await _status(stack, customer, huge) == 400, "refused before anything was admitted"
+    assert await _status(stack, customer, huge) == 431, "refused before anything was admitted"
     status, _, _ = await ask(
         stack, customer, body=b'{"model":"gpt-4o-mini","messages":["\\ud800"]}', headers={}
     )

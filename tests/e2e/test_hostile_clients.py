@@ -49,15 +49,13 @@ class Silent(asyncio.Protocol):
 async def connect(stack: Stack, how_many: int, *, says: bytes = b"") -> list[Any]:
     """Many connections to the relay, as pairs of transport and protocol."""
     door = urlsplit(stack.relay_url())
+    host, port = door.hostname or "", door.port or 0
     loop = asyncio.get_running_loop()
     opened: list[Any] = []
     for start in range(0, how_many, _AT_ONCE):
         some = min(_AT_ONCE, how_many - start)
         opened += await asyncio.gather(
-            *(
-                loop.create_connection(lambda: Silent(says), door.hostname, door.port)
-                for _ in range(some)
-            )
+            *(loop.create_connection(lambda: Silent(says), host, port) for _ in range(some))
         )
     return opened
 

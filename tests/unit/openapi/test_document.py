@@ -80,9 +80,7 @@ def test_the_relay_s_own_routes_are_described() -> None:
     own = {("GET", "/api/status"), ("GET", "/openapi.json"), ("GET", "/docs")}
     assert served == relayed | models | own
     there = {
-        (method.upper(), path)
-        for path, methods in _DOCUMENT["paths"].items()
-        for method in methods
+        (method.upper(), path) for path, methods in _DOCUMENT["paths"].items() for method in methods
     }
     assert relayed | models | {("GET", "/api/status")} <= there
 
