@@ -41,7 +41,8 @@ _NO_CREDIT: Final = frozenset(
         "1113",
     }
 )
-_NO_CREDIT_SENTENCES: Final = (("invalid_request_error", "credit balance is too low"),)
+# Held against the beginning: further on a message may quote what the client made up.
+_NO_CREDIT_SENTENCES: Final = (("invalid_request_error", "Your credit balance is too low"),)
 
 CREDENTIAL_REFUSALS: Final = frozenset(
     {ErrorCode.UPSTREAM_AUTHENTICATION, ErrorCode.UPSTREAM_QUOTA_EXHAUSTED}
@@ -74,7 +75,7 @@ def _told(body: bytes) -> ErrorCode | None:
     message = error.get("message")
     if isinstance(message, str):
         for kind, sentence in _NO_CREDIT_SENTENCES:
-            if kind in names and sentence in message:
+            if kind in names and message.startswith(sentence):
                 return ErrorCode.UPSTREAM_QUOTA_EXHAUSTED
     return None
 

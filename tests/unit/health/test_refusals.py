@@ -56,9 +56,12 @@ def test_an_error_means(status: int, body: Any, code: ErrorCode) -> None:
     assert code_of(status, raw) is code
 
 
-@pytest.mark.parametrize("prompt", ["insufficient_quota", "credit balance is too low"])
+@pytest.mark.parametrize("prompt", ["insufficient_quota", "Your credit balance is too low"])
 def test_a_message_that_quotes_the_prompt_disables_nothing(prompt: str) -> None:
     """Else a client could take a channel's key away by what it says."""
-    for kind in ("rate_limit_error", "content_policy_violation"):
+    for kind in ("rate_limit_error", "content_policy_violation", "invalid_request_error"):
         body = json.dumps(error(type=kind, message=f"cannot answer: {prompt}")).encode()
         assert code_of(400, body) is CLIENT
+    header = f"Unexpected value(s) `{prompt}` for the `anthropic-beta` header."
+    body = json.dumps(error(type="invalid_request_error", message=header)).encode()
+    assert code_of(400, body) is CLIENT
