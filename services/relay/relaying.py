@@ -163,9 +163,11 @@ class Relaying:
     def _admit(self, arrival: Arrival, base: dict[str, Any], holds: tuple[Hold, ...]) -> None:
         try:
             self._journal.admit(arrival.id_bytes, skeleton_of(base, arrival.trace.header()))
-        except (JournalFullError, OSError):
+        except BaseException as error:
             self._holding.give_back(holds)
-            raise gateway_full() from None
+            if isinstance(error, (JournalFullError, OSError)):
+                raise gateway_full() from None
+            raise
 
     def _fail(self, exchange: Exchange, code: ErrorCode, http_status: int) -> None:
         ending = Ending(outcome=Outcome.FAILED, http_status=http_status, error_code=code)
