@@ -101,6 +101,8 @@ class Door:
 
 def _target(owner: Owner, request: web.Request) -> URL:
     target = request.raw_path
+    if not target.startswith("/"):  # with a host before it, as proxies are asked
+        target = request.rel_url.raw_path_qs
     if is_key_in_query(request):
         # The key is a secret: it was turned into the assertion and goes no further.
         query = [(name, value) for name, value in request.query.items() if name != "key"]

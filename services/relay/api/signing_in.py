@@ -20,6 +20,8 @@ KEY_IN_QUERY: Final = "/api/log/token"
 """The one path that takes a key as `?key=`."""
 USER_HEADER: Final = "New-Api-User"
 """Some tools say whom they mean to be; where they do, it must be true."""
+_FETCH_SITE: Final = "Sec-Fetch-Site"
+_OTHER_SITE: Final = "cross-site"
 _REMEMBER_S: Final = 5.0
 _REMEMBERED: Final = 10_000
 _ACCESS_TOKEN_CHARS: Final = 32
@@ -123,7 +125,10 @@ def _shown(request: web.Request) -> Credential | None:
     if not value and is_key_in_query(request) and (key := request.query.get("key")):
         return Credential("key", key)
     if not value:
-        cookie = request.cookies.get(SESSION_COOKIE)
+        # A browser adds the cookie to a link on another site's page too (`SameSite=Lax`), and some
+        # calls that only read by their method change something.
+        is_led_here = request.headers.get(_FETCH_SITE) == _OTHER_SITE
+        cookie = None if is_led_here else request.cookies.get(SESSION_COOKIE)
         return Credential("session", cookie) if cookie else None
     if value.startswith(_KEY_PREFIX) or len(value) == _KEY_CHARS:
         return Credential("key", value)

@@ -1,5 +1,6 @@
 """`/api/*`: passed on to its owner with control's word for who calls, and no credential."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,6 +99,16 @@ async def test_a_call_goes_to_its_owner_as_it_came(house: House) -> None:
     assert house.asked == []
 
 
+async def test_a_target_with_a_host_leads_to_the_owner_and_not_to_that_host(house: House) -> None:
+    url = URL(house.url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = "GET http://elsewhere.invalid/api/log/self?name=a%2Fb HTTP/1.1\r\nHost: x\r\n"
+    writer.write(f"{head}Connection: close\r\n\r\n".encode())
+    assert (await reader.read()).startswith(b"HTTP/1.1 207 ")
+    writer.close()
+    assert house.got[-1][1] == "/api/log/self?name=a%2Fb"
+
+
 @pytest.mark.parametrize(
     ("shown", "credential"),
     [
@@ -118,6 +129,21 @@ async def test_what_a_caller_shows_is_turned_into_an_assertion(
     assert house.asked == [told], "asked once, and remembered"
     assert house.headers["x-ledgerline-assertion"] == "signed"
     assert not {"authorization", "cookie"} & house.headers.keys()
+
+
+@pytest.mark.parametrize(
+    ("site", "is_signed_in"),
+    [("cross-site", False), ("same-site", True), ("same-origin", True), ("none", True)],
+)
+async def test_another_sites_page_does_not_act_in_the_name_of_who_visits_it(
+    house: House, site: str, is_signed_in: bool
+) -> None:
+    shown = {"Cookie": "ledgerline_session=mine", "Sec-Fetch-Site": site}
+    await house.ask("/api/user/token", headers=shown)
+    assert ("x-ledgerline-assertion" in house.headers) is is_signed_in
+    with_key = {"Authorization": f"Bearer {KEY}", "Sec-Fetch-Site": site}
+    await house.ask("/api/log/token", headers=with_key)
+    assert house.headers["x-ledgerline-assertion"] == "signed"
 
 
 async def test_nobody_can_bring_an_assertion_of_their_own(house: House) -> None:
