@@ -13,7 +13,7 @@ _ROW: Final = f"SELECT {COLUMNS} FROM logging.logs WHERE "
 _CHARGE: Final = """
 SELECT entry_id, workspace_id, key_id, user_id, model, amount_units,
     balance_after_units - amount_units AS balance_before_units, balance_after_units, excess_units,
-    extract(epoch FROM posted_at)::bigint AS posted_at
+    floor(extract(epoch FROM posted_at))::bigint AS posted_at
 FROM billing.ledger_entries WHERE cause = 'request:' || $1::text
 """
 _LEASES: Final = """

@@ -11,9 +11,9 @@ SELECT lease_id, relay_id, subject, workspace_id, seq, granted_total, used_total
     {_SUSPECT} AS is_suspect,
     greatest(0, CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)
         AS held_units,
-    extract(epoch FROM opened_at)::bigint AS opened_at,
-    extract(epoch FROM heartbeat_at)::bigint AS heartbeat_at,
-    extract(epoch FROM closed_at)::bigint AS closed_at
+    floor(extract(epoch FROM opened_at))::bigint AS opened_at,
+    floor(extract(epoch FROM heartbeat_at))::bigint AS heartbeat_at,
+    floor(extract(epoch FROM closed_at))::bigint AS closed_at
 FROM leases
 WHERE lease_id > $1 AND ($2::bigint IS NULL OR workspace_id = $2)
     AND ($3::text IS NULL OR subject = $3) AND (is_open OR $4)

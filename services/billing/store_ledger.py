@@ -30,7 +30,7 @@ WHERE cause = $1
 _LIST: Final = """
 SELECT entry_id, workspace_id, kind, cause, amount_units, balance_after_units, excess_units,
     exposure_units, key_id, user_id, model, actor_user_id, actor_name, note,
-    extract(epoch FROM posted_at)::bigint AS posted_at
+    floor(extract(epoch FROM posted_at))::bigint AS posted_at
 FROM ledger_entries
 WHERE workspace_id = $1 AND entry_id < $2
 ORDER BY entry_id DESC LIMIT $3 OFFSET $4

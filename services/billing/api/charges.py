@@ -12,7 +12,7 @@ from shared.http.envelope import EnvelopeError, succeed
 CHARGE: Final = """
 SELECT entry_id, workspace_id, key_id, user_id, model, amount_units,
     balance_after_units - amount_units AS balance_before_units, balance_after_units, excess_units,
-    extract(epoch FROM posted_at)::bigint AS posted_at
+    floor(extract(epoch FROM posted_at))::bigint AS posted_at
 FROM ledger_entries WHERE cause = $1
 """
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
