@@ -14,6 +14,7 @@ from operations.bench.waiting import wait_until
 _CREDIT_UNITS: Final = 10**12
 _DEADLINE_S: Final = 20.0
 _OK: Final = 200
+_DIALECT: Final = "openai"
 _ANSWER_ID: Final = "chatcmpl-bench"
 
 
@@ -26,8 +27,9 @@ async def provision(stack: Stack, *, upstream_port: int) -> str:
         admin = {"Authorization": f"Bearer {session}"}
         workspace_id = (await _call(http, "GET", "/api/user/self", None, admin))["workspace_id"]
         channels = await _call(http, "GET", "/api/channel/", None, admin)
+        measured = next(one for one in channels["items"] if one["dialect"] == _DIALECT)
         change = {
-            "id": channels["items"][0]["id"],
+            "id": measured["id"],
             "base_url": f"http://127.0.0.1:{upstream_port}/v1",
             # A channel that moves must be given its key anew.
             "key": "bench",
