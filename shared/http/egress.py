@@ -13,9 +13,13 @@ from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SCHEMES: Final = frozenset({"http", "https"})
+
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class EgressRefusedError(OSError):
@@ -31,8 +35,8 @@ class EgressPolicy:
     def allows(self, address: str) -> bool:
         """Whether an IP address may be connected to."""
         ip = ipaddress.ip_address(address.partition("%")[0])
-        mapped = getattr(ip, "ipv4_mapped", None)
-        ip = mapped or ip
+        if isinstance(ip, ipaddress.IPv6Address):
+            ip = _led_to(ip)
         if any(ip.version == network.version and ip in network for network in self._allowed):
             return True
         return ip.is_global and not ip.is_multicast
@@ -50,7 +54,8 @@ class EgressPolicy:
         if parts.query or parts.fragment:
             raise ValueError("a base URL may not carry a query or a fragment")
         try:
-            literal = ipaddress.ip_address(parts.hostname)
+            # As aiohttp reads it: digits and dots of other scripts are an address there too.
+            literal = ipaddress.ip_address(URL(url).host or parts.hostname)
         except ValueError:
             return
         if not self.allows(str(literal)):
@@ -80,3 +85,10 @@ class EgressResolver(AbstractResolver):
     async def close(self) -> None:
         """Nothing is held open."""
         await self._resolver.close()
+
+
+def _led_to(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that some of IPv6 stand for."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip

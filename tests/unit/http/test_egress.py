@@ -4,7 +4,12 @@ import pytest
 
 from shared.http.egress import EgressPolicy, EgressRefusedError, EgressResolver
 
-PUBLIC = ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"]
+PUBLIC = [
+    "93.184.216.34",
+    "2606:2800:220:1:248:1893:25c8:1946",
+    "::ffff:93.184.216.34",
+    "64:ff9b::93.184.216.34",
+]
 PRIVATE = [
     "127.0.0.1",
     "127.8.9.1",
@@ -25,6 +30,9 @@ PRIVATE = [
     "::ffff:127.0.0.1",
     "::ffff:10.0.0.1",
     "::ffff:169.254.169.254",
+    "64:ff9b::7f00:1",
+    "64:ff9b::169.254.169.254",
+    "2002:7f00:1::",
 ]
 
 
@@ -67,6 +75,9 @@ def test_the_operator_may_allow_a_network() -> None:
         "http://[fe80::1%25eth0]/",
         "http://169.254.169.254/latest",
         "http://[::1",
+        "http://127。0。0。1:9000/v1",
+        "http://①②⑦.0.0.1/v1",
+        "http://１６９.254.169.254/latest",
     ],
 )
 def test_a_url_that_can_be_seen_to_be_wrong_is_refused(url: str) -> None:
@@ -75,7 +86,13 @@ def test_a_url_that_can_be_seen_to_be_wrong_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://api.openai.com/v1", "http://93.184.216.34:8080", "HTTPS://Example.org"]
+    "url",
+    [
+        "https://api.openai.com/v1",
+        "http://93.184.216.34:8080",
+        "HTTPS://Example.org",
+        "https://bücher.example/v1",
+    ],
 )
 def test_other_urls_pass(url: str) -> None:
     EgressPolicy().check_url(url)
