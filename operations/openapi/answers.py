@@ -1,5 +1,6 @@
 """The answers that every call of `/api` may give. Pure."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from shared.http.described import Who
@@ -42,9 +43,9 @@ def success(data: dict[str, Any] | None, *, is_bare: bool) -> dict[str, Any]:
     return _answer("Success, or a failure with its reason.", {"oneOf": [shown, _FAILURE]})
 
 
-def failures(who: Who, *, is_bare: bool) -> dict[str, Any]:
+def failures(who: Who, *, also: Iterable[str], is_bare: bool) -> dict[str, Any]:
     """The answers with other statuses, each a reference to one of `shared_answers`."""
-    told = _ALWAYS if who is Who.ANYONE else _ALWAYS | _SIGNED_IN
+    told = {*_ALWAYS, *also, *(() if who is Who.ANYONE else _SIGNED_IN)}
     kind = "bare" if is_bare else "envelope"
     return {status: refer(kind, status) for status in sorted(told)}
 

@@ -102,7 +102,7 @@ class Document:
                     None if call.data is None else self.schema_of(call.data, "serialization"),
                     is_bare=is_bare,
                 ),
-                **failures(call.who, is_bare=is_bare),
+                **failures(call.who, also=call.statuses, is_bare=is_bare),
             },
         }
         if call.body is not None:

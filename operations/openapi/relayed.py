@@ -94,7 +94,7 @@ def _relayed(call: Call, told: RelayedCall) -> dict[str, Any]:
     content: dict[str, Any] = {_JSON: {"schema": _OBJECT}}
     if told.streams:
         body["properties"]["stream"] = {"type": ["boolean", "null"]}
-        content["text/event-stream"] = {"schema": _TEXT}
+        content["text/event-stream"] = {}
     return {
         "summary": told.summary,
         "description": "The body's other fields are the provider's, and go on as they are.",
@@ -112,7 +112,10 @@ def _relayed(call: Call, told: RelayedCall) -> dict[str, Any]:
                 },
             }
         ],
-        "requestBody": {"required": True, "content": {_JSON: {"schema": body}}},
+        "requestBody": {
+            "required": True,
+            "content": {_JSON: {"schema": body, "example": told.example}},
+        },
         "responses": {
             "200": {"description": "The provider's answer.", "content": content},
             **_failures(call.dialect.name),

@@ -19,6 +19,8 @@ from services.billing.api.tools import (
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _NAME = "{name:.+}"
+# What is said of a group is never said of a model: names of models have slashes.
+_MODEL = "{name:(?!groups/).+}"
 
 
 class Apis(NamedTuple):
@@ -46,8 +48,8 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         # Before the models: a model may not be called `groups/…`.
         ("GET", f"/api/prices/groups/{_NAME}", prices.read_group),
         ("PUT", f"/api/prices/groups/{_NAME}", prices.set_group),
-        ("PUT", f"/api/prices/{_NAME}", prices.set),
-        ("DELETE", f"/api/prices/{_NAME}", prices.remove),
+        ("PUT", f"/api/prices/{_MODEL}", prices.set),
+        ("DELETE", f"/api/prices/{_MODEL}", prices.remove),
         ("GET", "/api/pricing", prices.pricing),
         ("GET", "/api/billing/charges/{request_id}", charges.read),
         ("GET", "/api/data", hours.all),

@@ -3,7 +3,7 @@
 Times are Unix seconds. Secrets are in none of them but those that say so.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -199,6 +199,13 @@ class ChannelTested(BaseModel):
     message: str
     time: float
     data: ChannelTestResult
+
+
+class ChannelNotTested(BaseModel):
+    """Why nothing was sent to the provider."""
+
+    success: Literal[False]
+    message: str
 
 
 class Model(BaseModel):

@@ -15,9 +15,18 @@ from services.relay.settings import RelaySettings
 from shared.http.envelope import envelope_errors
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-_CONTROL: Final = ("user", "token", "channel", "models", "group", "workspace", "project", "audit")
-_BILLING: Final = ("prices", "pricing", "billing", "data", "subscription")
-_LOGGING: Final = ("log", "requests", "usage")
+_CONTROL: Final = (
+    "user",
+    "token",
+    "channel",
+    "provider",
+    "models",
+    "group",
+    "workspace",
+    "project",
+)
+_BILLING: Final = ("prices", "pricing", "billing", "data")
+_LOGGING: Final = ("log",)
 
 
 class Surface(NamedTuple):
@@ -39,16 +48,25 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
         # `/api` speaks the envelope, whatever the dialect of `/v1`.
         return await envelope_errors(request, surface.door.handle)
 
+    async def status_is_read(request: web.Request) -> web.StreamResponse:
+        # Without this, `/api/*` would look for an owner and tell 404.
+        return await envelope_errors(request, _read_only)
+
     return [
         *(web.post(call.path, handler) for call, handler in surface.calls),
         web.get(MODELS_PATH, surface.models),
         web.get(MODEL_PATH, surface.model),
         web.get("/api/status", surface.status),
+        web.route("*", "/api/status", status_is_read),
         web.get(DOCUMENT_PATH, surface.documentation[0]),
         web.get(PAGE_PATH, surface.documentation[1]),
         web.route("*", "/api/{rest:.*}", api),
         *(web.route("*", f"{prefix}/{{rest:.*}}", dashboard(surface.door)) for prefix in DASHBOARD),
     ]
+
+
+async def _read_only(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPMethodNotAllowed(request.method, ("GET", "HEAD"))
 
 
 def owners(settings: RelaySettings) -> Mapping[str, Owner]:

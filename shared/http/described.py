@@ -57,5 +57,7 @@ class Described:
     data: Any = None
     """The type of the answer's data, as pydantic reads types; None: there is none."""
     answer: Answer = Answer.ENVELOPE
+    statuses: tuple[str, ...] = ()
+    """What it answers beside what every call of its kind may answer."""
     path_types: tuple[tuple[str, str], ...] = ()
     """Variables of the path that are not integers: name and pattern (a regular expression)."""

@@ -80,11 +80,20 @@ async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamR
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
     except web.HTTPException as error:
-        return fail(error.reason.lower(), http_status=error.status)
+        response = fail(error.reason.lower(), http_status=error.status)
+        response.headers.update(allowed_methods(error))
+        return response
     except Exception:
         route = request.match_info.route.resource
         _logger.exception("api.failed", route=route.canonical if route else "unknown")
         return fail("internal error", http_status=500)
+
+
+def allowed_methods(error: web.HTTPException) -> dict[str, str]:
+    """The header that a 405 must have (RFC 9110, 15.5.6), and nothing for other errors."""
+    if not isinstance(error, web.HTTPMethodNotAllowed):
+        return {}
+    return {"Allow": ", ".join(sorted(error.allowed_methods))}
 
 
 def _answer(body: dict[str, Any], status: int) -> web.Response:

@@ -13,7 +13,7 @@ from services.billing.key_terms import ControlKeys
 from services.billing.store_means import means_of_account, means_of_key
 from services.billing.tool_shapes import subscription, token_usage, usage
 from shared.http.callers import caller_of
-from shared.http.envelope import EnvelopeError, Handler
+from shared.http.envelope import EnvelopeError, Handler, allowed_methods
 
 _PREFIXES: Final = ("/dashboard/billing", "/v1/dashboard/billing")
 SUBSCRIPTION_PATHS: Final = tuple(f"{prefix}/subscription" for prefix in _PREFIXES)
@@ -68,7 +68,9 @@ async def dashboard_errors(request: web.Request, handler: Handler) -> web.Stream
     except EnvelopeError as error:
         return _error(max(error.http_status, 400), error.message)
     except web.HTTPException as error:
-        return _error(error.status, error.reason.lower())
+        response = _error(error.status, error.reason.lower())
+        response.headers.update(allowed_methods(error))
+        return response
 
 
 def _error(status: int, message: str) -> web.Response:

@@ -106,7 +106,7 @@ CALLS: Final = (
         summary="Send one tiny request to the provider",
         who=Who.ADMIN,
         query=TestQuery,
-        data=shapes.ChannelTested,
+        data=shapes.ChannelTested | shapes.ChannelNotTested,
         answer=Answer.BARE,
     ),
     Described(

@@ -24,6 +24,7 @@ CALLS: Final = (
         summary="Exchange a refresh token for new tokens; a reused one ends them all",
         who=Who.ANYONE,
         body=RefreshBody,
+        statuses=("401",),
         data=shapes.SessionTokens,
     ),
     Described(

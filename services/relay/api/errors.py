@@ -11,7 +11,7 @@ from services.relay.errors import RelayError
 from services.relay.passing import LIMIT_HEADERS, REQUEST_ID_HEADER
 from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode
-from shared.http.envelope import Handler
+from shared.http.envelope import Handler, allowed_methods
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
@@ -36,6 +36,7 @@ async def dialect_errors(request: web.Request, handler: Handler) -> web.StreamRe
         response = error_response(
             RelayError(known[0], error.status, known[1]), dialect, _request_id(request)
         )
+        response.headers.update(allowed_methods(error))
     except ConnectionError:
         raise  # the client is gone: there is nobody to answer
     except Exception:

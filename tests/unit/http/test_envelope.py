@@ -65,6 +65,18 @@ async def test_a_failure_has_its_status_and_its_message(
     assert await ask(path) == (status, {"success": False, "message": message})
 
 
+async def test_a_method_that_a_call_does_not_take_is_told_with_those_that_it_takes() -> None:
+    app = web.Application(middlewares=[envelope_errors])
+    app.router.add_get("/things", handle)
+    app.router.add_put("/things", handle)
+    async with served_app(app) as url, aiohttp.ClientSession(url) as session:
+        for method in ("DELETE", "OPTIONS", "TRACE"):
+            async with session.request(method, "/things") as answer:
+                assert answer.status == 405
+                assert answer.headers["Allow"] == "GET, HEAD, PUT"
+                assert await answer.json() == {"success": False, "message": "method not allowed"}
+
+
 async def test_success() -> None:
     data = {"name": "a", "size": 2}
     assert await ask("/body", json=data) == (200, {"success": True, "message": "", "data": data})
