@@ -138,7 +138,9 @@ end
 local function keep(limit)
   local idle_ms = integer(math.max(limit.idle_ms, 2 * lease_ms))
   redis.call('PEXPIRE', limit.key, idle_ms)
-  if limit.hold > 0 then redis.call('PEXPIRE', limit.holds, idle_ms) end
+  -- Never sooner than `held`, also where calls hold nothing: who held would be forgotten, and not
+  -- that something is held.
+  redis.call('PEXPIRE', limit.holds, idle_ms)
 end
 
 local function read_limit(n)

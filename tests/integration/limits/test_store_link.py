@@ -80,6 +80,19 @@ async def test_a_hold_that_lapsed_counts_again_when_its_relay_comes_back(linked:
     assert (await linked.store.take("b", [_PLACE])).decisions[0].remaining == 0
 
 
+async def test_a_call_that_holds_nothing_lets_nobody_who_holds_be_forgotten(
+    linked: Linked, valkey: Valkey
+) -> None:
+    """As counting tokens, which is free: what a dead relay held could never be given back."""
+    tokens = limit(Counting.SLIDING, 100)
+    await linked.store.take("dies", [Demand(tokens, 0, 40)])
+    (holds,) = await valkey.keys("*:holds")
+    await valkey.pexpire(holds, 30_000)
+    await linked.store.take("free", [Demand(tokens, 0, 0)])
+    (counted,) = set(await valkey.keys("*")) - {holds}
+    assert await valkey.pttl(holds) >= await valkey.pttl(counted) - 1_000
+
+
 async def test_nothing_is_kept_for_longer_than_it_can_count(linked: Linked, valkey: Valkey) -> None:
     await linked.store.take("r", [one(_REQUESTS), one(limit(Counting.BUCKET, 5)), _PLACE])
     keys = await valkey.keys("*")
