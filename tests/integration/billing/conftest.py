@@ -21,11 +21,11 @@ from shared.events.catalog import RELAY_REQUESTS
 from shared.http.assertions import AssertionSigner
 from shared.http.serving import served
 from shared.kafka.producer import IdempotentProducer
-from shared.kafka.spans import SpanReader
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
 from tests.integration.billing.service import RELAY_SECRET, BillingService
+from tests.integration.kafka.begun_behind import begin_behind
 from tests.integration.kafka.waiting import until
 from tests.stack_fixtures import Database
 
@@ -46,18 +46,8 @@ async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 async def nothing_to_charge(infrastructure: Stack, pool: asyncpg.Pool) -> None:
     """Let billing begin behind what other tests have published: its ledger is this test's alone."""
-    async with SpanReader(
-        bootstrap=infrastructure.kafka_bootstrap, client_id="billing-test"
-    ) as reader:
-        held = await reader.held(RELAY_REQUESTS.name)
-    await pool.executemany(
-        "INSERT INTO consumer_watermarks (consumer_group, topic, partition, next_offset)"
-        " VALUES ($1, $2, $3, $4)",
-        [
-            (CONSUMER_GROUP, at.topic, at.partition, span.end)
-            for at, span in held.items()
-            if span.end
-        ],
+    await begin_behind(
+        infrastructure.kafka_bootstrap, pool, group=CONSUMER_GROUP, topic=RELAY_REQUESTS.name
     )
 
 

@@ -23,8 +23,10 @@ import pytest_asyncio
 from deploy.local.ports import Ports
 from services.control.app import open_app
 from services.control.client import CLIENT_ADDRESS_HEADER
+from services.control.handlers import CONSUMER_GROUP
 from services.control.people import NewUser, create_root
 from services.control.settings import ControlSettings
+from shared.events.catalog import BILLING_LEDGER
 from shared.events.directory import Role
 from shared.http.assertions import ASSERTION_HEADER
 from shared.kafka.records import Record
@@ -32,6 +34,7 @@ from shared.kafka.state_reader import StateTopicReader
 from shared.postgres.migrate import migrate
 from shared.postgres.retrying import in_transaction
 from shared.service.background import BackgroundTasks
+from tests.integration.kafka.begun_behind import begin_behind
 from tests.stack_fixtures import Database
 
 REPOSITORY = Path(__file__).parents[3]
@@ -185,6 +188,16 @@ async def control(
     settings = ControlSettings()  # type: ignore[call-arg]  # the environment has them
     started_ms = int(time.time() * 1000)
     await migrate(database.dsn("control_owner"), schema="control", directory=MIGRATIONS)
+    connection = await asyncpg.connect(database.dsn("control"))
+    try:
+        await begin_behind(
+            database.infrastructure.kafka_bootstrap,
+            connection,
+            group=CONSUMER_GROUP,
+            topic=BILLING_LEDGER.name,
+        )
+    finally:
+        await connection.close()
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         open_app(settings, background=BackgroundTasks()),
