@@ -26,8 +26,3 @@ class Progress:
         yield
         now = time.monotonic()
         self._report(f"  {now - self._started:5.1f} s  {title} ({now - began:.1f} s)")
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._started

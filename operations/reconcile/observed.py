@@ -145,10 +145,6 @@ class Observed:
             return False
         return bool(packed & _IN_LEDGER) or not (packed >> _QUOTA_SHIFT or packed & _SUCCEEDED)
 
-    def is_in_logs(self, key: bytes) -> bool:
-        """Whether the logs were seen to have it."""
-        return bool(self._requests.get(key, 0) & _IN_LOGS)
-
 
 def _came_at_ms(key: bytes) -> int:
     """A UUIDv7 begins with its time."""
