@@ -60,6 +60,7 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
         web.route("*", "/api/status", status_is_read),
         web.get(DOCUMENT_PATH, surface.documentation[0]),
         web.get(PAGE_PATH, surface.documentation[1]),
+        web.route("*", "/api", api),
         web.route("*", "/api/{rest:.*}", api),
         *(web.route("*", f"{prefix}/{{rest:.*}}", dashboard(surface.door)) for prefix in DASHBOARD),
     ]

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import asyncpg
 from aiohttp import web
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from services.billing.api.requests import Body, Named, RowId
 from services.billing.audit import Admin
@@ -14,6 +14,7 @@ from services.billing.leasing import answer_message
 from services.billing.metrics import BillingMetrics
 from services.billing.releases import Order, release
 from services.billing.store_lease_lists import list_leases
+from shared.events.text import Line
 from shared.http.callers import admin_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.http.internal_server import calling_service
@@ -28,8 +29,8 @@ class LeaseListQuery(Body):
     """Which leases; `after` is the last one of the page before."""
 
     workspace_id: RowId | None = None
-    subject: Annotated[str, StringConstraints(max_length=64)] | None = None
-    after: Annotated[str, StringConstraints(max_length=64)] = ""
+    subject: Line | None = None
+    after: Line = ""
     with_closed: bool = False
     page_size: Annotated[int, Field(ge=1, le=2**31)] = 20
 

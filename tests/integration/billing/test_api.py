@@ -141,6 +141,23 @@ async def test_a_relay_asks_and_an_admin_sees_and_releases(billing: BillingServi
     assert again["success"] is False
 
 
+@pytest.mark.parametrize("name", ["subject", "after"])
+async def test_leases_are_not_looked_for_by_what_the_database_cannot_hold(
+    billing: BillingService, name: str
+) -> None:
+    status, answer = await billing.call("GET", f"/api/billing/leases?{name}=%00")
+    assert (status, answer["success"]) == (200, False)
+    assert name in answer["message"]
+
+
+async def test_a_groups_ratio_is_no_model_s_price(billing: BillingService) -> None:
+    """Names of models have slashes: `groups/g` must not be taken for one."""
+    status, _ = await billing.call("DELETE", "/api/prices/groups/g")
+    assert status == 405
+    status, _ = await billing.call("DELETE", "/api/prices/vendor/groups/g")
+    assert status == 200
+
+
 async def test_only_a_relay_may_ask_for_leases(billing: BillingService) -> None:
     message = {"relay_id": "r1", "leases": []}
     assert (await billing.tell(message))[0] == 200
