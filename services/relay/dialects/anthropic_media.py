@@ -2,14 +2,13 @@
 
 A medium counts up to the model's `max_media_tokens`, which is set for one page of a document: its
 text and its image. An image is never more than that. How many pages a document has cannot be seen
-from outside: from its size it is taken for one for each 8 KiB of base64 (a page of dense text is
-about as much, a scanned one many times that), and one that is not inline for as many as can be.
+from outside, nor from its size (a PDF of 100 pages fits into 7 KiB, since a tree of pages may name
+one many times): a document counts for as many as can be.
 """
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-_BASE64_BYTES_A_PAGE: Final = 8 * 1024
 MAX_PAGES: Final = 130
 """Of all documents together: more do not fit into the largest context window of a million tokens,
 at 3,000 tokens of text and 4,784 of image each."""
@@ -27,7 +26,8 @@ class Media(NamedTuple):
 
 def media_of(messages: list[Any]) -> Media:
     """The media of all messages."""
-    images = pages = inline_bytes = 0
+    images = inline_bytes = 0
+    has_pages = False
     for block in _media_blocks(messages, _MAX_DEPTH):
         source = block.get("source")
         size, kind = 0, None
@@ -40,11 +40,9 @@ def media_of(messages: list[Any]) -> Media:
         inline_bytes += size
         if block["type"] == "image":
             images += 1
-        elif kind == "base64":
-            pages += max(1, -(-size // _BASE64_BYTES_A_PAGE))
         elif kind not in {"text", "content"}:
-            pages += MAX_PAGES
-    return Media(images + min(pages, MAX_PAGES), inline_bytes)
+            has_pages = True
+    return Media(images + (MAX_PAGES if has_pages else 0), inline_bytes)
 
 
 def _media_blocks(holders: list[Any], depth: int) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Which media an OpenAI request has: how many they count, and which bytes are theirs.
 
 A medium counts up to the model's `max_media_tokens`, an image's. A file has pages, each with its
-image, and how many cannot be seen from outside: it is taken for one page for each 8 KiB of base64,
-and one that is not inline for as many as a request may have.
+image, and how many cannot be seen from outside, nor from its size (a PDF of 100 pages fits into
+7 KiB, since a tree of pages may name one many times): it counts for as many as a request may have.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,6 @@ _INPUT_PARTS: Final = frozenset({"input_image", "input_audio", "input_file", "co
 _FILES: Final = frozenset({"file", "input_file"})
 # Where the items of a response hold their parts.
 _HOLDERS: Final = ("content", "output")
-_BASE64_BYTES_A_PAGE: Final = 8 * 1024
 _MAX_PAGES: Final = 100
 """Of all files together, by OpenAI's guide "PDF files"."""
 
@@ -43,15 +42,16 @@ def media_of_items(items: list[Any]) -> Media:
 
 
 def _count(media: Iterable[tuple[str, Any]]) -> Media:
-    others = pages = inline_bytes = 0
+    others = inline_bytes = 0
+    has_file = False
     for kind, holder in media:
         size = _inline_bytes(holder)
         inline_bytes += size
         if kind in _FILES:
-            pages += max(1, -(-size // _BASE64_BYTES_A_PAGE)) if size else _MAX_PAGES
+            has_file = True
         else:
             others += 1
-    return Media(others + min(pages, _MAX_PAGES), inline_bytes)
+    return Media(others + (_MAX_PAGES if has_file else 0), inline_bytes)
 
 
 def _parts(holder: Any, names: tuple[str, ...]) -> Iterator[Any]:

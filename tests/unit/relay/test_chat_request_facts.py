@@ -56,7 +56,7 @@ def test_inline_media_are_counted_and_their_bytes_are_not() -> None:
             {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
         )
     )
-    assert facts.media_count == 4
+    assert facts.media_count == 3 + 100
     assert facts.text_bytes == size - len(IMAGE) - 900 - 700
 
 

@@ -157,13 +157,15 @@ def test_media_are_counted_wherever_items_have_them() -> None:
     ]
     facts, size = read(input=items)
     assert facts.text_bytes == size - 3 * len(IMAGE) - 900 - 20_000
-    pages = 3
-    assert facts.media_count == 5 + pages
+    assert facts.media_count == 5 + 100
 
 
-def test_a_file_that_cannot_be_seen_counts_as_many_pages_as_can_be() -> None:
-    facts, _ = read(input=message({"type": "input_file", "file_url": "https://example.org/x.pdf"}))
-    assert facts.media_count == 100
+def test_files_count_as_many_pages_as_a_request_may_have() -> None:
+    """A tree of 100 pages fits into 7,136 bytes: a size says nothing of the pages."""
+    distant = {"type": "input_file", "file_url": "https://example.org/x.pdf"}
+    inline = {"type": "input_file", "filename": "x.pdf", "file_data": "C" * 7_136}
+    for files in ([distant], [inline], [distant, inline, inline]):
+        assert read(input=message(*files))[0].media_count == 100
 
 
 def test_the_limit_is_the_requests_own() -> None:
