@@ -3,18 +3,28 @@
 A medium counts up to the model's `max_media_tokens`, an image's. A file has pages, each with its
 image, and how many cannot be seen from outside, nor from its size (a PDF of 100 pages fits into
 7 KiB, since a tree of pages may name one many times): it counts for as many as a request may have.
+Audio counts by its size. A picture that stands still takes next to nothing of a video, so that no
+size tells how long it is: it counts as a file does, and so does audio that is not inline.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-_CHAT_PARTS: Final = frozenset({"image_url", "input_audio", "file", "video_url"})
+_CHAT_PARTS: Final = frozenset({"image_url", "input_audio", "audio_url", "file", "video_url"})
 _INPUT_PARTS: Final = frozenset({"input_image", "input_audio", "input_file", "computer_screenshot"})
 _FILES: Final = frozenset({"file", "input_file"})
+_AUDIO: Final = frozenset({"input_audio", "audio_url"})
+_VIDEO: Final = "video_url"
+_SCHEME: Final = "://"
+_SCHEME_WITHIN: Final = 8
 # Where the items of a response hold their parts.
 _HOLDERS: Final = ("content", "output")
 _MAX_PAGES: Final = 100
 """Of all files together, by OpenAI's guide "PDF files"."""
+# Of the formats, MP3 has the lowest rate: 8 kbit/s, 1,000 bytes/s, 1,334 bytes/s of base64; wav has
+# eight times that. 32 KiB are 24.6 s at the most, and 787 tokens at 32 tokens/s (Google's models;
+# OpenAI's make 10). One medium of 1,000 tokens, fewer than any image's maximum, covers that.
+_BASE64_BYTES_A_CLIP: Final = 32 * 1024
 
 
 class Media(NamedTuple):
@@ -49,6 +59,10 @@ def _count(media: Iterable[tuple[str, Any]]) -> Media:
         inline_bytes += size
         if kind in _FILES:
             has_file = True
+        elif kind == _VIDEO or (kind in _AUDIO and not size):
+            others += _MAX_PAGES
+        elif kind in _AUDIO:
+            others += -(-size // _BASE64_BYTES_A_CLIP)
         else:
             others += 1
     return Media(others + (_MAX_PAGES if has_file else 0), inline_bytes)
@@ -83,6 +97,7 @@ def _inline_bytes(holder: Any) -> int:
             inline += len(url)
     for name in ("data", "file_data"):
         value = holder.get(name)
-        if isinstance(value, str) and value.isascii():
+        # Some providers take an address there as well.
+        if isinstance(value, str) and value.isascii() and _SCHEME not in value[:_SCHEME_WITHIN]:
             inline += len(value)
     return inline + _inline_bytes(holder.get("input_audio"))

@@ -60,6 +60,34 @@ def test_inline_media_are_counted_and_their_bytes_are_not() -> None:
     assert facts.text_bytes == size - len(IMAGE) - 900 - 700
 
 
+@pytest.mark.parametrize(
+    ("size", "media"), [(1, 1), (32 * 1024, 1), (32 * 1024 + 1, 2), (4_000_000, 123)]
+)
+def test_audio_counts_by_its_size(size: int, media: int) -> None:
+    """Else an hour of it would be held like one picture."""
+    clip = {"data": "B" * size, "format": "mp3"}
+    facts, whole = read(messages=message({"type": "input_audio", "input_audio": clip}))
+    assert (facts.media_count, facts.text_bytes) == (media, whole - size)
+    url = "data:audio/mp3;base64," + "B" * (32 * 1024)
+    facts, _ = read(messages=message({"type": "audio_url", "audio_url": {"url": url}}))
+    assert facts.media_count == 2
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": "https://example.org/a.mp3"}},
+        {"type": "input_audio", "input_audio": None},
+        {"type": "audio_url", "audio_url": {"url": "https://example.org/a.mp3"}},
+        {"type": "video_url", "video_url": {"url": "https://example.org/a.mp4"}},
+        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64," + "B" * 900}},
+    ],
+)
+def test_what_no_size_tells_the_length_of_counts_as_a_file(part: dict[str, Any]) -> None:
+    assert read(messages=message(part))[0].media_count == 100
+    assert read(messages=message(part, part))[0].media_count == 200
+
+
 @pytest.mark.parametrize("holder", [None, IMAGE, [], 7, {"url": 7}, {"url": "http://x/" + IMAGE}])
 def test_a_medium_that_is_not_inline_is_counted_with_all_of_its_bytes(holder: Any) -> None:
     facts, size = read(messages=message({"type": "image_url", "image_url": holder}))
