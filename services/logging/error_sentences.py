@@ -33,6 +33,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     ErrorCode.UPSTREAM_RATE_LIMITED: "The upstream is rate limiting",
     ErrorCode.UPSTREAM_AUTHENTICATION: "The upstream refused the channel's key",
     ErrorCode.UPSTREAM_QUOTA_EXHAUSTED: "The channel's balance at the upstream is used up",
+    ErrorCode.UPSTREAM_QUOTA_SHORT: "The channel's balance at the upstream is short of the request",
     ErrorCode.UPSTREAM_CLIENT_ERROR: "The upstream refused the request",
     ErrorCode.UPSTREAM_SERVER_ERROR: "The upstream failed",
     ErrorCode.UPSTREAM_MALFORMED: "The upstream's answer could not be read",

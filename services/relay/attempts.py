@@ -25,7 +25,7 @@ from services.relay.metrics import RequestMetrics
 from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall, UpstreamFailure
 from shared.events.requests import Attempt, ErrorCode
 from shared.events.text import fit_text
-from shared.health.refusals import CREDENTIAL_REFUSALS, code_of
+from shared.health.refusals import ANSWERED_BY_ANOTHER_CREDENTIAL, code_of
 
 OK: Final = 200
 _FIRST_ERROR: Final = 400
@@ -88,7 +88,7 @@ class Attempts:
             if isinstance(result, Answered):
                 return result
             code = _code_of(result)
-            if code in CREDENTIAL_REFUSALS:
+            if code in ANSWERED_BY_ANOTHER_CREDENTIAL:
                 refused.add((choice.channel.channel_id, choice.credential.credential_id))
             else:
                 tried.add(choice.channel.channel_id)
@@ -98,7 +98,7 @@ class Attempts:
                     break
             else:
                 last, last_code = None, result
-        if last is not None and last[0].code not in CREDENTIAL_REFUSALS:
+        if last is not None and last[0].code not in ANSWERED_BY_ANOTHER_CREDENTIAL:
             passed_on, exchange.channel = last
             return passed_on
         raise _no_answer(last_code)

@@ -61,6 +61,7 @@ class ErrorCode(StrEnum):
     UPSTREAM_RATE_LIMITED = "upstream_rate_limited"
     UPSTREAM_AUTHENTICATION = "upstream_authentication"
     UPSTREAM_QUOTA_EXHAUSTED = "upstream_quota_exhausted"
+    UPSTREAM_QUOTA_SHORT = "upstream_quota_short"
     UPSTREAM_CLIENT_ERROR = "upstream_client_error"
     UPSTREAM_SERVER_ERROR = "upstream_server_error"
     UPSTREAM_MALFORMED = "upstream_malformed"

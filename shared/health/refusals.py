@@ -13,6 +13,7 @@ from shared.events.requests import ErrorCode
 _TOO_MANY: Final = 429
 _UNAUTHORIZED: Final = 401
 _PAYMENT_REQUIRED: Final = 402
+_FORBIDDEN: Final = 403
 _FIRST_SERVER_ERROR: Final = 500
 # Where a body can make another thing of the status: a key that is not good, a balance that is gone.
 _TELLING: Final = frozenset({400, 401, 403, 429})
@@ -34,25 +35,30 @@ _NO_CREDIT: Final = frozenset(
         "billing_hard_limit_reached",
         "billing_not_active",
         "billing_error",
-        "insufficient_user_quota",
         "exceeded_current_quota_error",
         "insufficient_balance",
         "Arrearage",
         "1113",
     }
 )
+# How gateways say, of one request, that a balance does not cover what it could cost at the most: a
+# client asks for that with a large `max_tokens`, so it must not take the credential from others.
+_SHORT_OF_CREDIT: Final = "insufficient_user_quota"
 # Held against the beginning: further on a message may quote what the client made up.
 _NO_CREDIT_SENTENCES: Final = (("invalid_request_error", "Your credit balance is too low"),)
 
 CREDENTIAL_REFUSALS: Final = frozenset(
     {ErrorCode.UPSTREAM_AUTHENTICATION, ErrorCode.UPSTREAM_QUOTA_EXHAUSTED}
 )
-"""The credential's doing: another one of the same channel may be answered."""
+"""The credential's doing: it is not used again until a person says so."""
+
+ANSWERED_BY_ANOTHER_CREDENTIAL: Final = CREDENTIAL_REFUSALS | {ErrorCode.UPSTREAM_QUOTA_SHORT}
+"""Another credential of the same channel may be answered, for this request."""
 
 
 def code_of(status: int, body: bytes) -> ErrorCode:
     """What an answer with a status of 400 and more means."""
-    if status in _TELLING and (told := _told(body)) is not None:
+    if status in _TELLING and (told := _told(status, body)) is not None:
         return told
     if status == _UNAUTHORIZED:
         return ErrorCode.UPSTREAM_AUTHENTICATION
@@ -65,9 +71,11 @@ def code_of(status: int, body: bytes) -> ErrorCode:
     return ErrorCode.UPSTREAM_CLIENT_ERROR
 
 
-def _told(body: bytes) -> ErrorCode | None:
+def _told(status: int, body: bytes) -> ErrorCode | None:
     error = _error_of(body)
     names = {name for name in (error.get("code"), error.get("type")) if isinstance(name, str)}
+    if _SHORT_OF_CREDIT in names or (status == _FORBIDDEN and names & _NO_CREDIT):
+        return ErrorCode.UPSTREAM_QUOTA_SHORT
     if names & _NO_CREDIT:
         return ErrorCode.UPSTREAM_QUOTA_EXHAUSTED
     if names & _BAD_CREDENTIAL:

@@ -7,11 +7,12 @@ import orjson
 
 from services.relay.dialects.bearer import bearer_of
 from services.relay.errors import RelayError
+from shared.events.requests import ErrorCode
 
 _TYPES: Final = {
     400: "invalid_request_error",
     401: "invalid_request_error",
-    403: "insufficient_quota",
+    403: "permission_error",
     404: "invalid_request_error",
     413: "invalid_request_error",
     429: "rate_limit_error",
@@ -23,6 +24,7 @@ _PUBLIC_CODES: Final = {
     "rate_limited": "rate_limit_exceeded",
     "quota_held": "rate_limit_exceeded",
 }
+_QUOTA_IS_SHORT: Final = frozenset({ErrorCode.INSUFFICIENT_QUOTA, ErrorCode.KEY_EXHAUSTED})
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
@@ -71,7 +73,11 @@ class OpenAIDialect:
         return {
             "error": {
                 "message": f"{error.message} (request id: {request_id})",
-                "type": _TYPES.get(error.http_status, "api_error"),
+                "type": (
+                    "insufficient_quota"
+                    if error.code in _QUOTA_IS_SHORT
+                    else _TYPES.get(error.http_status, "api_error")
+                ),
                 "param": error.param,
                 "code": _PUBLIC_CODES.get(error.code.value, error.code.value),
             }

@@ -10,6 +10,7 @@ from shared.health.refusals import code_of
 
 AUTH = ErrorCode.UPSTREAM_AUTHENTICATION
 QUOTA = ErrorCode.UPSTREAM_QUOTA_EXHAUSTED
+SHORT = ErrorCode.UPSTREAM_QUOTA_SHORT
 RATE = ErrorCode.UPSTREAM_RATE_LIMITED
 CLIENT = ErrorCode.UPSTREAM_CLIENT_ERROR
 SERVER = ErrorCode.UPSTREAM_SERVER_ERROR
@@ -25,7 +26,11 @@ CASES: list[tuple[int, Any, ErrorCode]] = [
     (401, "not json", AUTH),
     (403, error(code="invalid_api_key"), AUTH),
     (403, error(type="permission_error"), CLIENT),
-    (403, error(code="insufficient_user_quota"), QUOTA),
+    (403, error(code="insufficient_user_quota"), SHORT),
+    (403, error(code="insufficient_user_quota", type="insufficient_quota"), SHORT),
+    (403, error(code="pre_consume_token_quota_failed", type="insufficient_quota"), SHORT),
+    (403, error(code="model_not_allowed", type="permission_error"), CLIENT),
+    (429, error(code="insufficient_user_quota"), SHORT),
     (400, error(status="INVALID_ARGUMENT", code="API_KEY_INVALID"), AUTH),
     (402, "", QUOTA),
     (402, error(type="billing_error"), QUOTA),

@@ -20,6 +20,7 @@ from tests.unit.relay.made import MODEL, channel, credentials, exchange, facts, 
 BODY = json.dumps({"model": MODEL, "messages": []}).encode()
 GOOD = b'{"choices":[]}'
 ERROR = b'{"error":{"message":"sorry"}}'
+SHORT = b'{"error":{"type":"insufficient_quota","code":"insufficient_user_quota"}}'
 Prepared = FakeAnswer | ErrorCode
 
 
@@ -58,6 +59,7 @@ FAIL_OVER: list[tuple[Prepared, int | None, ErrorCode]] = [
     (plain(ERROR, status=503), 503, ErrorCode.UPSTREAM_SERVER_ERROR),
     (plain(ERROR, status=401), 401, ErrorCode.UPSTREAM_AUTHENTICATION),
     (plain(ERROR, status=402), 402, ErrorCode.UPSTREAM_QUOTA_EXHAUSTED),
+    (plain(SHORT, status=403), 403, ErrorCode.UPSTREAM_QUOTA_SHORT),
     (plain(b"", status=302), 302, ErrorCode.UPSTREAM_MALFORMED),
     (FakeAnswer(ErrorCode.UPSTREAM_TIMEOUT), 200, ErrorCode.UPSTREAM_TIMEOUT),
     (FakeAnswer(ErrorCode.UPSTREAM_CUT), 200, ErrorCode.UPSTREAM_CUT),
@@ -187,14 +189,15 @@ class TurnedAway:
     """An Upstream of one channel, which refuses the keys that it is told to."""
 
     def __init__(self, **refused: int) -> None:
-        self._refused = {f"Bearer {name.replace('_', '-')}": s for name, s in refused.items()}
+        self.refused = {f"Bearer {name.replace('_', '-')}": s for name, s in refused.items()}
         self.keys: list[str] = []
 
     async def send(self, call: UpstreamCall) -> UpstreamAnswer:
         shown = dict(call.headers)["Authorization"]
         self.keys.append(shown.removeprefix("Bearer "))
-        status = self._refused.get(shown)
-        answer: UpstreamAnswer = plain(GOOD) if status is None else plain(ERROR, status=status)
+        status = self.refused.get(shown)
+        body = SHORT if status == 403 else ERROR
+        answer: UpstreamAnswer = plain(GOOD) if status is None else plain(body, status=status)
         return answer
 
 
@@ -230,6 +233,22 @@ async def test_a_refused_credential_gives_way_to_the_next_one_and_is_not_tried_a
     ]
     await attempts.answer(exchange(), ChatCompletions(), BODY)
     assert upstream.keys == ["key-1", "key-1-2", "key-1-1", "key-1-1"]
+
+
+async def test_a_request_too_large_for_a_balance_takes_the_credential_from_nobody_else() -> None:
+    """Else one tenant's huge `max_tokens` would disable it for all."""
+    upstream = TurnedAway(key_1=403, key_1_1=403)
+    attempts = attempts_of(upstream, channel(1, credentials=credentials(1, 2)))
+    for _ in range(2 * HealthLimits().failures_to_rest):
+        with pytest.raises(RelayError) as caught:
+            await attempts.answer(exchange(), ChatCompletions(), BODY)
+        assert caught.value.code is ErrorCode.UPSTREAM_QUOTA_SHORT
+    assert set(upstream.keys) == {"key-1", "key-1-1"}, "each request tries both"
+    upstream.refused.clear()
+    upstream.keys.clear()
+    for _ in range(4):
+        assert isinstance(await attempts.answer(exchange(), ChatCompletions(), BODY), Answered)
+    assert sorted(upstream.keys) == ["key-1", "key-1", "key-1-1", "key-1-1"], "both still on"
 
 
 async def test_a_channel_that_failed_is_not_tried_again_with_another_credential() -> None:
