@@ -16,7 +16,8 @@ _ID: Final = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 _SECURITY: Final[Mapping[Who, list[dict[str, list[str]]]]] = {
     Who.ANYONE: [],
     Who.KEY: [{"apiKey": []}],
-    Who.USER: [{"session": []}, {"accessToken": []}, {"apiKey": []}],
+    Who.USER: [{"session": []}, {"accessToken": []}],
+    Who.USER_OR_KEY: [{"session": []}, {"accessToken": []}, {"apiKey": []}],
     Who.ADMIN: [{"session": []}, {"accessToken": []}],
 }
 _SCHEMES: Final = {

@@ -132,7 +132,7 @@ CALLS: Final = (
             method="GET",
             path=path,
             summary="What may be spent in all, in dollars",
-            who=Who.USER,
+            who=Who.USER_OR_KEY,
             data=shapes.Subscription,
             answer=Answer.BARE,
         )
@@ -143,7 +143,7 @@ CALLS: Final = (
             method="GET",
             path=path,
             summary="What was spent in all, in hundredths of a dollar",
-            who=Who.USER,
+            who=Who.USER_OR_KEY,
             data=shapes.DashboardUsage,
             answer=Answer.BARE,
         )

@@ -19,7 +19,8 @@ class Who(StrEnum):
     ANYONE = "anyone"
     KEY = "an API key"
     USER = "a user"
-    """A session, an access token, or an API key of the user's."""
+    """With a session or an access token."""
+    USER_OR_KEY = "a user, or an API key"
     ADMIN = "an admin"
 
 
