@@ -15,6 +15,8 @@ from services.relay.settings import RelaySettings
 from shared.http.envelope import envelope_errors
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# A dot alone takes no line break, and the call would be refused in another dialect.
+_REST: Final = "{rest:(?s:.*)}"
 _CONTROL: Final = (
     "user",
     "token",
@@ -61,8 +63,8 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
         web.get(DOCUMENT_PATH, surface.documentation[0]),
         web.get(PAGE_PATH, surface.documentation[1]),
         web.route("*", "/api", api),
-        web.route("*", "/api/{rest:.*}", api),
-        *(web.route("*", f"{prefix}/{{rest:.*}}", dashboard(surface.door)) for prefix in DASHBOARD),
+        web.route("*", f"/api/{_REST}", api),
+        *(web.route("*", f"{prefix}/{_REST}", dashboard(surface.door)) for prefix in DASHBOARD),
     ]
 
 

@@ -33,7 +33,20 @@ _BODIES = {
     "null": b"null",
 }
 _TYPES = ("text/plain", "multipart/form-data", "application/json; charset=utf-16", "x")
-_IDS = ("0", "-1", str(2**63), str(_HUGE), "1e3", "x", "%00", "%ff", "%D9%A1", "1%2f2", "%20")
+_IDS = (
+    "0",
+    "-1",
+    str(2**63),
+    str(_HUGE),
+    "1e3",
+    "x",
+    "%00",
+    "%ff",
+    "%D9%A1",
+    "1%2f2",
+    "%20",
+    "%0A",
+)
 _PAGES = ("0", "-1", str(2**63), str(_HUGE), "1e3", "NaN", "x", "", "%00", "%ff")
 
 
