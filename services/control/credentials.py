@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from shared.events.directory import Role
 from shared.events.routing import Status
+from shared.http.addresses import is_allowed
 from shared.http.assertions import Caller
 
 Row: TypeAlias = Any
@@ -28,10 +29,14 @@ class Refusal(StrEnum):
     """The session's token has expired, or the session itself has ended."""
     DISABLED = "disabled"
     """The key or its user."""
+    ADDRESS = "address"
+    """The key may not be used from there."""
 
 
-def judge(kind: CredentialKind, row: Row | None, *, now: datetime) -> Caller | Refusal:
-    """Who calls, by the row that the secret's hash was found in.
+def judge(
+    kind: CredentialKind, row: Row | None, *, now: datetime, client_address: str
+) -> Caller | Refusal:
+    """Who calls, by the row that the secret's hash was found in, and from where.
 
     An expired or exhausted key may still say who calls, to read its own rows; a disabled one not.
     """
@@ -42,6 +47,8 @@ def judge(kind: CredentialKind, row: Row | None, *, now: datetime) -> Caller | R
     is_key = kind is CredentialKind.KEY
     if row["user_status"] != Status.ENABLED or (is_key and row["key_status"] == Status.DISABLED):
         return Refusal.DISABLED
+    if is_key and row["allow_ips"] and not is_allowed(client_address, tuple(row["allow_ips"])):
+        return Refusal.ADDRESS
     return Caller(
         user_id=row["user_id"],
         username=row["username"],

@@ -86,11 +86,16 @@ class Sessions:
         self._metrics.login(LoginResult.SUCCEEDED)
         return login
 
-    async def authenticate(self, kind: CredentialKind, value: str) -> Caller | Refusal:
-        """Who shows this secret. That a session is used is noted once a minute."""
+    async def authenticate(
+        self, kind: CredentialKind, value: str, *, client_address: str
+    ) -> Caller | Refusal:
+        """Who shows this secret, and may from there.
+
+        That a session is used is noted once a minute.
+        """
         now = self._clock()
         row = await self._find(kind, value)
-        judged = judge(kind, row, now=now)
+        judged = judge(kind, row, now=now, client_address=client_address)
         if isinstance(judged, Caller) and judged.session_id is not None:
             await touch_session(self._pool, judged.session_id, now)
         result = judged.value if isinstance(judged, Refusal) else "accepted"

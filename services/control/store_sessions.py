@@ -33,7 +33,7 @@ SELECT {_OWNER}, u.personal_workspace_id AS workspace_id
 FROM users AS u WHERE u.access_token_hash = $1
 """
 _BY_KEY: Final = f"""
-SELECT {_OWNER}, t.workspace_id, t.id AS key_id, t.status AS key_status
+SELECT {_OWNER}, t.workspace_id, t.id AS key_id, t.status AS key_status, t.allow_ips
 FROM token_secrets AS s
 JOIN tokens AS t ON t.id = s.key_id
 JOIN users AS u ON u.id = t.user_id

@@ -4,7 +4,6 @@ import hashlib
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from services.relay.addresses import is_allowed
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.errors import RelayError
@@ -12,6 +11,7 @@ from shared.events.directory import UserChanged, WorkspaceChanged
 from shared.events.keys import KeyChanged
 from shared.events.requests import ErrorCode
 from shared.events.routing import Status
+from shared.http.addresses import is_allowed
 
 _KEY_PREFIX = "sk-"
 

@@ -21,7 +21,7 @@ from services.control.state_keys import (
 )
 from services.control.store_keys import read_key_terms
 from services.control.store_secrets import find_key
-from shared.events.text import Code
+from shared.events.text import Address, Code
 from shared.http.assertions import LIFETIME, AssertionSigner
 from shared.http.envelope import EnvelopeError, read_body
 from shared.http.internal_server import calling_service
@@ -39,6 +39,8 @@ class _Credential(Body):
 class _Authenticate(Body):
     credential: _Credential
     audience: Annotated[Code, Field(min_length=1)]
+    client_address: Address = ""
+    """Of who shows the credential: a key may be for some addresses only."""
 
 
 class InternalApi:
@@ -61,7 +63,9 @@ class InternalApi:
         except EnvelopeError as error:
             raise EnvelopeError(error.message, http_status=400) from None
         shown = body.credential
-        judged = await self._sessions.authenticate(shown.kind, shown.value)
+        judged = await self._sessions.authenticate(
+            shown.kind, shown.value, client_address=body.client_address
+        )
         if isinstance(judged, Refusal):
             return _json({"assertion": None, "reason": judged.value})
         return _json(

@@ -14,6 +14,7 @@ DASHBOARD: Final = ("/dashboard/billing", "/v1/dashboard/billing")
 """Once OpenAI's own: what tools ask of a key's limit and use."""
 _CODES: Final = {
     401: ErrorCode.INVALID_API_KEY,
+    403: ErrorCode.ADDRESS_NOT_ALLOWED,
     404: ErrorCode.NOT_FOUND,
     503: ErrorCode.CONTROL_UNREACHABLE,
 }

@@ -73,10 +73,13 @@ class Door:
         """The owner's answer. Raises EnvelopeError 404 or 503."""
         owner = self._owner(request.path)
         headers = _forwarded(request)
-        headers[CLIENT_ADDRESS_HEADER] = self._client_address(request)
+        client_address = self._client_address(request)
+        headers[CLIENT_ADDRESS_HEADER] = client_address
         if (cookie := refresh_cookie(request)) is not None:
             headers["Cookie"] = cookie
-        assertion = await self._sign_in.assertion(request, audience=owner.service)
+        assertion = await self._sign_in.assertion(
+            request, audience=owner.service, client_address=client_address
+        )
         if assertion is not None:
             headers[ASSERTION_HEADER] = assertion
         try:

@@ -25,6 +25,8 @@ _OTHER_SITE: Final = "cross-site"
 _REMEMBER_S: Final = 5.0
 _REMEMBERED: Final = 10_000
 _ACCESS_TOKEN_CHARS: Final = 32
+_WRONG_ADDRESS: Final = "address"
+"""Control's reason to make no assertion."""
 _KEY_PREFIX: Final = "sk-"
 _KEY_CHARS: Final = 48
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -46,6 +48,7 @@ class _Remembered:
     until: float
     assertion: str | None
     user_id: int | None
+    is_address_refused: bool = False
 
 
 class SigningIn:
@@ -55,24 +58,32 @@ class SigningIn:
         self._control = control
         self._answers: OrderedDict[tuple[bytes, str], _Remembered] = OrderedDict()
 
-    async def assertion(self, request: web.Request, *, audience: str) -> str | None:
+    async def assertion(
+        self, request: web.Request, *, audience: str, client_address: str
+    ) -> str | None:
         """The assertion for one service; null where control does not know the caller.
 
-        Raises EnvelopeError 401 where the caller is not whom it says it is, 503 where control
-        cannot be asked.
+        Raises EnvelopeError 401 where the caller is not whom it says it is, 403 where its key may
+        not be used from this address, 503 where control cannot be asked.
         """
         credential = credential_of(request)
         if credential is None:
             return None
-        answer = await self._answer(credential, audience)
+        answer = await self._answer(credential, audience, client_address)
+        if answer.is_address_refused:
+            raise EnvelopeError("the key may not be used from this address", http_status=403)
         wanted = request.headers.get(USER_HEADER)
         if wanted is not None and answer.user_id is not None and wanted != str(answer.user_id):
             raise EnvelopeError(f"{USER_HEADER} is not the user who signed in", http_status=401)
         return answer.assertion
 
-    async def _answer(self, credential: Credential, audience: str) -> _Remembered:
+    async def _answer(
+        self, credential: Credential, audience: str, client_address: str
+    ) -> _Remembered:
+        # What was said of a key holds for one address.
+        place = f":{client_address}" if credential.kind == "key" else ""
         digest = hashlib.sha256(
-            f"{credential.kind}:{credential.value}".encode("utf-8", "surrogateescape")
+            f"{credential.kind}{place}:{credential.value}".encode("utf-8", "surrogateescape")
         ).digest()
         remembered = self._answers.get((digest, audience))
         if remembered is not None and remembered.until > time.monotonic():
@@ -80,14 +91,19 @@ class SigningIn:
         shown = {"kind": credential.kind, "value": credential.value}
         try:
             answer = await self._control.call(
-                "POST", "/internal/authenticate", {"credential": shown, "audience": audience}
+                "POST",
+                "/internal/authenticate",
+                {"credential": shown, "audience": audience, "client_address": client_address},
             )
         except InternalCallError as error:
             if error.status == web.HTTPBadRequest.status_code:  # such as a NUL in it
                 return _Remembered(0.0, None, None)
             raise EnvelopeError("signing in is not possible right now", http_status=503) from None
         found = _Remembered(
-            time.monotonic() + _REMEMBER_S, answer["assertion"], answer.get("user_id")
+            time.monotonic() + _REMEMBER_S,
+            answer["assertion"],
+            answer.get("user_id"),
+            is_address_refused=answer.get("reason") == _WRONG_ADDRESS,
         )
         self._answers[digest, audience] = found
         self._answers.move_to_end((digest, audience))

@@ -85,6 +85,22 @@ async def test_an_expired_key_still_says_who_calls(user: Person) -> None:
     assert status == 403
 
 
+async def test_a_key_says_who_calls_from_its_addresses_only(user: Person) -> None:
+    body = {"name": "here", "allow_ips": "192.0.2.0/24"}
+    key = (await user.do("POST", "/api/token/", body))["key"]
+    shown = {"credential": {"kind": "key", "value": key}, "audience": "logging"}
+    for place, reason in (
+        ({"client_address": "192.0.2.9"}, None),
+        ({"client_address": "198.51.100.9"}, "address"),
+        ({}, "address"),
+    ):
+        status, answer = await user.control.internal(
+            "POST", "/internal/authenticate", {**shown, **place}
+        )
+        assert (status, answer.get("reason")) == (200, reason)
+        assert (answer["assertion"] is None) is (reason is not None)
+
+
 async def test_a_deleted_key_is_told_as_deleted(user: Person, topics: Followed) -> None:
     made = await user.do("POST", "/api/token/", {"name": "gone"})
     await user.do("DELETE", f"/api/token/{made['id']}")

@@ -16,11 +16,13 @@ SESSION = {
     "expires_at": NOW + timedelta(days=1),
     "token_expires_at": NOW + timedelta(seconds=1),
 }
-KEY = {**OWNER, "key_id": 5, "key_status": 1}
+KEY: dict[str, Any] = {**OWNER, "key_id": 5, "key_status": 1, "allow_ips": []}
 
 
-def _judge(kind: CredentialKind, row: dict[str, Any] | None) -> Caller | Refusal:
-    return judge(kind, row, now=NOW)
+def _judge(
+    kind: CredentialKind, row: dict[str, Any] | None, *, address: str = "192.0.2.1"
+) -> Caller | Refusal:
+    return judge(kind, row, now=NOW, client_address=address)
 
 
 def test_who_calls() -> None:
@@ -71,3 +73,14 @@ def test_a_disabled_user_is_nobody_by_whatever_secret() -> None:
 def test_an_expired_or_exhausted_key_may_read_its_own_rows(status: int, is_refused: bool) -> None:
     judged = _judge(CredentialKind.KEY, {**KEY, "key_status": status})
     assert (judged is Refusal.DISABLED) is is_refused
+
+
+@pytest.mark.parametrize(
+    ("address", "is_refused"),
+    [("192.0.2.1", False), ("203.0.113.7", False), ("192.0.2.2", True), ("", True), ("x", True)],
+)
+def test_a_key_reads_its_own_rows_from_its_addresses_only(address: str, is_refused: bool) -> None:
+    row = {**KEY, "allow_ips": ["192.0.2.1", "203.0.113.0/24"]}
+    judged = _judge(CredentialKind.KEY, row, address=address)
+    assert (judged is Refusal.ADDRESS) is is_refused
+    assert isinstance(_judge(CredentialKind.KEY, KEY, address=address), Caller), "from anywhere"

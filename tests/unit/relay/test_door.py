@@ -31,6 +31,7 @@ class House:
     got: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=lambda: {"assertion": "signed", "user_id": 7})
     control_status: int = 200
+    client_address: str = "192.0.2.9"
 
     async def control(self, request: web.Request) -> web.StreamResponse:
         assert request.headers["Authorization"] == "Bearer relay:s"
@@ -79,7 +80,7 @@ async def house() -> AsyncIterator[House]:
             },
             sign_in=SigningIn(control),
             session=session,
-            client_address=lambda _: "192.0.2.9",
+            client_address=lambda _: made.client_address,
         )
 
         async def through(request: web.Request) -> web.StreamResponse:
@@ -126,9 +127,23 @@ async def test_what_a_caller_shows_is_turned_into_an_assertion(
         await house.ask("/api/log/", headers=shown)
     kind, value = credential
     told = {"credential": {"kind": kind, "value": value}, "audience": "logging"}
-    assert house.asked == [told], "asked once, and remembered"
+    assert house.asked == [{**told, "client_address": "192.0.2.9"}], "asked once, and remembered"
     assert house.headers["x-ledgerline-assertion"] == "signed"
     assert not {"authorization", "cookie"} & house.headers.keys()
+
+
+async def test_what_was_said_of_a_key_holds_for_one_address(house: House) -> None:
+    shown = {"Authorization": f"Bearer {KEY}"}
+    assert (await house.ask("/api/log/token", headers=shown))[0] == 207
+    house.answer = {"assertion": None, "reason": "address"}
+    house.client_address = "192.0.2.10"
+    for _ in range(2):
+        status, body = await house.ask("/api/log/token", headers=shown)
+        assert (status, b"not be used from this address" in body) == (403, True)
+    assert [asked["client_address"] for asked in house.asked] == ["192.0.2.9", "192.0.2.10"]
+    assert len(house.got) == 1
+    house.client_address = "192.0.2.9"
+    assert (await house.ask("/api/log/token", headers=shown))[0] == 207, "still remembered"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.control.fields import parse_addresses
-from services.relay.addresses import is_allowed
+from shared.http.addresses import is_allowed
 
 networks = st.one_of(
     st.tuples(st.ip_addresses(v=4), st.integers(0, 32)),
