@@ -38,6 +38,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     ErrorCode.UPSTREAM_SERVER_ERROR: "The upstream failed",
     ErrorCode.UPSTREAM_MALFORMED: "The upstream's answer could not be read",
     ErrorCode.UPSTREAM_CUT: "The upstream ended its answer before it was whole",
+    ErrorCode.ANSWER_TOO_LARGE: "The upstream's answer was larger than the gateway passes on",
     ErrorCode.RELAY_DIED: "The relay ended while it served the request",
     ErrorCode.INTERNAL: "The gateway failed",
 }

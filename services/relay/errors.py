@@ -10,8 +10,16 @@ them their shape.
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from shared.events.requests import ErrorCode
+
+_NOT_WHOLE: Final = {
+    ErrorCode.UPSTREAM_MALFORMED: "The provider's answer is malformed.",
+    ErrorCode.ANSWER_TOO_LARGE: (
+        "The provider's answer is larger than this gateway passes on. Ask for less at once."
+    ),
+}
 
 
 class RelayError(Exception):
@@ -39,6 +47,11 @@ class RelayError(Exception):
 def invalid_request(message: str, *, param: str | None = None) -> RelayError:
     """400: the request cannot be read, or a field that decides is wrong."""
     return RelayError(ErrorCode.INVALID_REQUEST, 400, message, param=param)
+
+
+def answer_not_whole(code: ErrorCode) -> RelayError:
+    """502: an upstream's answer that was cut, cannot be read, or is too large."""
+    return RelayError(code, 502, _NOT_WHOLE.get(code, "The provider's answer was cut off."))
 
 
 def gateway_full() -> RelayError:

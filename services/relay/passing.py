@@ -14,7 +14,7 @@ from aiohttp import web
 
 from services.relay.attempts import Answered, Refused
 from services.relay.dialects.dialect import AnswerMalformedError, Call, Dialect, StreamReader
-from services.relay.errors import RelayError
+from services.relay.errors import RelayError, answer_not_whole
 from services.relay.exchange import Ending, Exchange
 from services.relay.recorder import Recorder
 from services.relay.upstream import UpstreamFailure
@@ -23,7 +23,6 @@ from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
 _OK: Final = 200
-_BAD_GATEWAY: Final = 502
 REQUEST_ID_HEADER: Final = "x-request-id"
 LIMIT_HEADERS: Final = web.RequestKey("limit_headers", Mapping[str, str])
 """What its limits tell; on every answer of a request that has any."""
@@ -48,21 +47,17 @@ class Passing:
         self._drain_s = drain_s
 
     async def plain(self, exchange: Exchange, answered: Answered, call: Call) -> web.StreamResponse:
-        """The whole body at once. Raises RelayError 502 where it was cut or is malformed."""
+        """The whole body at once. Raises RelayError 502 where it was cut, malformed or large."""
         answer = answered.answer
         try:
             body = await answer.read(self._max_answer_bytes)
             facts = call.read_answer(body)
         except UpstreamFailure as failure:
             answer.abort()
-            raise RelayError(
-                failure.code, _BAD_GATEWAY, "The provider's answer was not whole."
-            ) from None
-        except AnswerMalformedError:
+            raise answer_not_whole(failure.code) from None
+        except AnswerMalformedError as malformed:
             answer.abort()
-            raise RelayError(
-                ErrorCode.UPSTREAM_MALFORMED, _BAD_GATEWAY, "The provider's answer is malformed."
-            ) from None
+            raise answer_not_whole(malformed.code) from None
         answer.release()
         _took(exchange, answered)
         exchange.usage = facts.usage
@@ -133,7 +128,7 @@ class Passing:
         await exchange.taken.wait_free()
         last = reader.ending()
         if ending.error_code is not None and not reader.has_error:
-            told = RelayError(ending.error_code, _BAD_GATEWAY, "The provider's answer was cut off.")
+            told = answer_not_whole(ending.error_code)
             last = call.dialect.error_event(told, exchange.arrival.request_id)
         await self._write_end(response, exchange, last)
         return response
@@ -172,9 +167,9 @@ class Passing:
         except UpstreamFailure as failure:
             answer.abort()
             return _failed(failure.code)
-        except AnswerMalformedError:
+        except AnswerMalformedError as malformed:
             answer.abort()
-            return _failed(ErrorCode.UPSTREAM_MALFORMED)
+            return _failed(malformed.code)
         if reader.has_error:
             answer.release()
             return _failed(ErrorCode.UPSTREAM_SERVER_ERROR)

@@ -4,7 +4,8 @@ UpstreamFailure
 ├── .code UPSTREAM_CONNECTION   nothing was sent, or nothing came back
 ├── .code UPSTREAM_TIMEOUT      no answer, or no next byte, in time
 ├── .code UPSTREAM_CUT          the answer ended before its end
-└── .code UPSTREAM_MALFORMED    the answer cannot be understood, or is too large
+├── .code UPSTREAM_MALFORMED    the answer cannot be understood
+└── .code ANSWER_TOO_LARGE      the answer is larger than its reader takes: no fault of the channel
 """
 
 import asyncio
@@ -122,7 +123,7 @@ class _AiohttpAnswer:
             size += len(chunk)
             if size > max_bytes:
                 self.abort()
-                raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
+                raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def abort(self) -> None:

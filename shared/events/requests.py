@@ -66,6 +66,7 @@ class ErrorCode(StrEnum):
     UPSTREAM_SERVER_ERROR = "upstream_server_error"
     UPSTREAM_MALFORMED = "upstream_malformed"
     UPSTREAM_CUT = "upstream_cut"
+    ANSWER_TOO_LARGE = "answer_too_large"
     RELAY_DIED = "relay_died"
     INTERNAL = "internal"
 

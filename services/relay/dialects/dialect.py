@@ -6,9 +6,10 @@ The rest of the relay speaks of `RequestFacts`, `Usage` and `RelayError` only.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from services.relay.errors import RelayError
+from shared.events.requests import ErrorCode
 from shared.events.usage import Usage
 
 
@@ -44,7 +45,15 @@ class AnswerFacts(NamedTuple):
 
 
 class AnswerMalformedError(Exception):
-    """A plain answer that is not what the dialect says it is."""
+    """An answer that is not what the dialect says it is."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.UPSTREAM_MALFORMED
+
+
+class AnswerTooLargeError(AnswerMalformedError):
+    """An event that is longer than the gateway holds: a client can ask for one."""
+
+    code = ErrorCode.ANSWER_TOO_LARGE
 
 
 class StreamReader(Protocol):
@@ -69,7 +78,7 @@ class StreamReader(Protocol):
         """Whether what came so far can be all of it: the end, or at least a reason to end."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """The bytes to pass on now; perhaps none. Raises AnswerMalformedError (event too long)."""
+        """The bytes to pass on now; perhaps none. Raises AnswerTooLargeError."""
 
     def ending(self) -> bytes:
         """What is still to be passed on once the charge is safe: the end of the stream."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from services.relay.dialects.dialect import AnswerMalformedError
+from services.relay.dialects.dialect import AnswerTooLargeError
 
 COMMENT: Final = b":"
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
@@ -23,7 +23,7 @@ class EventSplitter:
         self._partial = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The events that are whole now. Raises AnswerMalformedError (one is too long)."""
+        """The events that are whole now. Raises AnswerTooLargeError."""
         # What was searched before is not searched again, but for an end that it may begin.
         unsearched = max(0, len(self._partial) - 2)
         if self._partial:
@@ -35,7 +35,7 @@ class EventSplitter:
             position = match.end()
         self._partial = chunk[position:]
         if len(self._partial) > self._max_event_bytes:
-            raise AnswerMalformedError
+            raise AnswerTooLargeError
         return events
 
 

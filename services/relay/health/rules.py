@@ -6,7 +6,9 @@
 - Many a request is under way when a channel breaks: what began before the rest, or was sent into
   it for want of another channel, makes it no longer.
 - 429 is a wish and no failure: it rests for `Retry-After`, or briefly, and goes on without a probe.
-- A refused credential is not judged here, nor a balance that one request is too large for, and a client's own mistake says that the channel answers.
+- What one client can ask for is no failure either: an answer that is too large, or a request that
+  is too large for a gateway's balance.
+- A refused credential is not judged here, and a client's own mistake says that the channel answers.
 """
 
 from typing import Final, NamedTuple

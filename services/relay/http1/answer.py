@@ -79,7 +79,7 @@ class Http1Answer:
             raise
         if size > max_bytes:
             self.abort()
-            raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
+            raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def abort(self) -> None:

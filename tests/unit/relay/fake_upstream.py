@@ -37,7 +37,7 @@ class FakeAnswer:
         while chunk := await self.next_chunk():
             body += chunk
             if len(body) > max_bytes:
-                raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
+                raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
         return body
 
     def abort(self) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.relay.dialects.anthropic_stream import AnthropicStreamReader
-from services.relay.dialects.dialect import AnswerMalformedError
+from services.relay.dialects.dialect import AnswerTooLargeError
 from shared.events.usage import Usage
 from tests.unit.relay.anthropic_streams import (
     CONTENT_BYTES,
@@ -147,7 +147,7 @@ def test_content_is_counted_block_by_block() -> None:
     assert follow(b"".join(stream))[1].content_bytes == 105
 
 
-def test_an_event_without_an_end_is_malformed_at_some_length() -> None:
+def test_an_event_without_an_end_is_too_large_at_some_length() -> None:
     reader = AnthropicStreamReader()
-    with pytest.raises(AnswerMalformedError):
+    with pytest.raises(AnswerTooLargeError):
         reader.feed(b"event: x\ndata: " + b"x" * 5_000_000)

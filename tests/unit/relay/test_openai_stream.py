@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.relay.dialects.dialect import AnswerMalformedError
+from services.relay.dialects.dialect import AnswerTooLargeError
 from services.relay.dialects.openai_stream import OpenAIStreamReader
 from shared.events.usage import Usage
 from tests.unit.relay.splitting import assert_same_when_cut, assert_same_when_cut_anywhere
@@ -199,7 +199,7 @@ def test_an_event_without_an_end_is_given_up() -> None:
     block = b"x" * 1024 * 1024
     for _ in range(4):
         assert reader.feed(block) == b""
-    with pytest.raises(AnswerMalformedError):
+    with pytest.raises(AnswerTooLargeError):
         reader.feed(block)
 
 

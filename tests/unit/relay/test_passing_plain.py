@@ -62,7 +62,7 @@ async def test_a_zero_that_is_told_stays_zero() -> None:
         ([ANSWER[:20]], ErrorCode.UPSTREAM_MALFORMED),
         ([b"[]"], ErrorCode.UPSTREAM_MALFORMED),
         ([b""], ErrorCode.UPSTREAM_MALFORMED),
-        ([b" " * 2_000_000], ErrorCode.UPSTREAM_MALFORMED),
+        ([b" " * 2_000_000], ErrorCode.ANSWER_TOO_LARGE),
     ],
 )
 async def test_an_answer_that_is_not_whole_is_502_and_costs_nothing(

@@ -80,7 +80,7 @@ async def test_a_stream_without_usage_is_charged_by_an_estimate() -> None:
         ([*SPOKEN[:2], ErrorCode.UPSTREAM_TIMEOUT], ErrorCode.UPSTREAM_TIMEOUT),
         ([*SPOKEN[:2]], ErrorCode.UPSTREAM_CUT),
         ([*SPOKEN[:2], SPOKEN[2][:-5]], ErrorCode.UPSTREAM_CUT),
-        ([*SPOKEN[:2], *[b"x" * 1024 * 1024] * 5], ErrorCode.UPSTREAM_MALFORMED),
+        ([*SPOKEN[:2], *[b"x" * 1024 * 1024] * 5], ErrorCode.ANSWER_TOO_LARGE),
     ],
 )
 async def test_a_cut_stream_ends_with_an_error_event_and_no_done(

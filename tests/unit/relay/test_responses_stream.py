@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.relay.dialects.dialect import AnswerMalformedError
+from services.relay.dialects.dialect import AnswerTooLargeError
 from services.relay.dialects.openai_responses_stream import OPENAI_RESPONSES, ResponsesStreamReader
 from services.relay.errors import RelayError
 from shared.events.requests import ErrorCode
@@ -130,7 +130,7 @@ def test_an_event_without_an_end_is_given_up() -> None:
     reader = ResponsesStreamReader()
     block = b"x" * (8 * 1024 * 1024)
     assert reader.feed(block) + reader.feed(block) == b""
-    with pytest.raises(AnswerMalformedError):
+    with pytest.raises(AnswerTooLargeError):
         reader.feed(block)
 
 

@@ -109,4 +109,4 @@ async def test_an_answer_that_is_too_large_is_given_up(
     answer = await upstream.send(call(url))
     with pytest.raises(UpstreamFailure) as caught:
         await answer.read(10)
-    assert caught.value.code is ErrorCode.UPSTREAM_MALFORMED
+    assert caught.value.code is ErrorCode.ANSWER_TOO_LARGE

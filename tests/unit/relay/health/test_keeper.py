@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.rules import HealthLimits
 from shared.events.health import ChannelHealthChanged, CredentialHealth, HealthState
@@ -166,6 +168,16 @@ def test_a_clients_own_mistake_shows_that_the_channel_answers() -> None:
         world.sends("a", ERROR)
         world.sends("a", ErrorCode.UPSTREAM_CLIENT_ERROR)
     assert world.takes("a")
+    assert not world.told
+
+
+@pytest.mark.parametrize("code", [ErrorCode.ANSWER_TOO_LARGE, ErrorCode.UPSTREAM_QUOTA_SHORT])
+def test_what_one_tenant_can_ask_for_rests_the_channel_for_nobody(code: ErrorCode) -> None:
+    world = World("a")
+    for _ in range(3 * LIMITS.failures_to_rest):
+        world.sends("a", code)
+    assert world.takes("a")
+    assert world.state("a") is HealthState.HEALTHY
     assert not world.told
 
 
