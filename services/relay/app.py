@@ -27,6 +27,7 @@ from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.dialects.calls import CALLS
+from services.relay.draining import DrainLimits
 from services.relay.handlers import CONSUMES, StateHandlers
 from services.relay.health.composition import make_health
 from services.relay.holding import Holding
@@ -40,6 +41,7 @@ from services.relay.leasing import LeaseLimits
 from services.relay.limits.composition import make_limits
 from services.relay.metrics import JournalMetrics, LeaseMetrics, RequestMetrics
 from services.relay.observing import observe
+from services.relay.open_requests import OpenRequests
 from services.relay.passing import Passing
 from services.relay.publishing import Publisher
 from services.relay.recorder import Recorder
@@ -158,7 +160,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         )
 
         # The way of a request.
-        arrivals = Arrivals(settings.trusted_proxies)
+        arrivals, open_requests = Arrivals(settings.trusted_proxies), OpenRequests()
         recorder = Recorder(journal=journal, leases=leases, metrics=request_metrics)
         relaying = Relaying(
             arrivals=arrivals,
@@ -183,11 +185,15 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                 durable=syncing.durable,
                 max_answer_bytes=settings.max_answer_bytes,
                 client_idle_s=settings.idle_client_s,
-                drain_s=settings.drain_s,
+                drain=DrainLimits(
+                    before_content_s=min(settings.drain_before_content_s, settings.idle_upstream_s),
+                    rest_s=settings.drain_s,
+                ),
             ),
             recorder=recorder,
             rejections=rejections,
             metrics=request_metrics,
+            open_requests=open_requests,
             body_timeout_s=settings.body_timeout_s,
         )
         door = Door(
@@ -240,6 +246,8 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
             served(internal, host=settings.internal_host, port=settings.internal_port)
         )
         await reader.wait_ready()
+        # Runs once the public port is closed, which waits for open requests and forgets the rest.
+        stack.push_async_callback(open_requests.end)
         await stack.enter_async_context(
             served(
                 public,

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import orjson
 
-from services.relay.dialects.dialect import RequestFacts
 from services.relay.exchange import Arrival, Charge, Ending, Exchange
 from services.relay.holds import Hold
 from services.relay.journal.records import CompletedRecord
@@ -40,7 +39,7 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
     if exchange.usage is not None:
         usage, source = exchange.usage, UsageSource.PROVIDER
     elif has_answer:
-        usage = estimate(exchange.facts, exchange.content_bytes, exchange.told_input)
+        usage = estimate(exchange)
         source = UsageSource.ESTIMATED
     else:
         return Charge(0, _NOTHING, UsageSource.NONE)
@@ -59,13 +58,17 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
     return Charge(quota, usage, source)
 
 
-def estimate(facts: RequestFacts, content_bytes: int, told_input: Usage | None = None) -> Usage:
-    """Tokens by bytes / 4, where the provider told none; what it told of the input stands."""
-    completion_tokens = -(-content_bytes // _BYTES_PER_TOKEN)
-    if told_input is not None:
-        return told_input.model_copy(update={"completion_tokens": completion_tokens})
+def estimate(exchange: Exchange) -> Usage:
+    """Tokens by bytes / 4 and by likely media, where the provider told none.
+
+    What it told of the input stands.
+    """
+    completion_tokens = -(-exchange.content_bytes // _BYTES_PER_TOKEN)
+    if exchange.told_input is not None:
+        return exchange.told_input.model_copy(update={"completion_tokens": completion_tokens})
+    text_tokens = -(-exchange.facts.text_bytes // _BYTES_PER_TOKEN)
     return Usage(
-        prompt_tokens=-(-facts.text_bytes // _BYTES_PER_TOKEN),
+        prompt_tokens=text_tokens + exchange.likely_media_tokens,
         completion_tokens=completion_tokens,
     )
 

@@ -68,6 +68,8 @@ class Exchange:
     response_bytes: int = 0
     content_bytes: int = 0
     """Bytes of the answer's own text, to estimate by."""
+    likely_media_tokens: int = 0
+    """Input tokens of its media, to estimate by."""
     usage: Usage | None = None
     told_input: Usage | None = None
     """The input side of a stream whose output side was never told."""

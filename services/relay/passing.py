@@ -14,6 +14,7 @@ from aiohttp import web
 
 from services.relay.attempts import Answered, Refused
 from services.relay.dialects.dialect import AnswerMalformedError, Call, Dialect, StreamReader
+from services.relay.draining import Draining, DrainLimits
 from services.relay.errors import RelayError, answer_not_whole
 from services.relay.exchange import Ending, Exchange
 from services.relay.recorder import Recorder
@@ -38,13 +39,13 @@ class Passing:
         durable: Callable[[], Awaitable[None]],
         max_answer_bytes: int,
         client_idle_s: float,
-        drain_s: float,
+        drain: DrainLimits,
     ) -> None:
         self._recorder = recorder
         self._durable = durable
         self._max_answer_bytes = max_answer_bytes
         self._client_idle_s = client_idle_s
-        self._drain_s = drain_s
+        self._drain = drain
 
     async def plain(self, exchange: Exchange, answered: Answered, call: Call) -> web.StreamResponse:
         """The whole body at once. Raises RelayError 502 where it was cut, malformed or large."""
@@ -153,15 +154,15 @@ class Passing:
     ) -> Ending:
         answer = answered.answer
         chunk = answered.first
-        drain_until: float | None = None
+        draining: Draining | None = None
         try:
             while chunk:
                 passed = reader.feed(chunk)
                 if passed and not exchange.client_disconnected:
                     await self._write(response, exchange, passed)
                 if exchange.client_disconnected:
-                    drain_until = drain_until or time.monotonic() + self._drain_s
-                    chunk = await self._drain(answered, drain_until)
+                    draining = draining or Draining(answer, self._drain)
+                    chunk = await draining.next_chunk(has_content=reader.content_bytes > 0)
                 else:
                     chunk = await answer.next_chunk()
         except UpstreamFailure as failure:
@@ -173,20 +174,11 @@ class Passing:
         if reader.has_error:
             answer.release()
             return _failed(ErrorCode.UPSTREAM_SERVER_ERROR)
-        if drain_until is None and not reader.is_whole:
+        if draining is None and not reader.is_whole:
             answer.abort()
             return _failed(ErrorCode.UPSTREAM_CUT)
         answer.release()
         return Ending(outcome=Outcome.SUCCEEDED, http_status=_OK)
-
-    async def _drain(self, answered: Answered, until: float) -> bytes:
-        """What comes next for a client that is gone; empty where the time for it is over."""
-        try:
-            async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                return await answered.answer.next_chunk()
-        except TimeoutError:
-            answered.answer.abort()
-            return b""
 
     async def _write(self, response: web.StreamResponse, exchange: Exchange, data: bytes) -> None:
         try:

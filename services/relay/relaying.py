@@ -28,6 +28,7 @@ from services.relay.journal.journal import Journal, JournalFullError
 from services.relay.limits.limiter import Limiter, RateLimitedError
 from services.relay.limits.taken import UNLIMITED
 from services.relay.metrics import RequestMetrics
+from services.relay.open_requests import OpenRequests
 from services.relay.passing import LIMIT_HEADERS, Passing
 from services.relay.recorder import Recorder
 from services.relay.rejections import Rejections
@@ -54,6 +55,7 @@ class Relaying:
         recorder: Recorder,
         rejections: Rejections,
         metrics: RequestMetrics,
+        open_requests: OpenRequests,
         body_timeout_s: float,
     ) -> None:
         self._arrivals = arrivals
@@ -68,6 +70,7 @@ class Relaying:
         self._recorder = recorder
         self._rejections = rejections
         self._metrics = metrics
+        self._open_requests = open_requests
         self._body_timeout_s = body_timeout_s
 
     def arrive(self, request: web.Request, *, path: str) -> Arrival:
@@ -130,8 +133,9 @@ class Relaying:
             taken=taken,
             base=base,
             forwarded=forwarded,
+            likely_media_tokens=facts.likely_media_count * terms.model.max_media_tokens,
         )
-        with self._metrics.in_flight.track_inprogress():
+        with self._metrics.in_flight.track_inprogress(), self._open_requests.served():
             try:
                 response = await self._answer(request, exchange, call, body)
             finally:

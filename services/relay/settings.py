@@ -65,7 +65,10 @@ class RelaySettings(ServiceSettings):
     body_timeout_s: float = 60.0
     """How long a request's body may take to arrive."""
     drain_s: float = 30.0
-    """How long the rest of an answer is read for a client that has left."""
+    """How long the rest of an answer, once it has text, is read for a client that has left."""
+    drain_before_content_s: float = 300.0
+    """How long the first text of an answer is waited for when its client has left, since models may
+    reason for minutes; `idle_upstream_s` at the most."""
     graceful_stop_s: float = 30.0
     """How long open requests may take to finish after SIGTERM."""
     max_body_bytes: int = 32 * 1024 * 1024

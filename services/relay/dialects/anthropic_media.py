@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 MAX_PAGES: Final = 130
 """Of all documents together: more do not fit into the largest context window of a million tokens,
 at 3,000 tokens of text and 4,784 of image each."""
+_LIKELY_BYTES_A_PAGE: Final = 8 * 1024
+"""A page of dense text."""
 # What holds blocks inside of a block: tool results, results of server tools, documents of blocks.
 _HOLDERS: Final = ("content", "source")
 _MAX_DEPTH: Final = 8
@@ -21,13 +23,15 @@ class Media(NamedTuple):
     """What a request has of them."""
 
     counted: int
+    """Never fewer than there are."""
+    likely: int
+    """As many as there may well be."""
     inline_bytes: int
 
 
 def media_of(messages: list[Any]) -> Media:
     """The media of all messages."""
-    images = inline_bytes = 0
-    has_pages = False
+    images = likely_pages = inline_bytes = 0
     for block in _media_blocks(messages, _MAX_DEPTH):
         source = block.get("source")
         size, kind = 0, None
@@ -41,8 +45,12 @@ def media_of(messages: list[Any]) -> Media:
         if block["type"] == "image":
             images += 1
         elif kind not in {"text", "content"}:
-            has_pages = True
-    return Media(images + (MAX_PAGES if has_pages else 0), inline_bytes)
+            likely_pages += max(1, -(-size // _LIKELY_BYTES_A_PAGE))
+    return Media(
+        counted=images + (MAX_PAGES if likely_pages else 0),
+        likely=images + min(likely_pages, MAX_PAGES),
+        inline_bytes=inline_bytes,
+    )
 
 
 def _media_blocks(holders: list[Any], depth: int) -> Iterator[dict[str, Any]]:

@@ -46,5 +46,6 @@ def read_messages_request(body: bytes, *, is_free: bool = False) -> RequestFacts
         max_output_tokens=read_count(parsed, "max_tokens", minimum=0),
         text_bytes=len(body) - media.inline_bytes + hidden,
         media_count=media.counted,
+        likely_media_count=media.likely,
         is_free=is_free,
     )

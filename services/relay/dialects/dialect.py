@@ -28,7 +28,9 @@ class RequestFacts(NamedTuple):
     """The body's bytes without inline media, and what tools add to it unseen: never fewer than its
     tokens."""
     media_count: int
-    """Images and other media, each of which counts up to the model's maximum."""
+    """Images and other media, each of which counts up to the model's maximum: never fewer."""
+    likely_media_count: int = 0
+    """The same as it may well be: what an estimate goes by."""
     is_free: bool = False
     """The call costs nothing, whatever the model's price: it does not ask the model."""
 

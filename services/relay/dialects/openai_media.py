@@ -25,12 +25,18 @@ _MAX_PAGES: Final = 100
 # eight times that. 32 KiB are 24.6 s at the most, and 787 tokens at 32 tokens/s (Google's models;
 # OpenAI's make 10). One medium of 1,000 tokens, fewer than any image's maximum, covers that.
 _BASE64_BYTES_A_CLIP: Final = 32 * 1024
+# A page of dense text, and 49 s at 128 kbit/s.
+_LIKELY_BYTES_A_PAGE: Final = 8 * 1024
+_LIKELY_BYTES_A_CLIP: Final = 1024 * 1024
 
 
 class Media(NamedTuple):
     """What a request has of them."""
 
     counted: int
+    """Never fewer than there are."""
+    likely: int
+    """As many as there may well be."""
     inline_bytes: int
 
 
@@ -52,11 +58,15 @@ def media_of_items(items: list[Any]) -> Media:
 
 
 def _count(media: Iterable[tuple[str, Any]]) -> Media:
-    others = inline_bytes = 0
+    others = likely = likely_pages = inline_bytes = 0
     has_file = False
     for kind, holder in media:
         size = _inline_bytes(holder)
         inline_bytes += size
+        if kind in _FILES:
+            likely_pages += max(1, -(-size // _LIKELY_BYTES_A_PAGE))
+        else:
+            likely += max(1, -(-size // _LIKELY_BYTES_A_CLIP)) if kind in _AUDIO else 1
         if kind in _FILES:
             has_file = True
         elif kind == _VIDEO or (kind in _AUDIO and not size):
@@ -65,7 +75,11 @@ def _count(media: Iterable[tuple[str, Any]]) -> Media:
             others += -(-size // _BASE64_BYTES_A_CLIP)
         else:
             others += 1
-    return Media(others + (_MAX_PAGES if has_file else 0), inline_bytes)
+    return Media(
+        counted=others + (_MAX_PAGES if has_file else 0),
+        likely=likely + min(likely_pages, _MAX_PAGES),
+        inline_bytes=inline_bytes,
+    )
 
 
 def _parts(holder: Any, names: tuple[str, ...]) -> Iterator[Any]:

@@ -42,6 +42,7 @@ class Moderations:
             max_output_tokens=0,
             text_bytes=len(body) - media.inline_bytes,
             media_count=media.counted,
+            likely_media_count=media.likely,
         )
 
     def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:

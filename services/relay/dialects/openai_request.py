@@ -60,4 +60,5 @@ def read_chat_request(body: bytes) -> RequestFacts:
         max_output_tokens=max(limits, default=None),
         text_bytes=len(body) - media.inline_bytes,
         media_count=media.counted,
+        likely_media_count=media.likely,
     )

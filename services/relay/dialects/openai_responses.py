@@ -59,6 +59,7 @@ class Responses:
             max_output_tokens=read_count(parsed, "max_output_tokens", minimum=0),
             text_bytes=len(body) - media.inline_bytes,
             media_count=media.counted,
+            likely_media_count=media.likely,
         )
 
     def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:

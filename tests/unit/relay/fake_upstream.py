@@ -22,6 +22,10 @@ class FakeAnswer:
         self._pieces = list(pieces)
         self.is_aborted = self.is_released = False
 
+    @property
+    def pieces_left(self) -> int:
+        return len(self._pieces)
+
     async def next_chunk(self) -> bytes:
         while self._pieces:
             piece = self._pieces.pop(0)

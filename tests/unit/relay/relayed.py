@@ -14,6 +14,7 @@ from services.relay.api.errors import dialect_errors
 from services.relay.attempts import Answered
 from services.relay.dialects.dialect import Call
 from services.relay.dialects.openai_chat import ChatCompletions
+from services.relay.draining import DrainLimits
 from services.relay.errors import RelayError
 from services.relay.exchange import Ending, Exchange
 from services.relay.holds import Hold
@@ -21,6 +22,7 @@ from services.relay.journal.journal import Journal
 from services.relay.journal.records import CompletedRecord
 from services.relay.lease_keeper import LeaseKeeper
 from services.relay.metrics import RequestMetrics
+from services.relay.open_requests import OpenRequests
 from services.relay.passing import Passing
 from services.relay.recorder import Recorder
 from shared.events.requests import Outcome, RequestCompleted
@@ -74,6 +76,7 @@ async def relayed(
     wants_usage: bool = False,
     durable: Callable[[], Awaitable[None]] = at_once,
     drain_s: float = 5.0,
+    drain_before_content_s: float = 5.0,
     client_idle_s: float = 5.0,
     call: Call = CHAT,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
@@ -85,11 +88,14 @@ async def relayed(
         durable=durable,
         max_answer_bytes=1024 * 1024,
         client_idle_s=client_idle_s,
-        drain_s=drain_s,
+        drain=DrainLimits(before_content_s=drain_before_content_s, rest_s=drain_s),
     )
 
+    open_requests = OpenRequests()
+
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await _passed(passing, keeps, request, going, answer, call=call)
+        with open_requests.served():
+            return await _passed(passing, keeps, request, going, answer, call=call)
 
     app = web.Application(middlewares=[dialect_errors])
     app.router.add_post("/", handle)
@@ -103,6 +109,7 @@ async def relayed(
     finally:
         writer.close()
         await runner.cleanup()
+        await open_requests.end()
 
 
 async def _passed(

@@ -146,6 +146,15 @@ def test_documents_of_any_size_count_as_many_pages_as_a_context_can_have(sizes: 
     assert facts.media_count == MAX_PAGES
 
 
+def test_an_estimate_takes_documents_for_as_many_pages_as_their_size_makes_likely() -> None:
+    pdfs = [document(base64("A" * size, "application/pdf")) for size in (1, 8192 * 3)]
+    url = document({"type": "url", "url": "https://example.com/a.pdf"})
+    facts, _ = read_blocks(*pdfs, url, image(base64("A")))
+    assert facts.likely_media_count == 1 + 3 + 1 + 1
+    huge = document(base64("A" * 8192 * 500, "application/pdf"))
+    assert read_blocks(huge)[0].likely_media_count == MAX_PAGES
+
+
 def test_a_document_from_elsewhere_counts_as_much_as_can_be() -> None:
     url = {"type": "url", "url": "https://example.com/a.pdf"}
     file = {"type": "file", "file_id": "file_1"}

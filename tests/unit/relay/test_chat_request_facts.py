@@ -58,6 +58,7 @@ def test_inline_media_are_counted_and_their_bytes_are_not() -> None:
     )
     assert facts.media_count == 3 + 100
     assert facts.text_bytes == size - len(IMAGE) - 900 - 700
+    assert facts.likely_media_count == 4
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,17 @@ def test_audio_counts_by_its_size(size: int, media: int) -> None:
     url = "data:audio/mp3;base64," + "B" * (32 * 1024)
     facts, _ = read(messages=message({"type": "audio_url", "audio_url": {"url": url}}))
     assert facts.media_count == 2
+
+
+def test_an_estimate_goes_by_usual_pages_and_rates() -> None:
+    facts, _ = read(
+        messages=message(
+            {"type": "input_audio", "input_audio": {"data": "B" * 3_000_000}},
+            {"type": "file", "file": {"file_data": "C" * 20_000}},
+            {"type": "video_url", "video_url": {"url": "https://example.org/a.mp4"}},
+        )
+    )
+    assert facts.likely_media_count == 3 + 3 + 1
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,13 @@ def test_the_cache_of_an_hour_is_charged_apart() -> None:
     assert event(exchange(usage=usage, price=price(**ratios)), SUCCEEDED).quota == 1 + 100 + 70
 
 
+def test_media_are_in_an_estimate_and_not_in_what_was_told() -> None:
+    assert event(exchange(content_bytes=80, likely_media_tokens=500), SUCCEEDED).quota == 640
+    told_input = Usage(prompt_tokens=7)
+    told = exchange(content_bytes=80, likely_media_tokens=500, told_input=told_input)
+    assert event(told, CUT).quota == 7 + 40
+
+
 @pytest.mark.parametrize(("ending", "status"), [(SUCCEEDED, 200), (CUT, 499), (FAILED, 499)])
 def test_a_client_that_left(ending: Ending, status: int) -> None:
     told = event(exchange(client_disconnected=True, usage=USED), ending)

@@ -129,7 +129,7 @@ async def test_a_request_that_cannot_be_written_down_leaves_nothing_held(
     others: Any = dict.fromkeys(
         (
             *("arrivals", "authenticator", "routing", "prices", "limiter", "attempts", "passing"),
-            *("recorder", "rejections", "metrics", "body_timeout_s"),
+            *("recorder", "rejections", "metrics", "open_requests", "body_timeout_s"),
         )
     )
     relaying = Relaying(holding=kept, journal=cast("Any", Full()), **others)

@@ -144,6 +144,45 @@ async def test_a_client_that_leaves_is_charged_an_estimate_where_the_rest_takes_
     assert answer.is_aborted
 
 
+async def test_a_client_that_leaves_while_a_model_reasons_is_charged_for_it() -> None:
+    tape = Tape()
+    silence = [piece for _ in range(40) for piece in (0.01, b": keep-alive\n\n")]
+    answer = FakeAnswer(SPOKEN[0], *silence, delta(content="so"), usage_chunk(5, 900), DONE)
+    async with relayed(answer, tape, drain_s=0.1) as (reader, writer):
+        await head(reader)
+        writer.transport.abort()
+        await until(lambda: bool(tape.records))
+    told = tape.event
+    assert (told.client_disconnected, told.usage_source) == (True, UsageSource.PROVIDER)
+    assert told.quota == 5 + 2 * 900
+
+
+async def test_a_model_that_reasons_too_long_for_a_client_that_left_is_given_up() -> None:
+    tape = Tape()
+    silence = [piece for _ in range(40) for piece in (0.01, b": keep-alive\n\n")]
+    answer = FakeAnswer(SPOKEN[0], *silence, 60.0, DONE)
+    async with relayed(answer, tape, drain_before_content_s=0.1) as (reader, writer):
+        await head(reader)
+        writer.transport.abort()
+        await until(lambda: bool(tape.records))
+    assert tape.event.usage_source is UsageSource.ESTIMATED
+    assert answer.is_aborted
+
+
+async def test_a_stop_ends_what_is_read_for_a_client_that_left() -> None:
+    tape = Tape()
+    beats = [piece for _ in range(40) for piece in (0.01, b": keep-alive\n\n")]
+    answer = FakeAnswer(SPOKEN[0], *beats, 60.0, DONE)
+    async with relayed(answer, tape, drain_before_content_s=60.0) as (reader, writer):
+        await head(reader)
+        writer.transport.abort()
+        await until(lambda: answer.pieces_left == 1)
+        assert not tape.records
+    told = (tape.event.client_disconnected, tape.event.error_code)
+    assert told == (True, ErrorCode.SHUTTING_DOWN)
+    assert answer.is_aborted
+
+
 async def test_a_client_that_takes_nothing_is_given_up() -> None:
     tape = Tape()
     flood = [delta(content="x" * 100_000) for _ in range(300)]
