@@ -5,7 +5,7 @@ Success is HTTP 200. A failure is HTTP 200 with `success: false`, as existing to
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import web
@@ -15,6 +15,8 @@ from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
 _Model = TypeVar("_Model", bound=BaseModel)
+_JSON: Final = "application/json"
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -44,8 +46,14 @@ def fail(message: str, *, http_status: int = 200) -> web.Response:
 
 
 async def read_body(request: web.Request, model: type[_Model]) -> _Model:
-    """The JSON body as `model`. Raises EnvelopeError that names the wrong fields."""
-    return _parse(model, await request.read())
+    """The JSON body as `model`. Raises EnvelopeError that names the wrong fields.
+
+    What another site's page can send without the browser asking first is refused.
+    """
+    raw = await request.read()
+    if raw and request.content_type != _JSON and _may_be_another_sites(request):
+        raise EnvelopeError("a page must send the body as application/json")
+    return _parse(model, raw)
 
 
 def read_query(request: web.Request, model: type[_Model]) -> _Model:
@@ -54,6 +62,18 @@ def read_query(request: web.Request, model: type[_Model]) -> _Model:
         return model.model_validate(dict(reversed(list(request.query.items()))))
     except ValidationError as error:
         raise EnvelopeError(_wrong_fields(error)) from None
+
+
+def _may_be_another_sites(request: web.Request) -> bool:
+    """Whether a browser sends this, and perhaps for another site's page (a login, for one).
+
+    Only for a body of JSON does it ask first. Tools outside browsers send neither header, and may
+    name their JSON as they like: `curl -d` calls it a form.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is None:  # an older browser, or no TLS: whose page it is cannot be told here
+        return "Origin" in request.headers
+    return site not in _OWN_SITES
 
 
 def _parse(model: type[_Model], raw: bytes) -> _Model:
@@ -97,4 +117,4 @@ def allowed_methods(error: web.HTTPException) -> dict[str, str]:
 
 
 def _answer(body: dict[str, Any], status: int) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+    return web.Response(body=orjson.dumps(body), status=status, content_type=_JSON)

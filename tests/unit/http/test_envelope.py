@@ -100,3 +100,52 @@ async def test_a_body_that_is_none_is_told(body: bytes) -> None:
 async def test_a_parameter_that_occurs_twice_counts_the_first_time() -> None:
     _, told = await ask("/query?name=one&name=two")
     assert told["data"]["name"] == "one"
+
+
+ELSEWHERE = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+TYPES = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None]
+
+
+@pytest.mark.parametrize("content_type", TYPES)
+@pytest.mark.parametrize(
+    "page",
+    [
+        ELSEWHERE,
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+    ],
+)
+async def test_another_sites_page_sends_no_body_without_being_asked_first(
+    page: dict[str, str], content_type: str | None
+) -> None:
+    """A form with `{"name": "` as a field's name is JSON to who does not look at its type."""
+    headers = {**page, **({"Content-Type": content_type} if content_type else {})}
+    answer = await ask(
+        "/body", data=b'{"name": "x"}', headers=headers, skip_auto_headers=["Content-Type"]
+    )
+    refused = {"success": False, "message": "a page must send the body as application/json"}
+    assert answer == (200, refused)
+
+
+@pytest.mark.parametrize(
+    ("headers", "content_type"),
+    [
+        *(({}, content_type) for content_type in TYPES),
+        *(({"Sec-Fetch-Site": "same-origin", "Origin": "https://own"}, each) for each in TYPES),
+        (ELSEWHERE, "application/json"),
+        (ELSEWHERE, "application/json; charset=utf-8"),
+    ],
+)
+async def test_tools_and_own_pages_may_call_their_json_what_they_like(
+    headers: dict[str, str], content_type: str | None
+) -> None:
+    named = {**headers, **({"Content-Type": content_type} if content_type else {})}
+    answer = await ask(
+        "/body", data=b'{"name": "x"}', headers=named, skip_auto_headers=["Content-Type"]
+    )
+    assert answer[1]["data"] == {"name": "x", "size": 1}
+    assert (await ask("/body", headers=ELSEWHERE))[1][
+        "message"
+    ] == "invalid request: name: Field required"
