@@ -11,11 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.control.app import open_app
 from services.control.fields import Named, Password
-from services.control.passwords import Passwords
-from services.control.people import DEFAULT_GROUP, NewUser, create_root
+from services.control.people.people import DEFAULT_GROUP, NewUser, create_root
+from services.control.people.store_users import RootExistsError, UsernameTakenError, has_root
 from services.control.rebuild import rebuild
+from services.control.sessions.passwords import Passwords
 from services.control.settings import ControlSettings
-from services.control.store_users import RootExistsError, UsernameTakenError, has_root
 from shared.events.directory import Role
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool

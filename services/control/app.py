@@ -21,25 +21,25 @@ from services.control.api.sessions import SessionsApi
 from services.control.api.tokens import TokensApi
 from services.control.api.users import UsersApi
 from services.control.api.workspaces import WorkspacesApi
-from services.control.channel_probing import Prober, probing_session
-from services.control.channel_testing import ChannelTests
-from services.control.channels import Channels
+from services.control.channels.channel_probing import Prober, probing_session
+from services.control.channels.channel_testing import ChannelTests
+from services.control.channels.channels import Channels
+from services.control.channels.health_listening import HealthListener
+from services.control.channels.health_observing import observe_refused_keys
+from services.control.channels.providers import Providers
 from services.control.errors import database_errors
 from services.control.handlers import CONSUMER_GROUP, PROJECTED, project_ledger
-from services.control.health_listening import HealthListener
-from services.control.health_observing import observe_refused_keys
-from services.control.lockout import LockoutLimits
-from services.control.login_guard import LoginGuard
 from services.control.metrics import ControlMetrics
-from services.control.own_account import OwnAccount
-from services.control.passwords import Passwords
-from services.control.providers import Providers
-from services.control.refreshing import Refreshing
+from services.control.people.own_account import OwnAccount
 from services.control.routes import Apis, api_routes, internal_routes
-from services.control.session_tokens import TokenChain
-from services.control.sessions import Sessions
+from services.control.sessions.lockout import LockoutLimits
+from services.control.sessions.login_guard import LoginGuard
+from services.control.sessions.passwords import Passwords
+from services.control.sessions.refreshing import Refreshing
+from services.control.sessions.session_tokens import TokenChain
+from services.control.sessions.sessions import Sessions
 from services.control.settings import ControlSettings, decode_key
-from services.control.state import render
+from services.control.state.state import render
 from services.control.sweep import sweep_always
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.catalog import RELAY_HEALTH

@@ -7,7 +7,7 @@ from typing import Final, Self
 from aiohttp import web
 
 from services.control.client import Client
-from services.control.state import SOURCE
+from services.control.state.state import SOURCE
 from shared.audit.actions import record_action as record_action_from
 from shared.audit.actions import to_code
 from shared.events.directory import Role

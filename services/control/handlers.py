@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from services.control.projecting import project
-from services.control.store_balances import add_balances, add_key_use, lock_applied
+from services.control.balances.projecting import project
+from services.control.balances.store_balances import add_balances, add_key_use, lock_applied
 from shared.events.catalog import (
     AUDIT_ACTIONS,
     BILLING_LEDGER,

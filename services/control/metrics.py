@@ -5,8 +5,8 @@ from enum import StrEnum
 import asyncpg
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.control.passwords import Passwords
-from services.control.refresh_rules import RefreshResult
+from services.control.sessions.passwords import Passwords
+from services.control.sessions.refresh_rules import RefreshResult
 
 
 class LoginResult(StrEnum):

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from services.control.state_keys import (
+from services.control.state.state_keys import (
     DIRECTORY,
     KEYS,
     ROUTING,

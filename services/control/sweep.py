@@ -5,7 +5,9 @@ from typing import Final
 
 import asyncpg
 
-from services.control.state_keys import (
+from services.control.sessions.store_attempts import forget_old_failures
+from services.control.sessions.store_sessions import delete_ended_sessions
+from services.control.state.state_keys import (
     DIRECTORY,
     KEYS,
     ROUTING,
@@ -16,8 +18,6 @@ from services.control.state_keys import (
     listed_key,
     model_key,
 )
-from services.control.store_attempts import forget_old_failures
-from services.control.store_sessions import delete_ended_sessions
 from shared.kafka.state_publisher import mark_dirty
 from shared.postgres.failures import describe_error
 from shared.postgres.retrying import Connection, in_transaction

@@ -30,7 +30,7 @@ _CONSUMERS = (
 )
 _APIS = (
     ("relay", "services.relay.api.door:Door.handle", "/api/log/self"),
-    ("control", "services.control.sessions:Sessions.log_in", "/api/user/login"),
+    ("control", "services.control.sessions.sessions:Sessions.log_in", "/api/user/login"),
     ("logging", "services.logging.store_lists:LogLists.page", "/api/log/self"),
     ("billing", "services.billing.top_ups:top_up", "/api/billing/topups"),
 )

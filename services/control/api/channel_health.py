@@ -8,17 +8,17 @@ from aiohttp import web
 from pydantic import Field, TypeAdapter, ValidationError
 
 from services.control.api.requests import Body, admin, path_id
-from services.control.channel_credentials import (
+from services.control.channels.channel_credentials import (
     MAX_CREDENTIALS,
     add_credentials,
     remove_credential,
     reset_channel,
     set_credential_status,
 )
-from services.control.channel_testing import ChannelTests
-from services.control.channels import Channels
+from services.control.channels.channel_testing import ChannelTests
+from services.control.channels.channels import Channels
+from services.control.channels.store_channels import public_channel
 from services.control.fields import Named, ProviderKey, RowId, SettableStatus
-from services.control.store_channels import public_channel
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 

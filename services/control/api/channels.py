@@ -9,11 +9,11 @@ from pydantic import Field
 
 from services.control.api.channel_health import GivenKeys
 from services.control.api.requests import admin, path_id
-from services.control.channels import Channels
+from services.control.channels.channels import Channels
+from services.control.channels.store_channels import list_channels, public_channel, read_channel
 from services.control.errors import not_found
 from services.control.fields import BaseUrl, Named, RowId, SettableStatus
 from services.control.paging import Paging
-from services.control.store_channels import list_channels, public_channel, read_channel
 from shared.events.routing import Status
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction

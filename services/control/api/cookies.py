@@ -5,7 +5,7 @@ from typing import Final, Literal, NamedTuple
 
 from aiohttp import web
 
-from services.control.session_tokens import SessionTokens
+from services.control.sessions.session_tokens import SessionTokens
 from shared.service.clock import utc_now
 
 SESSION_COOKIE: Final = "ledgerline_session"

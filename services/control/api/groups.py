@@ -11,16 +11,16 @@ from services.control.api.limit_fields import NO_LIMITS, LimitsBody
 from services.control.api.requests import Body, admin, path_name, person
 from services.control.errors import not_found
 from services.control.fields import Description, Named, SettableStatus
-from services.control.groups import add_group, change_group, remove_group
-from services.control.paging import Paging
-from services.control.store_groups import (
+from services.control.offering.groups import add_group, change_group, remove_group
+from services.control.offering.store_groups import (
     list_group_names,
     list_groups,
     list_selectable,
     public_group,
     read_group,
 )
-from services.control.store_users import read_user
+from services.control.paging import Paging
+from services.control.people.store_users import read_user
 from shared.events.routing import Status
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction

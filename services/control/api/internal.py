@@ -8,19 +8,19 @@ from aiohttp import web
 from pydantic import Field
 
 from services.control.api.requests import Body
-from services.control.credentials import CredentialKind, Refusal
 from services.control.errors import not_found
-from services.control.sessions import Sessions
-from services.control.state import render
-from services.control.state_keys import (
+from services.control.keys.store_keys import read_key_terms
+from services.control.keys.store_secrets import find_key
+from services.control.sessions.credentials import CredentialKind, Refusal
+from services.control.sessions.sessions import Sessions
+from services.control.state.state import render
+from services.control.state.state_keys import (
     DIRECTORY,
     KEYS,
     hashed_key,
     user_key,
     workspace_key,
 )
-from services.control.store_keys import read_key_terms
-from services.control.store_secrets import find_key
 from shared.events.text import Address, Code
 from shared.http.assertions import LIFETIME, AssertionSigner
 from shared.http.envelope import EnvelopeError, read_body

@@ -14,14 +14,14 @@ from services.control.api.requests import Body, path_id, person
 from services.control.audit import Actor
 from services.control.errors import not_found
 from services.control.fields import Description, Named, RowId
-from services.control.paging import Paging
-from services.control.store_limits import list_limits, public_limit, read_limit
-from services.control.workspace_limits import (
+from services.control.offering.store_limits import list_limits, public_limit, read_limit
+from services.control.offering.workspace_limits import (
     add_limit,
     change_limit,
     remove_limit,
     require_workspace,
 )
+from services.control.paging import Paging
 from shared.events.limits import RateLimitStrategy
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction

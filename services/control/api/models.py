@@ -10,9 +10,9 @@ from pydantic import Field
 from services.control.api.requests import Body, admin, path_name
 from services.control.errors import not_found
 from services.control.fields import Named, SettableStatus, Tokens
-from services.control.offered import add_model, change_model, remove_model
+from services.control.offering.offered import add_model, change_model, remove_model
+from services.control.offering.store_models import list_models, public_model, read_model
 from services.control.paging import Paging
-from services.control.store_models import list_models, public_model, read_model
 from shared.events.routing import Status
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction

@@ -7,20 +7,20 @@ from aiohttp import web
 from pydantic import Field, SecretStr, model_validator
 
 from services.control.api.requests import Body, person
+from services.control.balances.store_balances import read_balance
 from services.control.client import Client
 from services.control.errors import not_found
 from services.control.fields import Password
-from services.control.own_account import OwnAccount
-from services.control.profile_fields import (
+from services.control.people.own_account import OwnAccount
+from services.control.people.profile_fields import (
     Email,
     JsonObject,
     PictureUrl,
     SettingText,
     Timezone,
 )
-from services.control.public_users import public_user
-from services.control.store_balances import read_balance
-from services.control.store_users import read_user
+from services.control.people.public_users import public_user
+from services.control.people.store_users import read_user
 from shared.events.text import Name
 from shared.http.envelope import EnvelopeError, read_body, succeed
 

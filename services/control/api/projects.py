@@ -10,15 +10,15 @@ from services.control.api.requests import Body, path_id, person
 from services.control.errors import not_found
 from services.control.fields import Named, RowId
 from services.control.paging import Paging
-from services.control.profile_fields import Color, JsonObject, Text
-from services.control.projects import (
+from services.control.people.profile_fields import Color, JsonObject, Text
+from services.control.workspaces.projects import (
     change_project,
     create_project,
     remove_project,
     within,
     workspace_of,
 )
-from services.control.store_projects import list_projects, public_project, read_project
+from services.control.workspaces.store_projects import list_projects, public_project, read_project
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 

@@ -8,12 +8,12 @@ from aiohttp import web
 from pydantic import StringConstraints
 
 from services.control.api.requests import Body, admin, path_id
+from services.control.channels.providers import Providers
+from services.control.channels.store_providers import list_providers, public_provider, read_provider
 from services.control.errors import not_found
 from services.control.fields import BaseUrl, Named, RowId
 from services.control.paging import Paging
-from services.control.profile_fields import Color, PictureUrl, Text
-from services.control.providers import Providers
-from services.control.store_providers import list_providers, public_provider, read_provider
+from services.control.people.profile_fields import Color, PictureUrl, Text
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 

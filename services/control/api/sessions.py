@@ -9,14 +9,14 @@ from pydantic import Field, SecretStr
 
 from services.control.api.cookies import REFRESH_COOKIE, Cookies
 from services.control.api.requests import Body, path_id, person
+from services.control.balances.store_balances import read_balance
 from services.control.client import Client
-from services.control.logging_out import end_session, log_out, log_out_everywhere
 from services.control.paging import Paging
-from services.control.public_users import public_user
-from services.control.refreshing import Refreshing
-from services.control.sessions import Sessions
-from services.control.store_balances import read_balance
-from services.control.store_sessions import list_sessions, public_session
+from services.control.people.public_users import public_user
+from services.control.sessions.logging_out import end_session, log_out, log_out_everywhere
+from services.control.sessions.refreshing import Refreshing
+from services.control.sessions.sessions import Sessions
+from services.control.sessions.store_sessions import list_sessions, public_session
 from shared.events.text import Name
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction

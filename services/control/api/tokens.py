@@ -20,13 +20,13 @@ from services.control.fields import (
     parse_addresses,
     parse_names,
 )
-from services.control.key_quota import QuotaNamed
-from services.control.key_rotation import rotate_key
-from services.control.key_view import public_key
-from services.control.keys import change_key, create_key, readable_key, remove_key
+from services.control.keys.key_quota import QuotaNamed
+from services.control.keys.key_rotation import rotate_key
+from services.control.keys.key_view import public_key
+from services.control.keys.keys import change_key, create_key, readable_key, remove_key
+from services.control.keys.store_keys import list_own_keys
 from services.control.paging import Paging
 from services.control.secrets_made import hash_secret, is_key_secret, strip_key_mark
-from services.control.store_keys import list_own_keys
 from shared.events.numbers import MAX_ID, MAX_QUOTA_UNITS
 from shared.events.routing import Status
 from shared.events.text import ModelName, Name

@@ -8,16 +8,16 @@ import asyncpg
 from aiohttp import web
 
 from services.control.api.requests import Body, admin, path_id
+from services.control.balances.store_balances import WorkspaceBalance, read_balance, read_balances
 from services.control.errors import not_found
 from services.control.fields import Named, Password, RowId, SettableStatus
 from services.control.paging import Paging
-from services.control.passwords import Passwords
-from services.control.people import DEFAULT_GROUP, NewUser, create_user
-from services.control.people_changes import change_user, delete_user, unlock_user
-from services.control.profile_fields import Email, Line
-from services.control.public_users import managed_user
-from services.control.store_balances import WorkspaceBalance, read_balance, read_balances
-from services.control.store_users import UserFilter, list_users, read_user
+from services.control.people.people import DEFAULT_GROUP, NewUser, create_user
+from services.control.people.people_changes import change_user, delete_user, unlock_user
+from services.control.people.profile_fields import Email, Line
+from services.control.people.public_users import managed_user
+from services.control.people.store_users import UserFilter, list_users, read_user
+from services.control.sessions.passwords import Passwords
 from shared.events.directory import Role
 from shared.events.routing import Status
 from shared.events.text import Name

@@ -6,7 +6,7 @@ from aiohttp import web
 from services.control.api.requests import path_id, person
 from services.control.errors import not_found
 from services.control.paging import Paging
-from services.control.store_workspaces import (
+from services.control.workspaces.store_workspaces import (
     list_own_workspaces,
     public_workspace,
     read_own_workspace,

@@ -24,7 +24,7 @@ from deploy.local.ports import Ports
 from services.control.app import open_app
 from services.control.client import CLIENT_ADDRESS_HEADER
 from services.control.handlers import CONSUMER_GROUP
-from services.control.people import NewUser, create_root
+from services.control.people.people import NewUser, create_root
 from services.control.settings import ControlSettings
 from shared.events.catalog import BILLING_LEDGER
 from shared.events.directory import Role

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from services.control.channel_health import take_views
-from services.control.state_keys import ROUTING, channel_key
+from services.control.channels.channel_health import take_views
+from services.control.state.state_keys import ROUTING, channel_key
 from shared.events.catalog import RELAY_HEALTH
 from shared.events.event import Attributes, encode_headers, encode_value, new_event_id
 from shared.events.health import ChannelHealthChanged, CredentialHealth, HealthState

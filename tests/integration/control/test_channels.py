@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from services.control.state_keys import ROUTING, channel_key
+from services.control.state.state_keys import ROUTING, channel_key
 from shared.crypto.sealed import CannotOpenError, ChannelKeyBox
 from shared.events.routing import ChannelChanged
 from tests.integration.control.conftest import Control, Followed, Person, until

@@ -1,6 +1,6 @@
 import pytest
 
-from services.control.state_keys import DIRECTORY, KEYS, ROUTING, channel_key, listed_key
+from services.control.state.state_keys import DIRECTORY, KEYS, ROUTING, channel_key, listed_key
 from tests.integration.control.conftest import Control, Followed, Person, run_command, until
 from tests.integration.control.test_channels import CHANNEL
 from tests.integration.control.test_keys import _hash

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from services.control.state_keys import ROUTING, group_key
+from services.control.state.state_keys import ROUTING, group_key
 from services.control.sweep import sweep
 from shared.events.limits import RateLimitStrategy
 from shared.events.routing import GroupChanged, Status

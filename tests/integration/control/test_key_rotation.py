@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from services.control.state_keys import KEYS
+from services.control.state.state_keys import KEYS
 from services.control.sweep import sweep
 from shared.events.keys import KeyChanged
 from shared.events.routing import Status

@@ -3,7 +3,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from services.control.state_keys import DIRECTORY, KEYS, listed_key
+from services.control.state.state_keys import DIRECTORY, KEYS, listed_key
 from shared.events.directory import KeyListed
 from shared.events.keys import KeyChanged
 from tests.integration.control.conftest import Followed, Person, until

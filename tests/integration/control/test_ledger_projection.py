@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
+from services.control.balances.store_balances import WorkspaceBalance, read_balance
 from services.control.handlers import project_ledger
-from services.control.store_balances import WorkspaceBalance, read_balance
 from shared.events.catalog import BILLING_LEDGER
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.kafka.producer import IdempotentProducer

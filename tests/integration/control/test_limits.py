@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.control.state_keys import ROUTING, limit_key
-from services.control.workspace_limits import MAX_LIMITS
+from services.control.offering.workspace_limits import MAX_LIMITS
+from services.control.state.state_keys import ROUTING, limit_key
 from shared.events.limits import LimitChanged, RateLimitStrategy
 from tests.integration.control.conftest import Followed, Person, until
 

@@ -1,6 +1,6 @@
 """What admins do to users."""
 
-from services.control.state_keys import DIRECTORY, KEYS, listed_key, user_key
+from services.control.state.state_keys import DIRECTORY, KEYS, listed_key, user_key
 from tests.integration.control.conftest import ROOT, Followed, Person, until
 from tests.integration.control.test_keys import _hash
 from tests.integration.control.test_people import PASSWORD, _made

@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any, Final
 
-from services.control.state_keys import DIRECTORY, user_key
+from services.control.state.state_keys import DIRECTORY, user_key
 from tests.integration.control.conftest import Followed, Person, until
 
 COLUMNS: Final = """

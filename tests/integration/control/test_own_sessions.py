@@ -1,6 +1,6 @@
 import asyncpg
 
-from services.control.store_sessions import delete_ended_sessions
+from services.control.sessions.store_sessions import delete_ended_sessions
 from tests.integration.control.conftest import ROOT, Person
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"

@@ -1,6 +1,6 @@
 from typing import Any
 
-from services.control.state_keys import DIRECTORY, user_key, workspace_key
+from services.control.state.state_keys import DIRECTORY, user_key, workspace_key
 from shared.events.directory import UserChanged, WorkspaceChanged
 from tests.integration.control.conftest import Followed, Person, until
 

@@ -1,4 +1,4 @@
-from services.control.state_keys import DIRECTORY, project_key
+from services.control.state.state_keys import DIRECTORY, project_key
 from shared.events.directory import ProjectChanged
 from tests.integration.control.conftest import Followed, Person, until
 

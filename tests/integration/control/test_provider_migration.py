@@ -3,7 +3,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.control.slugs import slug_of
+from services.control.channels.slugs import slug_of
 from shared.postgres.migrate import migrate
 from tests.integration.control.conftest import MIGRATIONS
 from tests.stack_fixtures import Database

@@ -2,7 +2,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from services.control.state_keys import ROUTING, channel_key
+from services.control.state.state_keys import ROUTING, channel_key
 from shared.events.routing import ChannelChanged, Status
 from tests.integration.control.conftest import Followed, Person, until
 from tests.integration.control.test_channels import CHANNEL

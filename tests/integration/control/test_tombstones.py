@@ -1,6 +1,6 @@
 import asyncpg
 
-from services.control.state_keys import DIRECTORY, KEYS, ROUTING, channel_key, listed_key
+from services.control.state.state_keys import DIRECTORY, KEYS, ROUTING, channel_key, listed_key
 from services.control.sweep import sweep
 from shared.postgres.retrying import in_transaction
 from tests.integration.control.conftest import Followed, Person, until

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from services.control.credentials import CredentialKind, Refusal, judge
+from services.control.sessions.credentials import CredentialKind, Refusal, judge
 from shared.events.directory import Role
 from shared.http.assertions import Caller
 

@@ -1,6 +1,6 @@
 import pytest
 
-from services.control.device import device_info
+from services.control.sessions.device import device_info
 
 X11 = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1 Version/17 Safari/605.1"

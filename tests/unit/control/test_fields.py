@@ -15,7 +15,7 @@ from services.control.fields import (
     to_unix,
 )
 from services.control.paging import Paging
-from services.control.store_users import fold_username
+from services.control.people.store_users import fold_username
 
 
 class _Model(BaseModel):

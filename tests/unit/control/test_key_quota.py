@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.control.key_quota import (
+from services.control.keys.key_quota import (
     QuotaMovedError,
     QuotaNamed,
     QuotaSetting,

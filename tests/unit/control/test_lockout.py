@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.control.lockout import (
+from services.control.sessions.lockout import (
     LockoutLimits,
     Tally,
     Wait,

@@ -6,7 +6,7 @@ from typing import Any
 import argon2
 import pytest
 
-from services.control.passwords import Passwords
+from services.control.sessions.passwords import Passwords
 from shared.http.envelope import EnvelopeError
 
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

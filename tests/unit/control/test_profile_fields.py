@@ -3,7 +3,14 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from services.control.profile_fields import Color, Email, JsonObject, PictureUrl, Text, Timezone
+from services.control.people.profile_fields import (
+    Color,
+    Email,
+    JsonObject,
+    PictureUrl,
+    Text,
+    Timezone,
+)
 
 
 def _takes(field: Any, value: Any) -> bool:

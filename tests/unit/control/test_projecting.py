@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.control.projecting import Projection, project
+from services.control.balances.projecting import Projection, project
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from tests.made_events import NOON
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from services.control.refresh_rules import RefreshResult, judge_refresh
+from services.control.sessions.refresh_rules import RefreshResult, judge_refresh
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GRACE = timedelta(seconds=10)

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from services.control.roles import may_change, may_make
+from services.control.people.roles import may_change, may_make
 from shared.events.directory import Role
 
 

@@ -1,6 +1,6 @@
 import re
 
-from services.control.session_tokens import TokenChain
+from services.control.sessions.session_tokens import TokenChain
 
 SEED = bytes(range(32))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from services.control.slugs import MAX_SLUG, numbered, slug_of
+from services.control.channels.slugs import MAX_SLUG, numbered, slug_of
 
 
 @pytest.mark.parametrize(

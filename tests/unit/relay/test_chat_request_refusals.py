@@ -23,9 +23,13 @@ ODD_CASES = {
     "max_completion_tokens": ["maX_completion_tokens"],
     "messages": ["Messages"],
     "web_search_options": ["Web_Search_Options"],
+    "tools": ["Tools"],
+    "store": ["Store", "ſtore"],
+    "service_tier": ["Service_Tier"],
 }
 VALID = {"model": '"m"', "messages": "[]", "stream": "true", "stream_options": "{}"}
-VALID["web_search_options"] = "null"
+VALID |= {"web_search_options": "null", "tools": "[]", "store": "false"}
+VALID["service_tier"] = '"auto"'
 
 
 def refusal(body: str | bytes) -> RelayError:
@@ -110,6 +114,15 @@ def test_stream_options_that_could_turn_usage_off_are_refused(options: str) -> N
         ("messages", {}),
         ("messages", None),
         ("web_search_options", {}),
+        ("store", True),
+        ("store", "false"),
+        ("service_tier", "priority"),
+        ("service_tier", "scale"),
+        ("service_tier", ["auto"]),
+        ("tools", [{"type": "web_search"}]),
+        ("tools", [{"type": "function"}, {"type": "mcp"}]),
+        ("tools", [{"type": "local_shell"}]),
+        ("tools", [{"name": "x"}]),
     ],
 )
 def test_a_wrong_type_is_named(name: str, value: Any) -> None:
@@ -147,6 +160,36 @@ def test_a_model_name_of_a_megabyte_is_read() -> None:
     """It is no configured model: admission refuses it, and no event holds it."""
     facts = read_chat_request(with_fields(model="m" * 1_000_000).encode())
     assert len(facts.model) == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        ("messages[].audio.id", {"role": "assistant", "audio": {"id": "audio_1"}}),
+        ("file_id", {"content": [{"type": "file", "file": {"file_id": "file-1"}}]}),
+    ],
+)
+def test_a_message_may_not_refer_to_what_a_provider_kept(
+    param: str, message: dict[str, Any]
+) -> None:
+    error = refusal(with_fields(messages=[message]))
+    assert error.param == param
+    assert f"`{param}`" in error.message
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"store": False},
+        {"store": None},
+        *({"service_tier": tier} for tier in (None, "auto", "default", "flex")),
+        {"tools": None},
+        {"tools": [{"type": "function", "function": {"name": "f"}}, {"type": "custom"}]},
+        {"messages": [{"role": "assistant", "audio": None, "content": [{"file": {}}]}]},
+    ],
+)
+def test_asking_for_nothing_kept_or_dearer_passes(fields: dict[str, Any]) -> None:
+    read_chat_request(with_fields(**fields).encode())
 
 
 @pytest.mark.parametrize("kind", [[], {}, None, 7, "text", ["image_url"]])

@@ -48,6 +48,9 @@ def message(*parts: dict[str, Any]) -> list[dict[str, Any]]:
         ("background", True),
         ("store", True),
         ("store", "false"),
+        ("context_management", [{"type": "compaction", "compact_threshold": 1000}]),
+        ("service_tier", "priority"),
+        ("service_tier", 7),
         ("store", 0),
         ("input", None),
         ("input", {}),
@@ -111,6 +114,14 @@ def test_a_tool_that_can_be_read_in_two_ways_is_refused(tools: str) -> None:
 @pytest.mark.parametrize("tools", [None, [], [FUNCTION], [{"type": "custom", "name": "c"}]])
 def test_tools_of_the_client_pass(tools: Any) -> None:
     read(tools=tools)
+
+
+@pytest.mark.parametrize("kind", ["local_shell", "apply_patch"])
+def test_what_the_provider_tells_of_a_tool_unseen_is_held(kind: str) -> None:
+    facts, size = read(tools=[FUNCTION, {"type": kind}, {"type": kind}])
+    assert facts.text_bytes == size + 2 * 1_024
+    facts, size = read(tools=[FUNCTION])
+    assert facts.text_bytes == size
 
 
 def test_what_a_tools_parameters_say_is_its_own() -> None:
