@@ -15,9 +15,15 @@ _FIELDS: Final = {
     "fallbacks": "has another model answer, at another price",
     "compaction": "uses tokens beside the usage that the provider tells",
 }
-DECIDING_FIELDS: Final = frozenset({*_FIELDS, "speed", "context_management"})
+_USUAL: Final = {
+    "speed": ("standard",),
+    "inference_geo": ("global",),
+    # `auto` is what the provider's organization has bought, as if nothing were asked for.
+    "service_tier": ("auto", "standard_only"),
+}
+"""Fields of which only these values cost what the price book says."""
+DECIDING_FIELDS: Final = frozenset({*_FIELDS, *_USUAL, "context_management"})
 DECIDING_INSIDE: Final = {"context_management": frozenset({"edits"})}
-_USUAL_SPEED: Final = "standard"
 _COMPACTING: Final = "compact"
 
 
@@ -26,8 +32,10 @@ def refuse_unoffered(parsed: dict[str, Any]) -> None:
     for name, why in _FIELDS.items():
         if parsed.get(name) not in (None, []):
             raise _refused(name, why)
-    if parsed.get("speed") not in (None, _USUAL_SPEED):
-        raise _refused("speed", "has a price of its own, unless it is `standard`")
+    for name, usual in _USUAL.items():
+        if parsed.get(name) not in (None, *usual):
+            offered = " or ".join(f"`{value}`" for value in usual)
+            raise _refused(name, f"has a price of its own, unless it is {offered}")
     managed = parsed.get("context_management")
     edits = managed.get("edits") if isinstance(managed, dict) else managed
     if edits is not None and not isinstance(edits, list):
