@@ -11,11 +11,14 @@ from services.relay.dialects.body import (
 )
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.dialects.openai_media import media_of_messages
+from services.relay.dialects.openai_offered import TIER, refuse_dearer_tier
 from services.relay.dialects.openai_options import (
     DECIDING_OPTIONS,
     read_answers,
     read_wants_usage,
 )
+from services.relay.dialects.openai_stateless import refuse_keeping, refuse_kept_parts
+from services.relay.dialects.openai_tools import refuse_chats_hosted_tools
 from services.relay.errors import invalid_request
 
 DECIDING: Final = frozenset(
@@ -29,6 +32,9 @@ DECIDING: Final = frozenset(
         "max_completion_tokens",
         "messages",
         "web_search_options",
+        "tools",
+        "store",
+        TIER,
     }
 )
 
@@ -45,6 +51,10 @@ def read_chat_request(body: bytes) -> RequestFacts:
     if parsed.get("web_search_options") is not None:
         # Each search costs extra at the provider, and the price book has no price of one.
         raise invalid_request("Web search is not offered here.", param="web_search_options")
+    refuse_dearer_tier(parsed)
+    refuse_keeping(parsed, "store")
+    refuse_kept_parts(messages)
+    refuse_chats_hosted_tools(body, parsed)
     media = media_of_messages(messages)
     limits = [
         limit

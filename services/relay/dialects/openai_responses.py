@@ -16,19 +16,21 @@ from services.relay.dialects.body import (
 from services.relay.dialects.dialect import AnswerFacts, Dialect, RequestFacts
 from services.relay.dialects.openai_content import output_bytes
 from services.relay.dialects.openai_media import media_of_items
+from services.relay.dialects.openai_offered import TIER, refuse_dearer_tier
 from services.relay.dialects.openai_responses_stream import OPENAI_RESPONSES, ResponsesStreamReader
 from services.relay.dialects.openai_stateless import (
     STATE,
-    refuse_hosted_tools,
     refuse_kept_items,
     refuse_state,
 )
+from services.relay.dialects.openai_tools import hidden_tokens
 from services.relay.dialects.openai_usage import read_responses_usage
 from services.relay.errors import invalid_request
 from services.relay.json_fields import Field, insert_first, replace_values, top_level_fields
 
 DECIDING: Final = STATE | {
-    *("model", "stream", "max_output_tokens", "store", "background", "input", "tools")
+    *("model", "stream", "max_output_tokens", "store", "background", "input", "tools"),
+    *("context_management", TIER),
 }
 _STORE: Final = b'"store"'
 
@@ -45,11 +47,12 @@ class Responses:
         parsed = parse_object(body)
         refuse_ambiguous(body, parsed, DECIDING)
         refuse_state(parsed)
+        refuse_dearer_tier(parsed)
         items = parsed.get("input")
         if not isinstance(items, (str, list)):
             raise invalid_request("`input` must be a string or an array of items.", param="input")
         refuse_kept_items(items)
-        refuse_hosted_tools(body, parsed)
+        hidden = hidden_tokens(body, parsed)
         media = media_of_items(items if isinstance(items, list) else [])
         return RequestFacts(
             model=read_model(parsed),
@@ -57,7 +60,7 @@ class Responses:
             wants_usage=True,
             answers=1,
             max_output_tokens=read_count(parsed, "max_output_tokens", minimum=0),
-            text_bytes=len(body) - media.inline_bytes,
+            text_bytes=len(body) - media.inline_bytes + hidden,
             media_count=media.counted,
             likely_media_count=media.likely,
         )

@@ -1,4 +1,4 @@
-"""What `/v1/responses` may not ask of a gateway that keeps nothing: a memory, and hosted tools.
+"""What OpenAI's calls may not ask of a gateway that keeps nothing: a memory.
 
 A provider would keep a response, and go on from it, under the gateway's own account. Which of its
 customers it belongs to, nobody would know.
@@ -6,14 +6,10 @@ customers it belongs to, nobody would know.
 
 from typing import Any, Final
 
-from services.relay.dialects.tools_as_written import tool_types
 from services.relay.errors import RelayError, invalid_request
 
 STATE: Final = frozenset({"previous_response_id", "conversation", "prompt"})
 """Fields that name what a provider kept."""
-# These run at the client, or only give a name to what it runs. All others run at the provider, cost
-# extra there, and have no price here.
-_CLIENTS_TOOLS: Final = frozenset({"function", "custom", "local_shell", "apply_patch"})
 _TYPE: Final = "type"
 
 
@@ -23,11 +19,39 @@ def refuse_state(parsed: dict[str, Any]) -> None:
         if parsed.get(name) is not None:
             raise _refused(name, "names something that a provider would have kept")
     for name in ("store", "background"):
-        value = parsed.get(name)
-        if value is not None and not isinstance(value, bool):
-            raise invalid_request(f"`{name}` must be a boolean.", param=name)
-        if value:
-            raise _refused(name, "would have the provider keep the answer")
+        refuse_keeping(parsed, name)
+    if parsed.get("context_management") not in (None, []):
+        raise invalid_request(
+            "`context_management` is not offered here: compacting uses tokens beside the usage that"
+            " the provider tells.",
+            param="context_management",
+        )
+
+
+def refuse_keeping(parsed: dict[str, Any], name: str) -> None:
+    """Raises RelayError 400 where that field would have the answer kept, or is no boolean."""
+    value = parsed.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise invalid_request(f"`{name}` must be a boolean.", param=name)
+    if value:
+        raise _refused(name, "would have the provider keep the answer")
+
+
+def refuse_kept_parts(messages: list[Any]) -> None:
+    """Raises RelayError 400 where a chat message refers to a file or to speech that was kept."""
+    for message in messages:
+        if not isinstance(message, dict):
+            continue
+        audio = message.get("audio")
+        if isinstance(audio, dict) and audio.get("id") is not None:
+            raise _refused(
+                "messages[].audio.id", "refers to speech that a provider would have kept"
+            )
+        content = message.get("content")
+        for part in content if isinstance(content, list) else ():
+            file = part.get("file") if isinstance(part, dict) else None
+            if isinstance(file, dict) and file.get("file_id") is not None:
+                raise _refused("file_id", "refers to a file that a provider would have kept")
 
 
 def refuse_kept_items(items: Any) -> None:
@@ -46,20 +70,6 @@ def refuse_kept_items(items: Any) -> None:
             for part in parts if isinstance(parts, list) else (parts,):
                 if isinstance(part, dict) and part.get("file_id") is not None:
                     raise _refused("input", "refers to a file that a provider would have kept")
-
-
-def refuse_hosted_tools(body: bytes, parsed: dict[str, Any]) -> None:
-    """Raises RelayError 400 for tools that the provider would run, and charge, by itself."""
-    if not parsed.get("tools"):
-        return
-    for kind in tool_types(body):
-        if not isinstance(kind, str) or kind not in _CLIENTS_TOOLS:
-            raise invalid_request(
-                "Only tools that the client runs are offered here: "
-                + ", ".join(f"`{name}`" for name in sorted(_CLIENTS_TOOLS))
-                + ".",
-                param="tools",
-            )
 
 
 def _refused(name: str, why: str) -> RelayError:
