@@ -1,7 +1,7 @@
 """`/api/user/login`, `refresh`, `logout`, and one's sessions."""
 
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import asyncpg
 from aiohttp import web
@@ -14,8 +14,8 @@ from services.control.client import Client
 from services.control.paging import Paging
 from services.control.people.public_users import public_user
 from services.control.sessions.logging_out import end_session, log_out, log_out_everywhere
-from services.control.sessions.refreshing import Refreshing
-from services.control.sessions.sessions import Sessions
+from services.control.sessions.refreshing import Refreshed, Refreshing
+from services.control.sessions.sessions import Login, Sessions
 from services.control.sessions.store_sessions import list_sessions, public_session
 from shared.events.text import Name
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
@@ -56,22 +56,7 @@ class SessionsApi:
             body.username, body.password.get_secret_value(), Client.of(request)
         )
         balance = await read_balance(self._pool, login.user["personal_workspace_id"])
-        response = succeed(
-            {
-                **public_user(login.user, balance),
-                "session_token": login.tokens.session,
-                "token_expiry": int(login.token_expires_at.timestamp()),
-                "refresh_token": login.tokens.refresh,
-                "expires_at": int(login.expires_at.timestamp()),
-            }
-        )
-        self._cookies.give(
-            response,
-            login.tokens,
-            token_expires_at=login.token_expires_at,
-            expires_at=login.expires_at,
-        )
-        return response
+        return self._given(login, **public_user(login.user, balance))
 
     async def refresh(self, request: web.Request) -> web.Response:
         """Needs no caller: the refresh token says who it is. Answers the next two tokens."""
@@ -84,21 +69,7 @@ class SessionsApi:
         if not shown:
             raise EnvelopeError(_NO_TOKEN)
         refreshed = await self._refreshing.refresh(shown, Client.of(request))
-        response = succeed(
-            {
-                "session_token": refreshed.tokens.session,
-                "token_expiry": int(refreshed.token_expires_at.timestamp()),
-                "refresh_token": refreshed.tokens.refresh,
-                "expires_at": int(refreshed.expires_at.timestamp()),
-            }
-        )
-        self._cookies.give(
-            response,
-            refreshed.tokens,
-            token_expires_at=refreshed.token_expires_at,
-            expires_at=refreshed.expires_at,
-        )
-        return response
+        return self._given(refreshed)
 
     async def log_out(self, request: web.Request) -> web.Response:
         """End the session; the cookies are taken back."""
@@ -135,3 +106,22 @@ class SessionsApi:
             self._pool, partial(end_session, actor=actor, session_id=path_id(request))
         )
         return succeed()
+
+    def _given(self, given: Login | Refreshed, **beside: Any) -> web.Response:
+        """Two tokens that are good from now on, in the answer and in cookies."""
+        response = succeed(
+            {
+                **beside,
+                "session_token": given.tokens.session,
+                "token_expiry": int(given.token_expires_at.timestamp()),
+                "refresh_token": given.tokens.refresh,
+                "expires_at": int(given.expires_at.timestamp()),
+            }
+        )
+        self._cookies.give(
+            response,
+            given.tokens,
+            token_expires_at=given.token_expires_at,
+            expires_at=given.expires_at,
+        )
+        return response
