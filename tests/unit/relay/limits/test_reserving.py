@@ -33,9 +33,9 @@ def test_who_names_none_is_not_refused_for_our_figure() -> None:
 
 
 def test_media_count_what_the_model_says_they_may() -> None:
-    """By what they are likely to be: a file's bound, of all pages that it could have, fits no limit."""
-    asked = {"text_bytes": 400, "media_count": 130, "likely_media_count": 2}
-    assert _hold(**asked, max_output_tokens=1) == 100 + 2_000 + 1
+    """As they are likely to be: the bound of a file, all the pages it could have, fits no limit."""
+    held = _hold(text_bytes=400, media_count=130, likely_media_count=2, max_output_tokens=1)
+    assert held == 100 + 2_000 + 1
 
 
 def test_a_call_that_costs_nothing_holds_nothing_and_every_other_holds_something() -> None:
