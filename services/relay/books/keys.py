@@ -17,6 +17,8 @@ class KeyBook:
     def __init__(self) -> None:
         self._raw: dict[bytes, bytes] = {}
         self._parsed: OrderedDict[bytes, KeyChanged] = OrderedDict()
+        self.generation = 0
+        """Goes up with every change: what was derived from a key holds for one generation."""
 
     def __len__(self) -> int:
         return len(self._raw)
@@ -28,6 +30,7 @@ class KeyBook:
             self._raw.pop(key_hash, None)
         else:
             self._raw[key_hash] = raw
+        self.generation += 1
 
     def find(self, key_hash: bytes) -> KeyChanged | None:
         """The key with this SHA-256, deleted ones included; null: there is none."""

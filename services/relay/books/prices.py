@@ -32,17 +32,21 @@ class PriceBook:
     def __init__(self) -> None:
         self._models: dict[str, list[tuple[datetime, PriceInForce]]] = {}
         self._groups: dict[str, tuple[GroupRatio, ...]] = {}
+        self.generation = 0
+        """Goes up with every change: what was derived from the book holds for one generation."""
 
     def put_model(self, changed: PriceChanged) -> None:
         """The newest list of a model's versions."""
         versions = sorted(changed.versions, key=lambda v: (v.effective_from, v.version))
         self._models[changed.model] = [(v.effective_from, _in_force(v)) for v in versions]
+        self.generation += 1
 
     def put_group(self, changed: GroupRatioChanged) -> None:
         """The newest list of a group's versions."""
         self._groups[changed.group] = tuple(
             sorted(changed.versions, key=lambda v: (v.effective_from, v.version))
         )
+        self.generation += 1
 
     def forget(self, key: str) -> None:
         """A tombstone of `model:<name>` or `group:<name>`."""
@@ -51,6 +55,7 @@ class PriceBook:
             self._models.pop(name, None)
         elif kind == "group":
             self._groups.pop(name, None)
+        self.generation += 1
 
     def price(self, model: str, at: datetime) -> PriceInForce | None:
         """The model's price; null: it has none, and must be refused."""

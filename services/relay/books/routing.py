@@ -55,6 +55,8 @@ class RoutingBook:
         self.models: dict[str, ModelChanged] = {}
         self._groups: dict[str, GroupChanged] = {}
         self._tiers: dict[tuple[str, str, str], tuple[Tier[Channel], ...]] = {}
+        self.generation = 0
+        """Goes up with every change: what was derived from the book holds for one generation."""
 
     def put_channel(self, changed: ChannelChanged) -> None:
         """The newest state of a channel. One that cannot be used is left out, and logged."""
@@ -67,14 +69,17 @@ class RoutingBook:
             if channel is not None:
                 self._channels[changed.channel_id] = (changed, channel)
         self._tiers.clear()
+        self.generation += 1
 
     def put_model(self, model: ModelChanged) -> None:
         """The newest state of a model."""
         self.models[model.name] = model
+        self.generation += 1
 
     def put_group(self, group: GroupChanged) -> None:
         """The newest state of a group."""
         self._groups[group.name] = group
+        self.generation += 1
 
     def forget(self, key: str) -> None:
         """A tombstone of `channel:<id>`, `model:<name>` or `group:<name>`."""
@@ -87,6 +92,7 @@ class RoutingBook:
             self._channels.pop(int(name), None)
             self._names.pop(int(name), None)
             self._tiers.clear()
+        self.generation += 1
 
     def usable_model(self, name: str, group: str) -> ModelChanged | None:
         """The model, if `group` may use it now."""
