@@ -1,7 +1,8 @@
 """A client's connection, with what aiohttp's own leaves out: time for a head, and a plain refusal.
 
 aiohttp gives a head that never ends the whole keep-alive time, and answers what it cannot parse
-with text that quotes it and a line in the error log.
+with text that quotes it and a line in the error log. It also says when the transport's buffer is
+full, which is for who writes to the transport itself (`raw_body`).
 """
 
 import asyncio
@@ -15,6 +16,8 @@ from aiohttp.web_protocol import RequestHandler
 Refuse = Callable[[int, str], bytes]
 """The JSON body of a refusal, from a status and a message."""
 
+HIGH_WATER_BYTES: Final = 64 * 1024
+"""A transport that holds more than this is full, until it holds a quarter of it or less."""
 _MALFORMED: Final = 400
 _TIMEOUT: Final = 408
 _TOO_LARGE: Final = 431
@@ -36,13 +39,22 @@ _LATE: Final = (
 class GuardedConnection(RequestHandler):
     """One connection. A head that has begun must end within `head_s`."""
 
-    __slots__ = ("_head_s", "_head_timer", "_refuse")
+    __slots__ = ("_head_s", "_head_timer", "_refuse", "_room", "is_full")
 
     def __init__(self, *args: Any, head_s: float, refuse: Refuse, **options: Any) -> None:
         super().__init__(*args, **options)
         self._head_s = head_s
         self._head_timer: asyncio.TimerHandle | None = None
         self._refuse = refuse
+        self._room: asyncio.Future[None] | None = None
+        self.is_full = False
+        """Whether the transport has asked for nothing more to be written for now."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The beginning."""
+        super().connection_made(transport)
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came. While a request is waited for, they can only be a part of its head."""
@@ -52,12 +64,44 @@ class GuardedConnection(RequestHandler):
                 self._head_s, self._head_is_late, self._request_count
             )
 
+    def pause_writing(self) -> None:
+        """The transport's buffer is above its high-water mark."""
+        super().pause_writing()
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        """It has drained."""
+        super().resume_writing()
+        self.is_full = False
+        self._wake()
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """The end."""
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
         super().connection_lost(exc)
+        self._wake()
+
+    async def room(self, timeout_s: float) -> bool:
+        """Waits until the transport takes more. False: not in time, or the client is gone.
+
+        For the one who writes the answer at hand: two may not wait at a time.
+        """
+        if self.is_full and self.transport is not None:
+            self._room = self._loop.create_future()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._room
+            except TimeoutError:
+                return False
+            finally:
+                self._room = None
+        return self.transport is not None and not self.transport.is_closing()
+
+    def _wake(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
     def handle_error(
         self,
