@@ -50,7 +50,8 @@ from services.relay.rejections import Rejections
 from services.relay.relaying import Relaying
 from services.relay.routes import Surface, owners, relay_routes
 from services.relay.settings import RelaySettings
-from services.relay.upstream import AiohttpUpstream, Upstream
+from services.relay.upstream import Upstream
+from services.relay.upstreams.aiohttp_client import AiohttpUpstream
 from services.relay.version import VERSION
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.event import new_event_id

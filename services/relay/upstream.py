@@ -8,11 +8,8 @@ UpstreamFailure
 └── .code ANSWER_TOO_LARGE      the answer is larger than its reader takes: no fault of the channel
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
-
-import aiohttp
 
 from shared.events.requests import ErrorCode
 
@@ -36,8 +33,27 @@ class UpstreamCall(NamedTuple):
     accept: str
 
 
+class BodySink(Protocol):
+    """Takes an answer's body as it arrives, in the callback that read it. No method may raise.
+
+    Each may call the answer's `pause`, `resume`, `abort` and `release`.
+    """
+
+    def received(self, data: bytes) -> None:
+        """What comes next, never empty: one piece for one read, decoded where it was compressed."""
+
+    def ended(self) -> None:
+        """The whole body came. Once, and the last call."""
+
+    def failed(self, code: ErrorCode) -> None:
+        """Nothing more comes. Once, and the last call; not after `abort` or `release`."""
+
+
 class UpstreamAnswer(Protocol):
-    """An answer whose head has come. Read it to its end, or abort it."""
+    """An answer whose head has come. Read it to its end, or abort it.
+
+    Its body is pulled, by `next_chunk` and `read`, or from some moment on passed to a sink.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -47,6 +63,22 @@ class UpstreamAnswer(Protocol):
 
     async def read(self, max_bytes: int) -> bytes:
         """The whole body. Raises UpstreamFailure, also where it is larger than `max_bytes`."""
+
+    def pass_to(self, sink: BodySink) -> None:
+        """From here on the body goes to `sink`; `next_chunk` and `read` may not be called any more.
+
+        What is there already is handed over inside this call, the end or the failure included.
+        """
+
+    def pause(self) -> None:
+        """Pass nothing more on, not the end either, and read nothing more of the upstream.
+
+        What one read has brought is held, and no more. The upstream's silence does not count
+        meanwhile. Idempotent.
+        """
+
+    def resume(self) -> None:
+        """Read on; what was held is passed on, perhaps inside this call. Idempotent."""
 
     def abort(self) -> None:
         """Close the connection without reading the rest. Idempotent."""
@@ -60,74 +92,3 @@ class Upstream(Protocol):
 
     async def send(self, call: UpstreamCall) -> UpstreamAnswer:
         """Send the call and wait for the answer's head. Raises UpstreamFailure."""
-
-
-class AiohttpUpstream:
-    """An Upstream over aiohttp's client. The session is the caller's to close."""
-
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        *,
-        first_byte_s: float,
-        idle_s: float,
-        connect_s: float,
-    ) -> None:
-        self._session = session
-        self._first_byte_s = first_byte_s
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=idle_s)
-
-    async def send(self, call: UpstreamCall) -> UpstreamAnswer:
-        """See Upstream."""
-        try:
-            async with asyncio.timeout(self._first_byte_s):
-                response = await self._session.post(
-                    call.url,
-                    data=call.body,
-                    headers={
-                        **dict(call.headers),
-                        "Content-Type": "application/json",
-                        "Accept": call.accept,
-                        "Accept-Encoding": "identity",
-                        "traceparent": call.traceparent,
-                    },
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                )
-        except TimeoutError:
-            raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
-        except (aiohttp.ClientError, OSError, ValueError):
-            raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION) from None
-        return _AiohttpAnswer(response)
-
-
-class _AiohttpAnswer:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: Mapping[str, str] = response.headers
-
-    async def next_chunk(self) -> bytes:
-        try:
-            return await self._response.content.readany()
-        except TimeoutError:
-            raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
-        except (aiohttp.ClientError, OSError):
-            raise UpstreamFailure(ErrorCode.UPSTREAM_CUT) from None
-
-    async def read(self, max_bytes: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while chunk := await self.next_chunk():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > max_bytes:
-                self.abort()
-                raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def abort(self) -> None:
-        self._response.close()
-
-    def release(self) -> None:
-        self._response.release()

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from services.relay.http1.decoding import Decoder, NotDecodableError, decoder_for
 from services.relay.http1.headers import Headers
 from services.relay.http1.response_parser import MalformedError, ResponseParser
-from services.relay.upstream import UpstreamFailure
+from services.relay.upstream import BodySink, UpstreamFailure
 from shared.events.requests import ErrorCode
 
 MAX_BUFFERED_BYTES: Final = 256 * 1024
@@ -37,6 +37,7 @@ class Http1Answer:
         self.is_untouched = True
         """Not one byte of it has come."""
         self.is_paused = False
+        """The connection is not read."""
         self._line: Line | None = line
         self._loop = loop
         self._parser = ResponseParser()
@@ -46,6 +47,10 @@ class Http1Answer:
         self._is_ended = False
         self._failure: ErrorCode | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._sink: BodySink | None = None
+        self._is_held = False
+        """Whoever takes the body wants no more of it now."""
+        self._is_passing = False
 
     # --- for who reads it ---------------------------------------------------------------------
 
@@ -58,13 +63,11 @@ class Http1Answer:
 
     async def next_chunk(self) -> bytes:
         """See UpstreamAnswer. All that is there, at once where there is something."""
-        if self._decoder is not None:
-            return await self._next_decoded(self._decoder)
-        while not self._pieces:
+        while not (piece := self._take()):
             if self._is_over():
                 return b""
             await self._wait()
-        return self._take()
+        return piece
 
     async def read(self, max_bytes: int) -> bytes:
         """See UpstreamAnswer. A body that is not read to its end is aborted."""
@@ -82,16 +85,35 @@ class Http1Answer:
             raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def pass_to(self, sink: BodySink) -> None:
+        """See UpstreamAnswer."""
+        self._sink = sink
+        self._pass()
+
+    def pause(self) -> None:
+        """See UpstreamAnswer."""
+        self._is_held = True
+        self._regulate()
+
+    def resume(self) -> None:
+        """See UpstreamAnswer. What was held is passed on inside this call."""
+        self._is_held = False
+        self._wake()
+        self._regulate()
+
     def abort(self) -> None:
         """See UpstreamAnswer."""
+        self._sink = None
         if not self._is_ended:
             self._pieces.clear()
+            self._decoder = None
             self._failure = self._failure or ErrorCode.UPSTREAM_CUT
         self._finish(is_reusable=False)
         self._wake()
 
     def release(self) -> None:
         """See UpstreamAnswer. The same as `abort` where the end has not come."""
+        self._sink = None
         if self._is_ended:
             self._finish(is_reusable=self._parser.is_reusable)
         else:
@@ -118,10 +140,10 @@ class Http1Answer:
             return
         if parser.is_complete:
             self._is_ended = True
-        else:
+        elif self._sink is None:
             self._buffered_bytes += len(data)
             if self._buffered_bytes > MAX_BUFFERED_BYTES:
-                self._pause()
+                self._regulate()
         self._wake()
 
     def lost(self, *, is_clean: bool) -> None:
@@ -162,38 +184,69 @@ class Http1Answer:
             raise UpstreamFailure(self._failure)
         return self._is_ended
 
-    async def _next_decoded(self, decoder: Decoder) -> bytes:
+    def _take_decoded(self, decoder: Decoder) -> bytes:
+        """What is there, a bounded piece of it. What cannot be decoded becomes the failure."""
         try:
-            while True:
-                piece = decoder.take()
-                if piece:
-                    return piece
-                if self._pieces:
-                    decoder.feed(self._take())
-                elif self._is_over():
-                    decoder.check_end()
-                    return b""
-                else:
-                    await self._wait()
+            while not (piece := decoder.take()) and self._pieces:
+                decoder.feed(self._take_raw())
+            if not piece and self._is_ended and self._failure is None:
+                decoder.check_end()
         except NotDecodableError:
-            self.abort()
-            raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED) from None
+            self._pieces.clear()
+            self._failure = ErrorCode.UPSTREAM_MALFORMED
+            self._finish(is_reusable=False)
+            return b""
+        return piece
 
     def _take(self) -> bytes:
+        """What is there, decoded; empty where there is nothing."""
+        return self._take_raw() if self._decoder is None else self._take_decoded(self._decoder)
+
+    def _take_raw(self) -> bytes:
         pieces = self._pieces
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         self._buffered_bytes = 0
         if self.is_paused:
-            self.is_paused = False
-            if self._line is not None:
-                self._line.resume()
+            self._regulate()
         return data
 
-    def _pause(self) -> None:
-        if not self.is_paused and self._line is not None:
-            self.is_paused = True
-            self._line.pause()
+    def _pass(self) -> None:
+        """Hand over what is there, as far as the sink takes it; it may call anything meanwhile."""
+        if self._is_passing:
+            return
+        self._is_passing = True
+        try:
+            while self._sink is not None and not self._is_held:
+                if not self._pass_one(self._sink):
+                    break
+        finally:
+            self._is_passing = False
+
+    def _pass_one(self, sink: BodySink) -> bool:
+        """Whether there was anything."""
+        piece = self._take()
+        if piece:
+            sink.received(piece)
+        elif self._failure is not None:
+            self._sink = None
+            sink.failed(self._failure)
+        elif self._is_ended:
+            self._sink = None
+            sink.ended()
+        else:
+            return False
+        return True
+
+    def _regulate(self) -> None:
+        """Read the connection, or do not."""
+        is_paused = self._is_held or self._buffered_bytes > MAX_BUFFERED_BYTES
+        if is_paused is not self.is_paused and self._line is not None:
+            self.is_paused = is_paused
+            if is_paused:
+                self._line.pause()
+            else:
+                self._line.resume()
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
@@ -203,7 +256,9 @@ class Http1Answer:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._sink is not None:
+            self._pass()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def _finish(self, *, is_reusable: bool) -> None:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from services.relay.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstream import BodySink, UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstreams.pump import Pump
 from shared.events.requests import ErrorCode
 
 Piece = bytes | ErrorCode | float
@@ -20,6 +21,7 @@ class FakeAnswer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.headers: Mapping[str, str] = {"Content-Type": stream, **named}
         self._pieces = list(pieces)
+        self._pump = Pump(self)
         self.is_aborted = self.is_released = False
 
     @property
@@ -44,10 +46,32 @@ class FakeAnswer:
                 raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
         return body
 
+    def ready(self) -> bytes | None:
+        if not self._pieces:
+            return b""
+        piece = self._pieces[0]
+        if isinstance(piece, float | int):
+            return None
+        del self._pieces[0]
+        if isinstance(piece, ErrorCode):
+            raise UpstreamFailure(piece)
+        return piece
+
+    def pass_to(self, sink: BodySink) -> None:
+        self._pump.start(sink)
+
+    def pause(self) -> None:
+        self._pump.pause()
+
+    def resume(self) -> None:
+        self._pump.resume()
+
     def abort(self) -> None:
+        self._pump.stop()
         self.is_aborted = True
 
     def release(self) -> None:
+        self._pump.stop()
         self.is_released = True
 
 

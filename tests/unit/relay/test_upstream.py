@@ -9,12 +9,12 @@ import pytest
 
 from deploy.simulator.app import running
 from services.relay.upstream import (
-    AiohttpUpstream,
     Upstream,
     UpstreamAnswer,
     UpstreamCall,
     UpstreamFailure,
 )
+from services.relay.upstreams.aiohttp_client import AiohttpUpstream
 from shared.events.requests import ErrorCode
 from tests.unit.relay.http1.raw_server import client
 

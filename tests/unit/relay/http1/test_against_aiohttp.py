@@ -13,7 +13,8 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.relay.upstream import AiohttpUpstream, Upstream, UpstreamFailure
+from services.relay.upstream import Upstream, UpstreamFailure
+from services.relay.upstreams.aiohttp_client import AiohttpUpstream
 from tests.unit.relay.http1.raw_server import Asked, call, client, serving
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_", min_size=1, max_size=12)

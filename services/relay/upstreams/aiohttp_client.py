@@ -1,0 +1,105 @@
+"""An Upstream over aiohttp's client."""
+
+import asyncio
+from collections.abc import Mapping
+
+import aiohttp
+
+from services.relay.upstream import BodySink, UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstreams.pump import Pump
+from shared.events.requests import ErrorCode
+
+
+class AiohttpUpstream:
+    """Sends calls through a session, which is the caller's to close."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        first_byte_s: float,
+        idle_s: float,
+        connect_s: float,
+    ) -> None:
+        self._session = session
+        self._first_byte_s = first_byte_s
+        self._idle_s = idle_s
+        # Of the pauses within an answer only those count in which somebody waits for it.
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
+
+    async def send(self, call: UpstreamCall) -> UpstreamAnswer:
+        """See Upstream."""
+        try:
+            async with asyncio.timeout(self._first_byte_s):
+                response = await self._session.post(
+                    call.url,
+                    data=call.body,
+                    headers={
+                        **dict(call.headers),
+                        "Content-Type": "application/json",
+                        "Accept": call.accept,
+                        "Accept-Encoding": "identity",
+                        "traceparent": call.traceparent,
+                    },
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                )
+        except TimeoutError:
+            raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
+        except (aiohttp.ClientError, OSError, ValueError):
+            raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION) from None
+        return _AiohttpAnswer(response, self._idle_s)
+
+
+class _AiohttpAnswer:
+    def __init__(self, response: aiohttp.ClientResponse, idle_s: float) -> None:
+        self._response = response
+        self._idle_s = idle_s
+        self._pump = Pump(self)
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def next_chunk(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._idle_s):
+                return await self._response.content.readany()
+        except TimeoutError:
+            raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
+        except (aiohttp.ClientError, OSError):
+            raise UpstreamFailure(ErrorCode.UPSTREAM_CUT) from None
+
+    def ready(self) -> bytes | None:
+        content = self._response.content
+        if content.exception() is not None:
+            raise UpstreamFailure(ErrorCode.UPSTREAM_CUT)
+        # Empty where there is nothing yet, and at the end.
+        return content.read_nowait() or (b"" if content.at_eof() else None)
+
+    async def read(self, max_bytes: int) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while chunk := await self.next_chunk():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
+                self.abort()
+                raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def pass_to(self, sink: BodySink) -> None:
+        self._pump.start(sink)
+
+    def pause(self) -> None:
+        # What comes meanwhile fills aiohttp's buffer, which stops its transport when it is full.
+        self._pump.pause()
+
+    def resume(self) -> None:
+        self._pump.resume()
+
+    def abort(self) -> None:
+        self._pump.stop()
+        self._response.close()
+
+    def release(self) -> None:
+        self._pump.stop()
+        self._response.release()
