@@ -1,4 +1,4 @@
-"""Measures the gateway beside a bare proxy. See docs/benchmarks.md for what each figure means."""
+"""Measures the gateway beside other proxies. See docs/benchmarks.md for what each figure means."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,14 +16,12 @@ from deploy.local.stack import Stack
 from operations.bench.delay import measure_delay
 from operations.bench.ingest import measure_ingest
 from operations.bench.machine import machine_lines
-from operations.bench.plan import QUICK, WHOLE, Plan
-from operations.bench.report import (
-    delay_lines,
-    ingest_lines,
-    side_by_side_json,
-    side_by_side_lines,
-)
+from operations.bench.plan import QUICK, SIDES, WHOLE, Plan
+from operations.bench.report import delay_lines, ingest_lines
 from operations.bench.side_by_side import measure
+from operations.bench.side_report import side_by_side_json, side_by_side_lines
+from operations.bench.steps import chosen
+from shared.service.open_files import raise_open_files
 
 _PARTS = ("ingest", "relay", "delay")
 
@@ -33,12 +31,36 @@ def _main() -> int:
     parser.add_argument("--quick", action="store_true", help="one short round, in about a minute")
     parser.add_argument("--only", choices=_PARTS, action="append", help="leave the others out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    names = ", ".join(step.name for step in WHOLE.steps)
+    parser.add_argument("--steps", metavar="A,B", help=f"of the relay: {names}, any paced-NxM")
+    parser.add_argument("--sides", metavar="A,B", help=f"of {', '.join(SIDES)}")
+    parser.add_argument("--rounds", type=int, metavar="N", help="how often each is measured")
     arguments = parser.parse_args()
     parts = frozenset(arguments.only or _PARTS)
-    figures = asyncio.run(_measure(QUICK if arguments.quick else WHOLE, parts))
+    try:
+        plan = _plan(arguments)
+    except ValueError as error:
+        parser.error(str(error))
+    raise_open_files()
+    figures = asyncio.run(_measure(plan, parts))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(figures, indent=1))
     return 0
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    plan = QUICK if arguments.quick else WHOLE
+    if arguments.rounds is not None:
+        plan = replace(plan, rounds=max(1, arguments.rounds))
+    if arguments.steps is not None:
+        wanted = arguments.steps.split(",")
+        plan = replace(plan, steps=chosen(wanted, plan.steps, lengths=plan.lengths))
+    if arguments.sides is not None:
+        sides = frozenset(arguments.sides.split(","))
+        if not sides <= set(SIDES):
+            raise ValueError(f"the sides are {', '.join(SIDES)}")
+        plan = replace(plan, sides=tuple(side for side in SIDES if side in sides))
+    return plan
 
 
 async def _measure(plan: Plan, parts: frozenset[str]) -> dict[str, Any]:
@@ -72,7 +94,7 @@ async def _relay(folder: Path, plan: Plan, parts: frozenset[str]) -> dict[str, A
         if "relay" in parts:
             found = await measure(stack, plan)
             rounds = "one round" if plan.rounds == 1 else f"medians of {plan.rounds} rounds"
-            _print(f"The relay beside a bare proxy; {rounds}", side_by_side_lines(found))
+            _print(f"The relay beside other proxies; {rounds}", side_by_side_lines(found))
             figures["relay"] = side_by_side_json(found)
         if "delay" in parts:
             delay = await measure_delay(stack, plan)

@@ -18,7 +18,7 @@ from deploy.local.stack import Stack
 from operations.bench.figures import percentile
 from operations.bench.load_spec import Finished, LoadSpec
 from operations.bench.plan import Plan
-from operations.bench.programs import generate, running
+from operations.bench.programs import generate, python_module, running
 from operations.bench.provisioning import provision
 from operations.bench.settling import wait_until_applied
 
@@ -82,7 +82,8 @@ async def measure_delay(stack: Stack, plan: Plan) -> Delay:
     """On a started stack, all of it on every core. Raises RuntimeError where a row is missing."""
     port = stack.ports["bench/upstream"]
     ledger, logs = RowWatch(_LEDGER), RowWatch(_LOGS)
-    async with running("upstream", port=port, folder=stack.state_dir):
+    command = python_module("upstream", "--port", str(port))
+    async with running("upstream", command, port=port, folder=stack.state_dir):
         key = await provision(stack, upstream_port=port)
         await wait_until_applied(stack)
         watching = [

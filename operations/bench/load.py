@@ -19,14 +19,12 @@ import uvloop
 from operations.bench.connection import Answer, Connection
 from operations.bench.figures import cpu_s, machine_busy_s, percentile
 from operations.bench.load_spec import MACHINE, Finished, LoadResult, LoadSpec
-from operations.bench.traffic import MODEL, PACED_MODEL, chat_request
+from operations.bench.traffic import chat_request
 from operations.bench.waiting import wait_until
 
 _HOST: Final = "127.0.0.1"
 _SEED: Final = 1
 _MS: Final = 1000
-# Streams that all begin at once would send all their events at once.
-_SPREAD_S: Final = 1.0
 _FINISH_S: Final = 3.0
 
 
@@ -36,7 +34,7 @@ class Generator:
     def __init__(self, spec: LoadSpec) -> None:
         self._spec = spec
         self._request = chat_request(
-            key=spec.key, stream=spec.stream, model=PACED_MODEL if spec.paced else MODEL
+            key=spec.key, stream=spec.stream, events_per_s=spec.events_per_s
         )
         self._connections: list[Connection] = []
         self._free: deque[Connection] = deque()
@@ -92,11 +90,13 @@ class Generator:
             self._free.extend(self._connections)
             await self._arrive(self._spec.rate_per_s)
             return
-        pause_s = _SPREAD_S / len(self._connections) if self._spec.paced else 0
+        # Streams that all begin at once would send all their events at once.
+        pause_s, due = self._spec.spread_s / len(self._connections), monotonic()
         for connection in self._connections:
             connection.send(monotonic())
+            due += pause_s
             if pause_s:
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(max(0.0, due - monotonic()))
 
     async def _arrive(self, rate_per_s: float) -> None:
         chance = random.Random(_SEED)  # noqa: S311 - arrivals, not secrets
@@ -127,7 +127,7 @@ class Generator:
             return not any(each.is_busy for each in self._connections)
 
         with suppress(TimeoutError):
-            await wait_until(is_done, deadline_s=_FINISH_S, poll_s=0.01)
+            await wait_until(is_done, deadline_s=self._spec.spread_s + _FINISH_S, poll_s=0.01)
 
     def _cpu(self) -> dict[str, float]:
         watched = {**self._spec.watch, "generator": os.getpid()}

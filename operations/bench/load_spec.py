@@ -20,7 +20,10 @@ class LoadSpec:
     duration_s: float
     warm_up_s: float = 0.5
     stream: bool = False
-    paced: bool = False
+    events_per_s: float | None = None
+    """Of each stream; None is as fast as the upstream can."""
+    spread_s: float = 0.0
+    """Over how long the first requests are sent."""
     rate_per_s: float | None = None
     core: int | None = None
     watch: dict[str, int] = field(default_factory=dict)

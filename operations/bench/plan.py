@@ -1,7 +1,16 @@
-"""How long and how often: the whole benchmark takes under four minutes, the quick one about one."""
+"""How long and how often: the whole benchmark takes about six minutes, the quick one about one."""
 
 from dataclasses import dataclass
 from typing import Final
+
+from operations.bench.steps import Step, steps
+
+RELAY, BARE, GO, DIRECT = "relay", "bare", "go", "direct"
+SIDES: Final = (DIRECT, BARE, GO, RELAY)
+CLIENTS: Final = 32
+# Every side has to be far from the end of its core at this pace: see docs/benchmarks.md.
+_PACES: Final = ((500, 20), (1000, 10))
+_QUICK_PACES: Final = ((500, 20), (1000, 20))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -9,18 +18,28 @@ class Plan:
     """The sizes of one run."""
 
     rounds: int
-    """Each measures both sides, one after the other; the figure is the median."""
-    latency_s: float
-    load_s: float
-    paced_s: float
+    """Each measures all sides, one after the other; the figure is the median."""
+    steps: tuple[Step, ...]
+    lengths: int
+    """For how many lengths of a stream a paced step is measured."""
     ingest_events: int
     delay_s: float
-    clients: int = 32
-    paced_streams: int = 100
-    """At 50 events a second each."""
+    sides: tuple[str, ...] = SIDES
     workspaces: int = 50
     delay_rate_per_s: float = 300
 
 
-WHOLE: Final = Plan(rounds=3, latency_s=2, load_s=3, paced_s=4, ingest_events=100_000, delay_s=12)
-QUICK: Final = Plan(rounds=1, latency_s=0.5, load_s=1, paced_s=1.5, ingest_events=30_000, delay_s=3)
+WHOLE: Final = Plan(
+    rounds=3,
+    steps=steps(clients=CLIENTS, latency_s=2, load_s=3, lengths=2, paces=_PACES),
+    lengths=2,
+    ingest_events=100_000,
+    delay_s=12,
+)
+QUICK: Final = Plan(
+    rounds=1,
+    steps=steps(clients=CLIENTS, latency_s=0.5, load_s=1, lengths=1, paces=_QUICK_PACES),
+    lengths=1,
+    ingest_events=30_000,
+    delay_s=3,
+)

@@ -24,14 +24,14 @@ from deploy.local.stack import Stack
 from operations.bench.ingest import fill, migrate
 from operations.bench.load_spec import LoadSpec
 from operations.bench.placement import MEASURED_CORE, OTHER_CORE, place
-from operations.bench.plan import QUICK
-from operations.bench.programs import generate, running
+from operations.bench.plan import QUICK, WHOLE
+from operations.bench.programs import generate, python_module, running
 from operations.bench.provisioning import provision
 from operations.bench.settling import wait_until_taken_in
+from operations.bench.steps import REQUESTS, Step, chosen
 
-_LOADS: Final = ("requests", "streams", "paced")
 _TOP: Final = 32
-_SECONDS: Final = 8.0
+_SECONDS: Final = 40.0
 _ROOT: Final = "python/runners.py:Runner.run"
 """What is further out is the start of the process, in every sample."""
 _OURS: Final = ("services/", "shared/")
@@ -41,14 +41,20 @@ _Sample = tuple[int, list[str]]
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("service", choices=("relay", "billing", "logging"))
-    parser.add_argument("--load", choices=_LOADS, default=_LOADS[0], help="for the relay")
+    parser.add_argument("--load", default=REQUESTS, help="for the relay: a step of the benchmark")
+    parser.add_argument("--seconds", type=float, default=_SECONDS, help="for the relay")
     parser.add_argument("--samples", type=Path, metavar="FILE", help="keep them all, as JSON")
     arguments = parser.parse_args()
+    try:
+        (step,) = chosen([arguments.load], WHOLE.steps, lengths=1)
+    except ValueError as error:
+        parser.error(str(error))
+    step = replace(step, duration_s=arguments.seconds)
     with tempfile.TemporaryDirectory(prefix="ledgerline-profile-") as folder:
         path = Path(folder, "samples.json")
         stack = Stack(StackSpec(state_dir=Path(folder, "stack")))
         if arguments.service == "relay":
-            asyncio.run(_sample_relay(stack, path, arguments.load))
+            asyncio.run(_sample_relay(stack, path, step))
         else:
             asyncio.run(_sample_consumer(stack, path, arguments.service))
         samples: list[_Sample] = json.loads(path.read_text())
@@ -58,9 +64,10 @@ def _main() -> None:
         print(line)
 
 
-async def _sample_relay(stack: Stack, path: Path, load: str) -> None:
+async def _sample_relay(stack: Stack, path: Path, step: Step) -> None:
     port = stack.ports["bench/upstream"]
-    async with stack, running("upstream", port=port, folder=stack.state_dir) as upstream:
+    command = python_module("upstream", "--port", str(port))
+    async with stack, running("upstream", command, port=port, folder=stack.state_dir) as upstream:
         key = await provision(stack, upstream_port=port)
         await stack.process("relay-0").stop()
         relay = _sampled(stack.process("relay-0"), path)
@@ -73,10 +80,12 @@ async def _sample_relay(stack: Stack, path: Path, load: str) -> None:
             spec = LoadSpec(
                 port=stack.ports["relay-0/api"],
                 key=key,
-                connections=QUICK.paced_streams if load == "paced" else QUICK.clients,
-                duration_s=_SECONDS,
-                stream=load != "requests",
-                paced=load == "paced",
+                connections=step.connections,
+                duration_s=step.duration_s,
+                warm_up_s=step.warm_up_s,
+                stream=step.stream,
+                events_per_s=step.events_per_s,
+                spread_s=step.spread_s,
                 core=OTHER_CORE,
             )
             await generate(spec)

@@ -1,4 +1,4 @@
-"""The benchmark's own processes: the upstream, the bare proxy, and the load generator."""
+"""The benchmark's own processes: the upstream, the proxies, and the load generator."""
 
 import asyncio
 import json
@@ -17,11 +17,16 @@ from operations.bench.load_spec import Finished, LoadResult, LoadSpec
 _UNTIL_ANSWER_S: Final = 30.0
 
 
+def python_module(name: str, *arguments: str) -> tuple[str, ...]:
+    """The command that runs `operations.bench.<name>`."""
+    return (sys.executable, "-P", "-m", f"operations.bench.{name}", *arguments)
+
+
 @asynccontextmanager
 async def running(
-    name: str, *arguments: str, port: int, folder: Path, key: str = ""
+    name: str, command: tuple[str, ...], *, port: int, folder: Path, key: str = ""
 ) -> AsyncIterator[ManagedProcess]:
-    """`operations.bench.<name>`, listening on its port, until the block ends."""
+    """A command that listens on its port, until the block ends."""
 
     async def missing() -> str | None:
         try:
@@ -34,10 +39,7 @@ async def running(
     process = ManagedProcess(
         ProcessSpec(
             name=name,
-            command=(
-                *(sys.executable, "-P", "-m", f"operations.bench.{name}"),
-                *("--port", str(port), *arguments),
-            ),
+            command=command,
             environment=program_environment() | {"BENCH_KEY": key},
             output_path=folder / f"{name}.log",
             cwd=REPOSITORY,
@@ -55,7 +57,7 @@ async def running(
 async def generate(spec: LoadSpec) -> LoadResult:
     """One measurement by a load generator of its own. Raises RuntimeError where it went wrong."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "operations.bench.load"),
+        *python_module("load"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -8,7 +8,7 @@ import aiohttp
 
 from deploy.local.demo import Demo, ensure_demo
 from deploy.local.stack import Stack
-from operations.bench.traffic import CHAT_PATH, MODEL, PACED_MODEL
+from operations.bench.traffic import CHAT_PATH, MODEL
 from operations.bench.waiting import wait_until
 
 _CREDIT_UNITS: Final = 10**12
@@ -41,9 +41,7 @@ async def provision(stack: Stack, *, upstream_port: int) -> str:
             "idempotency_key": "bench",
         }
         await _call(http, "POST", "/api/billing/topups", credit, admin)
-        for model in (MODEL, PACED_MODEL):
-            is_served = partial(_is_served, http, demo, model)
-            await wait_until(is_served, deadline_s=_DEADLINE_S)
+        await wait_until(partial(_is_served, http, demo), deadline_s=_DEADLINE_S)
     return demo.api_key
 
 
@@ -62,8 +60,8 @@ async def _call(
         return answer["data"]
 
 
-async def _is_served(http: aiohttp.ClientSession, demo: Demo, model: str) -> bool:
-    chat = {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
+async def _is_served(http: aiohttp.ClientSession, demo: Demo) -> bool:
+    chat = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
     headers = {"Authorization": f"Bearer {demo.api_key}"}
     async with http.post(CHAT_PATH, json=chat, headers=headers) as response:
         return response.status == _OK and (await response.json())["id"] == _ANSWER_ID

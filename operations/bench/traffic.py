@@ -7,23 +7,24 @@ EVENTS_PER_STREAM: Final = 52
 """A role, 48 pieces of text, a finish reason, the usage, and `[DONE]`."""
 ANSWER_BYTES: Final = 561
 MODEL: Final = "gpt-4o-mini"
-PACED_MODEL: Final = "gpt-4o"
-"""The measuring upstream takes its time for this one, an event every EVENT_INTERVAL_S."""
-EVENT_INTERVAL_S: Final = 0.02
 CHAT_PATH: Final = "/v1/chat/completions"
 
 _HEAD: Final = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": MODEL}
+_PACE: Final = b"Words a second: "
 _USAGE: Final = {"prompt_tokens": 24, "completion_tokens": 48, "total_tokens": 72}
 _TEXT_EVENTS: Final = EVENTS_PER_STREAM - 4
 
 
-def chat_request(*, key: str, stream: bool, model: str = MODEL) -> bytes:
-    """A whole HTTP request, ready to be written."""
+def chat_request(*, key: str, stream: bool, events_per_s: float | None = None) -> bytes:
+    """A whole HTTP request, ready to be written; with a pace that `asked_pace` reads."""
+    question = "Say in two sentences why the sky is blue."
+    if events_per_s is not None:
+        question += f" {_PACE.decode()}{events_per_s:g}."
     chat = {
-        "model": model,
+        "model": MODEL,
         "messages": [
             {"role": "system", "content": "You are a helpful assistant."},
-            {"role": "user", "content": "Say in two sentences why the sky is blue."},
+            {"role": "user", "content": question},
         ],
         "max_tokens": 128,
     }
@@ -37,6 +38,12 @@ def chat_request(*, key: str, stream: bool, model: str = MODEL) -> bytes:
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def asked_pace(request: bytes) -> float | None:
+    """How many events a second the sender of a request asks for; None is as fast as it goes."""
+    _, found, rest = request.partition(_PACE)
+    return float(rest.partition(b'."')[0]) if found else None
 
 
 def plain_answer() -> bytes:

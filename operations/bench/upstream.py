@@ -11,8 +11,7 @@ from typing import Final, cast
 import uvloop
 
 from operations.bench.traffic import (
-    EVENT_INTERVAL_S,
-    PACED_MODEL,
+    asked_pace,
     plain_answer,
     stream_chunks,
     stream_head,
@@ -23,14 +22,13 @@ _PLAIN: Final = plain_answer()
 _STREAM_HEAD: Final = stream_head()
 _CHUNKS: Final = stream_chunks()
 _ASKS_FOR_STREAM: Final = b'"stream": true'
-_ASKS_FOR_PACE: Final = b'"model": "%b"' % PACED_MODEL.encode()
 
 
 class Provider(asyncio.Protocol):
     """One connection.
 
     A stream's next event leaves at the next turn of the loop, as from a provider that flushes each,
-    or for PACED_MODEL after EVENT_INTERVAL_S.
+    or at the pace that its request asks for.
     """
 
     def __init__(self) -> None:
@@ -61,8 +59,8 @@ class Provider(asyncio.Protocol):
             self._transport.write(_PLAIN)
         else:
             self._transport.write(_STREAM_HEAD)
-            is_paced = received.find(_ASKS_FOR_PACE, head_end) >= 0
-            self._send_event(0, EVENT_INTERVAL_S if is_paced else 0)
+            pace = asked_pace(received)
+            self._send_event(0, 1 / pace if pace else 0)
 
     def _send_event(self, number: int, interval_s: float) -> None:
         if self._transport is None:

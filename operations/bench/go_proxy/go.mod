@@ -1,0 +1,3 @@
+module ledgerline/operations/bench/go_proxy
+
+go 1.21
