@@ -34,13 +34,17 @@ def run(service: str, settings: _Settings, open_app: OpenApp[_Settings]) -> None
     async def main(stop: asyncio.Event) -> None:
         nonlocal exit_code
         background = BackgroundTasks()
-        serving = asyncio.create_task(_serve(settings, open_app, background))
+        opened, end = asyncio.Event(), asyncio.Event()
+        serving = asyncio.create_task(_serve(settings, open_app, background, opened, end))
         ends = [asyncio.create_task(event.wait()) for event in (stop, background.failed)]
         await asyncio.wait([serving, *ends], return_when=asyncio.FIRST_COMPLETED)
         exit_code = 0 if stop.is_set() else 1
         _logger.info("service.stopping", exit_code=exit_code)
-        # Also ends a service that still waits for what it needs to open.
-        serving.cancel()
+        # What an application does at its end is not done under a cancellation, which would skip
+        # all that stands behind a `yield`; one that still waits for what it needs is cut off.
+        end.set()
+        if not opened.is_set():
+            serving.cancel()
         for task in ends:
             task.cancel()
         try:
@@ -57,11 +61,16 @@ def run(service: str, settings: _Settings, open_app: OpenApp[_Settings]) -> None
 
 
 async def _serve(
-    settings: _Settings, open_app: OpenApp[_Settings], background: BackgroundTasks
+    settings: _Settings,
+    open_app: OpenApp[_Settings],
+    background: BackgroundTasks,
+    opened: asyncio.Event,
+    end: asyncio.Event,
 ) -> None:
     async with open_app(settings, background=background):
+        opened.set()
         _logger.info("service.started")
-        await asyncio.Event().wait()
+        await end.wait()
 
 
 def configure_service_logs(service: str, settings: ServiceSettings) -> None:
