@@ -29,6 +29,7 @@ _TOLD_PLAINLY = (
     TooManyDeathsError,
     ValueError,
 )
+_WORKERS = "LEDGERLINE_RELAY_WORKERS"
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -97,9 +98,15 @@ def _spec(state_dir: Path) -> StackSpec:
         for name, value in os.environ.items()
         if name.startswith(PREFIX) and name not in for_ports
     }
-    ports = Ports.from_environment(os.environ)
+    workers = settings.get(_WORKERS) or os.environ.get("RELAY_WORKERS") or "1"
+    if not workers.isdecimal():
+        raise ValueError(f"{_WORKERS} must be a number")
     return StackSpec(
-        state_dir=state_dir, ports=ports, settings={"all": settings}, shares_limits=True
+        state_dir=state_dir,
+        ports=Ports.from_environment(os.environ),
+        relay_workers=int(workers),
+        settings={"all": settings},
+        shares_limits=True,
     )
 
 

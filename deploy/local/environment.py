@@ -51,6 +51,7 @@ class ServiceEnvironment:
     dsns: Mapping[str, str]
     settings: Mapping[str, Mapping[str, str]]
     valkey_url: str | None = None
+    relay_workers: int = 1
 
     def of(self, service: str, instance: int) -> dict[str, str]:
         """The whole environment of one process.
@@ -105,5 +106,6 @@ class ServiceEnvironment:
         if service == "relay":
             apis = {f"{owner.upper()}_API_URL": api_url(self.ports, owner) for owner in WITH_TABLES}
             store = {"LIMITS_STORE_URL": self.valkey_url} if self.valkey_url else {}
-            return reaches_providers | control | billing | apis | store
+            workers = {"RELAY_WORKERS": str(self.relay_workers)}
+            return reaches_providers | control | billing | apis | store | workers
         return control

@@ -18,17 +18,21 @@ class StackSpec:
     state_dir: Path
     ports: Ports | None = None
     relays: int = 1
+    relay_workers: int = 1
+    """Processes of each relay."""
     billings: int = 1
     loggings: int = 1
     controls: int = 1
     shares_limits: bool | None = None
-    """Whether relays count limits in a Valkey; null: where there are several of them."""
+    """Whether relays count limits in a Valkey; null: where several processes serve."""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def has_valkey(self) -> bool:
         """Whether the stack starts a Valkey."""
-        return self.relays > 1 if self.shares_limits is None else self.shares_limits
+        if self.shares_limits is None:
+            return self.relays * self.relay_workers > 1
+        return self.shares_limits
 
     def instances(self) -> tuple[tuple[str, int], ...]:
         """Every service process, as its kind and its number."""

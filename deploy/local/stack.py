@@ -60,6 +60,7 @@ class Stack:
             dsns={role: self.dsn(role) for role in self.secrets.postgres_passwords},
             settings=spec.settings,
             valkey_url=self._valkey.url if spec.has_valkey else None,
+            relay_workers=spec.relay_workers,
         )
         self._infrastructure = {"postgres": self._postgres.process, "kafka": self._kafka.process}
         if spec.has_valkey:

@@ -53,11 +53,12 @@ from services.relay.settings import RelaySettings
 from services.relay.upstream import Upstream
 from services.relay.upstreams.aiohttp_client import AiohttpUpstream
 from services.relay.version import VERSION
+from services.relay.workers.place import Place
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.event import new_event_id
 from shared.http.egress import EgressPolicy, EgressResolver
 from shared.http.internal_client import InternalClient
-from shared.http.internal_server import Readiness, internal_app
+from shared.http.internal_server import Readiness
 from shared.http.serving import served
 from shared.kafka.errors import SendError
 from shared.kafka.metrics import StateReaderMetrics
@@ -72,7 +73,9 @@ _logger = get_logger()
 
 
 @asynccontextmanager
-async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> AsyncIterator[None]:
+async def open_app(
+    settings: RelaySettings, *, background: BackgroundTasks, place: Place
+) -> AsyncIterator[None]:
     """Open the relay; at the end: stop accepting, finish, close leases, flush the journal."""
     registry = new_registry()
     request_metrics = RequestMetrics(registry)
@@ -224,9 +227,6 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         is_open = asyncio.Event()
         readiness.add("door", lambda: None if is_open.is_set() else "opening the public port")
         readiness.note("limits", limits.note)
-        internal = internal_app(
-            registry=registry, readiness=readiness, callers=settings.internal_callers
-        )
 
         await stack.enter_async_context(
             _published_to_the_end(publisher, leases, journal, journal_directory)
@@ -244,7 +244,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
         }.items():
             background.start(name, work)
         await stack.enter_async_context(
-            served(internal, host=settings.internal_host, port=settings.internal_port)
+            place.told(settings, registry=registry, readiness=readiness)
         )
         await reader.wait_ready()
         # Runs once the public port is closed, which waits for open requests and forgets the rest.
@@ -258,6 +258,7 @@ async def open_app(settings: RelaySettings, *, background: BackgroundTasks) -> A
                 keep_alive_s=settings.keep_alive_s,
                 head_s=settings.header_timeout_s,
                 refuse=malformed,
+                reuse_port=place.shares_port,
             )
         )
         is_open.set()

@@ -2,10 +2,10 @@
 
 import base64
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
 from shared.service.settings import ServiceSettings
 
@@ -33,6 +33,17 @@ class RelaySettings(ServiceSettings):
     """Networks that channels may lie in although they are not public."""
     trusted_proxies: list[str] = Field(default_factory=list)
     """Networks of the operator's own proxies, whose `X-Forwarded-For` is believed."""
+
+    relay_workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        # Its short name too; the second reads `RELAY_WORKERS`.
+        validation_alias=AliasChoices("LEDGERLINE_RELAY_WORKERS", "relay_workers"),
+    )
+    """Processes that share the public port; also as `RELAY_WORKERS`. About one for each core."""
+    worker_hang_s: float = Field(default=30.0, ge=3)
+    """How long one of several workers may say nothing before it is killed and started again."""
 
     upstream_client: Literal["http1", "aiohttp"] = "http1"
     """What calls providers: the relay's own client, or aiohttp's."""
@@ -95,6 +106,9 @@ class RelaySettings(ServiceSettings):
     limits_store_url: SecretStr | None = None
     """Where several relays count limits together: Valkey's address, `valkey://:password@host:port/0`
     (`valkeys://` for TLS). Empty: each relay counts by itself."""
+    limits_per_worker: bool = False
+    """Whether several workers may count limits each by itself, where no Valkey is set: a limit then
+    lets through its amount once for each worker."""
     limits_on_store_failure: Literal["open", "closed"] = "open"
     """While Valkey cannot be reached: `open`, each relay counts by itself; `closed`, requests that
     have a limit are refused with 503."""
@@ -114,6 +128,15 @@ class RelaySettings(ServiceSettings):
         if address.scheme not in _STORE_SCHEMES or not address.hostname:
             raise ValueError("must be like valkey://:password@host:port/0")
         return url
+
+    @model_validator(mode="after")
+    def _workers_share_limits(self) -> Self:
+        if self.relay_workers > 1 and self.limits_store_url is None and not self.limits_per_worker:
+            raise ValueError(
+                "several workers need LEDGERLINE_LIMITS_STORE_URL, to count limits together, or"
+                " LEDGERLINE_LIMITS_PER_WORKER=true, for each to count them by itself"
+            )
+        return self
 
     def master_key_bytes(self) -> bytes:
         """The key itself."""

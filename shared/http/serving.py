@@ -31,8 +31,12 @@ async def served(
     keep_alive_s: float = KEEP_ALIVE_S,
     head_s: float = HEAD_S,
     refuse: Refuse = envelope_refusal,
+    reuse_port: bool = False,
 ) -> AsyncIterator[None]:
-    """Serve `app` inside the block. At its end: no new connections, then wait for those there."""
+    """Serve `app` inside the block. At its end: no new connections, then wait for those there.
+
+    With `reuse_port` other processes of the same user may listen on the port too.
+    """
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=shutdown_timeout_s
     )
@@ -52,7 +56,12 @@ async def served(
 
     try:
         server = await loop.create_server(
-            connection, host, port, reuse_address=True, backlog=_BACKLOG
+            connection,
+            host,
+            port,
+            reuse_address=True,
+            reuse_port=reuse_port or None,
+            backlog=_BACKLOG,
         )
         try:
             yield
