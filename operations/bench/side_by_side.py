@@ -3,7 +3,7 @@
 from deploy.local.stack import Stack
 from operations.bench.comparison import MEASURED, Comparison
 from operations.bench.figures import rss_mib
-from operations.bench.load_spec import LoadSpec
+from operations.bench.load_spec import LoadResult, LoadSpec
 from operations.bench.placement import OTHER_CORE
 from operations.bench.plan import DIRECT, RELAY, Plan
 from operations.bench.programs import generate
@@ -26,10 +26,8 @@ async def measure(stack: Stack, plan: Plan) -> Comparison:
                 await wait_until_applied(stack)
                 for side in started.sides if number % 2 == 0 else started.sides[::-1]:
                     if _is_asked(step, side, plan):
-                        spec = _spec(step, side, started, stack)
-                        found.results.setdefault((side.name, step.name), []).append(
-                            await generate(spec)
-                        )
+                        result = await _measured(step, side, started, stack)
+                        found.results.setdefault((side.name, step.name), []).append(result)
         found.rss_mib = {side.name: rss_mib(side.pid) for side in started.sides}
     return found
 
@@ -41,7 +39,16 @@ def _is_asked(step: Step, side: Side, plan: Plan) -> bool:
     return True
 
 
-def _spec(step: Step, side: Side, started: Sides, stack: Stack) -> LoadSpec:
+async def _measured(step: Step, side: Side, started: Sides, stack: Stack) -> LoadResult:
+    try:
+        return await generate(load_of(step, side, started, stack))
+    except RuntimeError as error:
+        error.add_note(f"while {step.name} of {side.name} was measured")
+        raise
+
+
+def load_of(step: Step, side: Side, started: Sides, stack: Stack) -> LoadSpec:
+    """A step of one side, and whose CPU time is read beside it."""
     return LoadSpec(
         port=side.port,
         key=started.key,

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.processes import ManagedProcess
 from deploy.local.stack import Stack
 from operations.bench.go_build import GoMissingError, built_go_proxy
 from operations.bench.placement import MEASURED_CORE, OTHER_CORE, every_core, place
@@ -36,11 +37,14 @@ class Sides:
 
 
 @asynccontextmanager
-async def started_sides(stack: Stack, names: tuple[str, ...]) -> AsyncIterator[Sides]:
-    """The sides of these names beside a started stack of one relay.
+async def started_sides(
+    stack: Stack, names: tuple[str, ...], relay: ManagedProcess | None = None
+) -> AsyncIterator[Sides]:
+    """The sides of these names beside a started stack of one relay, or of the one that is given.
 
     The stack's processes are back on every core afterwards.
     """
+    relay = relay or stack.process(_RELAY_PROCESS)
     async with AsyncExitStack() as opened:
         upstream_port = stack.ports["bench/upstream"]
         command = python_module("upstream", "--port", str(upstream_port))
@@ -49,14 +53,14 @@ async def started_sides(stack: Stack, names: tuple[str, ...]) -> AsyncIterator[S
         )
         place(upstream.pid, [OTHER_CORE])
         key = await provision(stack, upstream_port=upstream_port)
-        await opened.enter_async_context(_placed(stack))
+        await opened.enter_async_context(_placed(stack, relay))
         sides: list[Side] = []
         missing: dict[str, str] = {}
         for name in names:
             if name == DIRECT:
                 port, pid = upstream_port, upstream.pid
             elif name == RELAY:
-                port, pid = stack.ports["relay-0/api"], stack.process(_RELAY_PROCESS).pid
+                port, pid = stack.ports["relay-0/api"], relay.pid
             else:
                 port = stack.ports[f"bench/{name}"]
                 try:
@@ -78,19 +82,18 @@ async def _proxy_command(name: str, folder: Path) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def _placed(stack: Stack) -> AsyncIterator[None]:
+async def _placed(stack: Stack, relay: ManagedProcess) -> AsyncIterator[None]:
     """The relay alone on its core; the rest of the stack on the other one, out of the way there.
 
     Kafka stays at full priority: what the relay publishes must be taken as fast as it comes.
     """
-    for each in stack.processes():
-        if each.name == _RELAY_PROCESS:
-            place(each.pid, [MEASURED_CORE])
-        else:
-            place(each.pid, [OTHER_CORE], idle=each.name != "kafka")
+    around = [one for one in stack.processes() if one.name != _RELAY_PROCESS]
+    place(relay.pid, [MEASURED_CORE])
+    for each in around:
+        place(each.pid, [OTHER_CORE], idle=each.name != "kafka")
     try:
         yield
     finally:
-        for each in stack.processes():
+        for each in (relay, *around):
             if each.running:
                 place(each.pid, every_core())
