@@ -16,6 +16,8 @@ from aiohttp.web_protocol import RequestHandler
 Refuse = Callable[[int, str], bytes]
 """The JSON body of a refusal, from a status and a message."""
 
+SERVER: Final = "ledgerline"
+"""What the `Server` header says; aiohttp's own would name its version."""
 HIGH_WATER_BYTES: Final = 64 * 1024
 """A transport that holds more than this is full, until it holds a quarter of it or less."""
 _MALFORMED: Final = 400
@@ -39,10 +41,13 @@ _LATE: Final = (
 class GuardedConnection(RequestHandler):
     """One connection. A head that has begun must end within `head_s`."""
 
-    __slots__ = ("_head_s", "_head_timer", "_refuse", "_room", "is_full")
+    __slots__ = ("_client_idle_s", "_head_s", "_head_timer", "_refuse", "_room", "is_full")
 
-    def __init__(self, *args: Any, head_s: float, refuse: Refuse, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, head_s: float, client_idle_s: float, refuse: Refuse, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
+        self._client_idle_s = client_idle_s
         self._head_s = head_s
         self._head_timer: asyncio.TimerHandle | None = None
         self._refuse = refuse
@@ -99,6 +104,21 @@ class GuardedConnection(RequestHandler):
                 self._room = None
         return self.transport is not None and not self.transport.is_closing()
 
+    async def taken(self) -> bool:
+        """As `room`, for as long as the client takes something in each `client_idle_s`."""
+        held = self._held_bytes()
+        while not await self.room(self._client_idle_s):
+            before, held = held, self._held_bytes()
+            if held == 0 or held >= before:
+                return False
+        return True
+
+    def _held_bytes(self) -> int:
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return 0
+        return transport.get_write_buffer_size()
+
     def _wake(self) -> None:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
@@ -119,6 +139,7 @@ class GuardedConnection(RequestHandler):
             status=status,
             body=self._refuse(status, _MESSAGES.get(status, _INTERNAL)),
             content_type="application/json",
+            headers={"Server": SERVER},
         )
         told.force_close()
         return told

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from aiohttp import HttpVersion11, hdrs, web
 
 from shared.http.buffered_body import BufferedBody
-from shared.http.connection import HIGH_WATER_BYTES, GuardedConnection
+from shared.http.connection import HIGH_WATER_BYTES, SERVER, GuardedConnection
 
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _FRAME_BYTES: Final = 64
@@ -123,6 +123,7 @@ async def begin_body(request: web.BaseRequest, response: web.StreamResponse) -> 
     """
     if request.version != HttpVersion11 and response.content_length is None:
         response.force_close()  # its end is the connection's
+    response.headers.setdefault(hdrs.SERVER, SERVER)
     await response.prepare(request)
     is_empty = request.method == hdrs.METH_HEAD or response.status in _WITHOUT_BODY
     headers, connection = response.headers, request.protocol

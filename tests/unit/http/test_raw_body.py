@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from shared.http.buffered_body import BufferedBody
-from shared.http.connection import HIGH_WATER_BYTES
+from shared.http.connection import HIGH_WATER_BYTES, SERVER
 from shared.http.raw_body import RawBody, StreamBody, begin_body
 from tests.unit.http.bodies import ASK, Handle, connected, said, whole
 
@@ -38,6 +38,7 @@ def packed() -> web.StreamResponse:
 def through_aiohttp(make: _Make, pieces: Sequence[bytes] = PIECES) -> Handle:
     async def handle(request: web.Request) -> web.StreamResponse:
         response = make()
+        response.headers["Server"] = SERVER
         await response.prepare(request)
         for piece in pieces[:-1]:
             await response.write(piece)
