@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 import aiohttp
-from aiohttp import web
 
 from services.relay.api.calls import relayed
+from services.relay.api.dispatcher import public_server
 from services.relay.api.documentation import documentation
 from services.relay.api.door import Door
-from services.relay.api.errors import dialect_errors, malformed
+from services.relay.api.errors import malformed
 from services.relay.api.models import list_models, retrieve_model
-from services.relay.api.paths import refuse_ambiguous_paths
 from services.relay.api.signing_in import SigningIn
 from services.relay.api.status import status
 from services.relay.arrivals import Arrivals
@@ -206,11 +205,7 @@ async def open_app(
             session=internal_session,
             client_address=arrivals.client_address,
         )
-        public = web.Application(
-            middlewares=[dialect_errors, refuse_ambiguous_paths],
-            client_max_size=settings.max_body_bytes,
-        )
-        public.router.add_routes(
+        public = public_server(
             relay_routes(
                 Surface(
                     calls=[(call, relayed(relaying, call)) for call in CALLS],
@@ -220,7 +215,8 @@ async def open_app(
                     door=door,
                     documentation=documentation(),
                 )
-            )
+            ),
+            max_body_bytes=settings.max_body_bytes,
         )
         readiness = Readiness()
         readiness.add("state", lambda: None if reader.ready else "reading the state topics")
@@ -257,6 +253,7 @@ async def open_app(
                 shutdown_timeout_s=settings.graceful_stop_s,
                 keep_alive_s=settings.keep_alive_s,
                 head_s=settings.header_timeout_s,
+                client_idle_s=settings.idle_client_s,
                 refuse=malformed,
                 reuse_port=place.shares_port,
             )

@@ -8,11 +8,29 @@ from services.relay.errors import RelayError, invalid_request
 from shared.events.requests import ErrorCode
 
 
-async def read_body(request: web.Request, *, timeout_s: float) -> bytes:
-    """The whole body. Raises RelayError 400, 408 or 413; a client that leaves ends the request."""
+def body_at_hand(request: web.BaseRequest) -> bytes | None:
+    """The whole body where it has come already, as most do with their head; else None.
+
+    For a request that nothing was read of. Raises RelayError 400 or 413.
+    """
+    content = request.content
+    if not content.is_eof():
+        return None
     try:
-        if request.content.is_eof():
-            return await request.read()
+        body = content.read_nowait()
+    except web.RequestPayloadError:
+        raise _malformed() from None
+    if len(body) > request.client_max_size:
+        raise _too_large()
+    return body
+
+
+async def read_body(request: web.BaseRequest, *, timeout_s: float) -> bytes:
+    """The whole body. Raises RelayError 400, 408 or 413; a client that leaves ends the request."""
+    body = body_at_hand(request)
+    if body is not None:
+        return body
+    try:
         async with asyncio.timeout(timeout_s):
             return await request.read()
     except TimeoutError:
@@ -20,8 +38,14 @@ async def read_body(request: web.Request, *, timeout_s: float) -> bytes:
             ErrorCode.BODY_TIMEOUT, 408, "The request's body did not arrive in time."
         ) from None
     except web.RequestPayloadError:
-        raise invalid_request("The request's body is not what its headers say.") from None
+        raise _malformed() from None
     except web.HTTPRequestEntityTooLarge:
-        raise RelayError(
-            ErrorCode.BODY_TOO_LARGE, 413, "The request's body is too large."
-        ) from None
+        raise _too_large() from None
+
+
+def _malformed() -> RelayError:
+    return invalid_request("The request's body is not what its headers say.")
+
+
+def _too_large() -> RelayError:
+    return RelayError(ErrorCode.BODY_TOO_LARGE, 413, "The request's body is too large.")

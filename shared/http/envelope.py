@@ -18,6 +18,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _JSON: Final = "application/json"
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Request = TypeVar("_Request", bound=web.BaseRequest)
 
 
 class EnvelopeError(Exception):
@@ -90,7 +91,9 @@ def _wrong_fields(error: ValidationError) -> str:
 
 
 @web.middleware
-async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def envelope_errors(
+    request: _Request, handler: Callable[[_Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     """Turn every exception into an envelope. What is unforeseen is logged and told as 500."""
     try:
         return await handler(request)
@@ -104,9 +107,13 @@ async def envelope_errors(request: web.Request, handler: Handler) -> web.StreamR
         response.headers.update(allowed_methods(error))
         return response
     except Exception:
-        route = request.match_info.route.resource
-        _logger.exception("api.failed", route=route.canonical if route else "unknown")
+        _logger.exception("api.failed", route=_route_of(request))
         return fail("internal error", http_status=500)
+
+
+def _route_of(request: web.BaseRequest) -> str:
+    resource = request.match_info.route.resource if isinstance(request, web.Request) else None
+    return resource.canonical if resource else "unknown"
 
 
 def allowed_methods(error: web.HTTPException) -> dict[str, str]:

@@ -19,6 +19,7 @@ from services.relay.api.signing_in import SigningIn, is_key_in_query, refresh_co
 from services.relay.passing import REQUEST_ID_HEADER
 from shared.events.event import new_event_id
 from shared.http.assertions import ASSERTION_HEADER
+from shared.http.connection import SERVER
 from shared.http.envelope import EnvelopeError
 from shared.telemetry.logs import get_logger
 
@@ -130,6 +131,7 @@ async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.
     if answer.content_length is not None:
         response.content_length = answer.content_length
     response.headers.setdefault(REQUEST_ID_HEADER, new_event_id())
+    response.headers["Server"] = SERVER
     await response.prepare(request)
     try:
         async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):

@@ -1,17 +1,20 @@
 """Every answer has a request id, and every error is in the caller's dialect."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import orjson
 from aiohttp import web
+from multidict import CIMultiDict
 
 from services.relay.dialects.calls import dialect_of
-from services.relay.dialects.dialect import Dialect
 from services.relay.errors import RelayError
 from services.relay.passing import LIMIT_HEADERS, REQUEST_ID_HEADER
 from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode
-from shared.http.envelope import Handler, allowed_methods
+from shared.http.connection import SERVER
+from shared.http.envelope import allowed_methods
+from shared.http.plain_answer import PlainAnswer
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
@@ -23,33 +26,24 @@ _HTTP_ERRORS: Final = {
 }
 
 
-@web.middleware
-async def dialect_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn exceptions into the dialect's errors. What is unforeseen is logged and told as 500."""
-    dialect = dialect_of(request.path, request.headers)
+async def dialect_errors(
+    request: web.BaseRequest,
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> web.StreamResponse:
+    """The handler's answer, or the dialect's error. What is unforeseen is logged and told as 500.
+
+    A plain answer of a handler has its headers already; any other is given those that it lacks.
+    """
     try:
         response = await handler(request)
-    except RelayError as error:
-        response = error_response(error, dialect, _request_id(request))
-    except web.HTTPException as error:
-        known = _HTTP_ERRORS.get(error.status, (ErrorCode.INVALID_REQUEST, error.reason))
-        response = error_response(
-            RelayError(known[0], error.status, known[1]), dialect, _request_id(request)
-        )
-        response.headers.update(allowed_methods(error))
     except ConnectionError:
         raise  # the client is gone: there is nobody to answer
-    except Exception:
-        _logger.exception("relay.failed", request_id=_request_id(request))
-        told = RelayError(ErrorCode.INTERNAL, 500, "Something went wrong inside the gateway.")
-        response = error_response(told, dialect, _request_id(request))
-    if not response.prepared:
-        request_id = _request_id(request)
-        response.headers.setdefault(REQUEST_ID_HEADER, request_id)
-        for name, value in dialect.answer_headers(request_id).items():
+    except Exception as error:  # noqa: BLE001  # logged where it was not foreseen
+        return _told(request, error)
+    if not isinstance(response, PlainAnswer) and not response.prepared:
+        for name, value in _headers(request).items():
             response.headers.setdefault(name, value)
-        for name, value in request.get(LIMIT_HEADERS, {}).items():
-            response.headers.setdefault(name, value)
+        response.headers.setdefault("Server", SERVER)
     return response
 
 
@@ -65,17 +59,44 @@ def malformed(_status: int, message: str) -> bytes:
     return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
 
 
-def error_response(error: RelayError, dialect: Dialect, request_id: str) -> web.Response:
-    """The error in the dialect."""
-    headers = {"Content-Type": "application/json"}
+def _told(request: web.BaseRequest, error: Exception) -> PlainAnswer:
+    headers: Mapping[str, str] = {}
+    if isinstance(error, web.HTTPException):
+        code, message = _HTTP_ERRORS.get(error.status, (ErrorCode.INVALID_REQUEST, error.reason))
+        headers = allowed_methods(error)
+        error = RelayError(code, error.status, message)
+    elif not isinstance(error, RelayError):
+        _logger.error("relay.failed", request_id=_request_id(request), exc_info=error)
+        error = RelayError(ErrorCode.INTERNAL, 500, "Something went wrong inside the gateway.")
+    return _error_answer(request, error, headers)
+
+
+def _error_answer(
+    request: web.BaseRequest, error: RelayError, more: Mapping[str, str]
+) -> PlainAnswer:
+    headers = CIMultiDict({"Content-Type": "application/json", **more})
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
-    headers |= error.headers
-    body = dialect.error_body(error, request_id)
-    return web.Response(status=error.http_status, body=body, headers=headers)
+    headers.update(error.headers)
+    for name, value in _headers(request).items():
+        headers.setdefault(name, value)
+    dialect = dialect_of(request.path, request.headers)
+    body = dialect.error_body(error, _request_id(request))
+    return PlainAnswer(error.http_status, body, headers.items())
 
 
-def _request_id(request: web.Request) -> str:
+def _headers(request: web.BaseRequest) -> dict[str, str]:
+    """What every answer has, and every answer of a request with limits."""
+    request_id = _request_id(request)
+    dialect = dialect_of(request.path, request.headers)
+    return {
+        **request.get(LIMIT_HEADERS, {}),
+        **dialect.answer_headers(request_id),
+        REQUEST_ID_HEADER: request_id,
+    }
+
+
+def _request_id(request: web.BaseRequest) -> str:
     """The id that its handler gave it; a new one for a request that never came to a handler."""
     request_id: str | None = request.get(REQUEST_ID)
     if request_id is None:

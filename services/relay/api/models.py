@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from services.relay.api.claude_models import claude_model, claude_page
+from services.relay.api.dispatcher import PATH_NAMES
 from services.relay.api.errors import REQUEST_ID
 from services.relay.authentication import ApiCaller
 from services.relay.books.prices import PriceBook
@@ -50,7 +51,7 @@ def retrieve_model(relaying: Relaying, routing: RoutingBook, prices: PriceBook) 
 
     async def handle(request: web.Request) -> web.StreamResponse:
         caller, at = await _identify(relaying, request, path=_SHOWN_PATH)
-        model = routing.usable_model(request.match_info["id"], caller.group)
+        model = routing.usable_model(request[PATH_NAMES]["id"], caller.group)
         if model is None or not _is_offered(model, caller, prices, at):
             raise RelayError(
                 ErrorCode.MODEL_NOT_FOUND,

@@ -6,7 +6,6 @@ from typing import Final
 from aiohttp import web
 
 from services.relay.errors import invalid_request
-from shared.http.envelope import Handler
 
 # An encoded slash, backslash, dot or NUL; a dot segment; an empty segment; a backslash.
 _AMBIGUOUS: Final = re.compile(
@@ -26,9 +25,7 @@ def is_ambiguous(raw_path: str) -> bool:
     return _AMBIGUOUS.search(path) is not None
 
 
-@web.middleware
-async def refuse_ambiguous_paths(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """400 in place of a guess."""
+def refuse_ambiguous_path(request: web.BaseRequest) -> None:
+    """400 in place of a guess. Raises RelayError."""
     if is_ambiguous(request.raw_path) or not request.raw_path.startswith("/"):
         raise invalid_request("The path is ambiguous.")
-    return await handler(request)

@@ -59,7 +59,7 @@ class SigningIn:
         self._answers: OrderedDict[tuple[bytes, str], _Remembered] = OrderedDict()
 
     async def assertion(
-        self, request: web.Request, *, audience: str, client_address: str
+        self, request: web.BaseRequest, *, audience: str, client_address: str
     ) -> str | None:
         """The assertion for one service; null where control does not know the caller.
 
@@ -112,12 +112,12 @@ class SigningIn:
         return found
 
 
-def is_key_in_query(request: web.Request) -> bool:
+def is_key_in_query(request: web.BaseRequest) -> bool:
     """Whether the request's path takes a key as `?key=`, which must not go further."""
     return request.path.rstrip("/") == KEY_IN_QUERY
 
 
-def refresh_cookie(request: web.Request) -> str | None:
+def refresh_cookie(request: web.BaseRequest) -> str | None:
     """The Cookie header that goes on with the request; None for every call but that one."""
     if request.path != REFRESH_PATH:
         return None
@@ -125,7 +125,7 @@ def refresh_cookie(request: web.Request) -> str | None:
     return f"{REFRESH_COOKIE}={token}" if _TOKEN.fullmatch(token) else None
 
 
-def credential_of(request: web.Request) -> Credential | None:
+def credential_of(request: web.BaseRequest) -> Credential | None:
     """What the caller showed: a session, a 32-character access token, or an API key.
 
     All of them are ASCII: anything else is none, and control need not be asked.
@@ -134,7 +134,7 @@ def credential_of(request: web.Request) -> Credential | None:
     return shown if shown is not None and shown.value.isascii() else None
 
 
-def _shown(request: web.Request) -> Credential | None:
+def _shown(request: web.BaseRequest) -> Credential | None:
     header = request.headers.get("Authorization", "")
     scheme, _, rest = header.partition(" ")
     value = (rest if scheme.lower() == "bearer" else header).strip()

@@ -11,10 +11,10 @@ from shared.money.quota import QUOTA_PER_UNIT
 
 def status(
     *, version: str, started_at: datetime
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """The handler."""
 
-    async def handle(_request: web.Request) -> web.StreamResponse:
+    async def handle(_request: web.BaseRequest) -> web.StreamResponse:
         return succeed(
             {
                 "version": version,

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from services.relay.api.errors import dialect_errors
 from services.relay.attempts import Answered
 from services.relay.dialects.dialect import Call
 from services.relay.dialects.openai_chat import ChatCompletions
@@ -28,6 +27,7 @@ from services.relay.recorder import Recorder
 from shared.events.requests import Outcome, RequestCompleted
 from tests.unit.relay.fake_upstream import FakeAnswer
 from tests.unit.relay.made import exchange, facts
+from tests.unit.relay.served_routes import served_routes
 
 CHAT = ChatCompletions()
 
@@ -97,19 +97,14 @@ async def relayed(
         with open_requests.served():
             return await _passed(passing, keeps, request, going, answer, call=call)
 
-    app = web.Application(middlewares=[dialect_errors])
-    app.router.add_post("/", handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    reader, writer = await asyncio.open_connection(*cast("Any", runner.addresses[0]))
-    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        await runner.cleanup()
-        await open_requests.end()
+    async with served_routes([web.post("/", handle)]) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+    await open_requests.end()
 
 
 async def _passed(

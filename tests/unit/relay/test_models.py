@@ -10,9 +10,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from services.relay.api.errors import dialect_errors
 from services.relay.api.models import MODEL_PATH, list_models, retrieve_model
-from services.relay.api.paths import refuse_ambiguous_paths
 from services.relay.authentication import ApiCaller
 from services.relay.books.prices import PriceBook
 from services.relay.dialects.dialect import Dialect
@@ -21,6 +19,7 @@ from services.relay.relaying import Relaying
 from shared.events.prices import ModelPrice, PriceChanged
 from shared.events.routing import ModelChanged, Status
 from tests.unit.relay.made import GROUP, arrival, caller, routing
+from tests.unit.relay.served_routes import served_routes
 
 MODELS = ("plain", "org/one", "ü b", "unpriced", "of-another-group", "disabled", "%2F")
 FREE = Decimal(0)
@@ -69,15 +68,12 @@ async def url(door: Door) -> AsyncIterator[str]:
         if name != "unpriced":
             prices.put_model(PriceChanged(model=name, versions=(PRICE,)))
     relaying = cast("Relaying", door)
-    app = web.Application(middlewares=[dialect_errors, refuse_ambiguous_paths])
-    app.router.add_get("/v1/models", list_models(relaying, book, prices))
-    app.router.add_get(MODEL_PATH, retrieve_model(relaying, book, prices))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = cast("Any", runner.addresses[0])
-    yield f"http://{host}:{port}/v1/models"
-    await runner.cleanup()
+    routes = [
+        web.get("/v1/models", list_models(relaying, book, prices)),
+        web.get(MODEL_PATH, retrieve_model(relaying, book, prices)),
+    ]
+    async with served_routes(routes) as port:
+        yield f"http://127.0.0.1:{port}/v1/models"
 
 
 async def get(url: str) -> tuple[int, dict[str, Any]]:
