@@ -2,10 +2,17 @@
 
 A write for each line costs a busy relay a tenth of its time. Lines wait for at most FLUSH_S; the
 death of the process may take those with it, and nothing else: what must not be lost is journalled.
+
+Workers share one output. In a pipe, as of a container, only writes of up to PIPE_BUF bytes stay
+whole: a longer one of two processes would end up with lines of the one inside lines of the other.
 """
 
 import asyncio
 import atexit
+import os
+import select
+import stat
+from collections.abc import Iterable, Iterator
 from typing import Final, TextIO
 
 FLUSH_S: Final = 0.02
@@ -20,6 +27,7 @@ class BufferedOutput:
         self._waiting: list[str] = []
         self._is_due = False
         self._is_urgent = False
+        self._is_pipe = _is_pipe(stream)
         atexit.register(self.drain)
 
     def write(self, text: str) -> int:
@@ -48,6 +56,29 @@ class BufferedOutput:
         """Write what waits, now. Repeatable."""
         self._is_due = self._is_urgent = False
         waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._stream.write("".join(waiting))
+        if not waiting:
+            return
+        for part in _whole_lines(waiting) if self._is_pipe else ("".join(waiting),):
+            self._stream.write(part)
             self._stream.flush()
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # of a test, or closed
+        return False
+
+
+def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """As many lines at a time as a pipe takes in one; a longer line goes by itself."""
+    part: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line) if line.isascii() else len(line.encode())
+        if part and size + length > select.PIPE_BUF:
+            yield "".join(part)
+            part, size = [], 0
+        part.append(line)
+        size += length
+    yield "".join(part)

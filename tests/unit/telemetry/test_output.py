@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import os
+import threading
 import time
 
 from shared.telemetry.output import FLUSH_S, BufferedOutput
@@ -62,3 +64,30 @@ async def test_an_error_is_written_at_once_and_in_its_place() -> None:
     assert stream.getvalue() == "before\nthe error\n"
     line(output, "after")
     assert stream.writes == 1
+
+
+def test_lines_of_two_writers_in_one_pipe_stay_whole() -> None:
+    """A container's log is a pipe, and workers share it: a line inside another is nobody's."""
+    read_fd, write_fd = os.pipe()
+    both = threading.Barrier(2)
+
+    def write(fd: int, text: str) -> None:
+        with os.fdopen(fd, "w") as stream:
+            output = BufferedOutput(stream)
+            both.wait()
+            for _ in range(10):
+                for _ in range(200):  # more than a pipe holds
+                    output.write(text)
+                output.drain()
+
+    texts = [mark * 700 + "é\n" for mark in ("a", "b")]
+    writers = [
+        threading.Thread(target=write, args=(fd, text))
+        for fd, text in zip((write_fd, os.dup(write_fd)), texts, strict=True)
+    ]
+    for writer in writers:
+        writer.start()
+    with os.fdopen(read_fd) as pipe:
+        lines = pipe.readlines()
+    assert sorted(set(lines)) == texts
+    assert len(lines) == 4_000
