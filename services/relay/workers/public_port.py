@@ -4,25 +4,37 @@ Workers join a port with SO_REUSEPORT, and so could a stranger of the same user:
 deal half of all connections to it, and nobody would be told.
 """
 
+import asyncio
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from typing import Final
+
+_LOOK_EVERY_S: Final = 0.1
 
 
 class PortInUseError(OSError):
     """Somebody else listens on the port, or keeps it for workers."""
 
 
-@contextmanager
-def kept(host: str, port: int) -> Iterator[None]:
+@asynccontextmanager
+async def kept(host: str, port: int, *, wait_s: float) -> AsyncIterator[None]:
     """Keep the port for sockets that share it, for the time of the block.
 
-    Raises PortInUseError when somebody has it already, and OSError when it cannot be had at all.
+    Raises PortInUseError when somebody still has it after `wait_s`.
     """
+    deadline = asyncio.get_running_loop().time() + wait_s
     with ExitStack() as stack:
         for family, address in _addresses(host, port):
-            _require_free(family, address)
-            stack.enter_context(_hold(family, address))
+            while True:
+                try:
+                    _require_free(family, address)
+                    stack.enter_context(_hold(family, address))
+                    break
+                except PortInUseError:
+                    if asyncio.get_running_loop().time() >= deadline:
+                        raise
+                    await asyncio.sleep(_LOOK_EVERY_S)
         yield
 
 

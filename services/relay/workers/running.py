@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-from contextlib import ExitStack
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -24,6 +23,8 @@ from shared.telemetry.metrics import new_registry
 
 _AFTER_REQUESTS_S: Final = 25.0
 """What a worker may need beyond its open requests: leases to close, the journal to publish."""
+_PORT_S: Final = 5.0
+"""How long workers of a supervisor that was killed may take to leave the port."""
 _logger = get_logger()
 
 
@@ -67,12 +68,13 @@ async def _supervise(settings: RelaySettings, stop: asyncio.Event) -> int:
         readiness=WorkersReadiness(supervisor.slots),
         callers=settings.internal_callers,
     )
-    with ExitStack() as stack:
-        stack.enter_context(kept(settings.http_host, settings.http_port))
-        async with served(internal, host=settings.internal_host, port=settings.internal_port):
-            _logger.info("service.started", workers=settings.relay_workers)
-            exit_code = await supervisor.run(stop=stop, hurry=hurry)
-            _logger.info("service.stopping", exit_code=exit_code)
+    async with (
+        kept(settings.http_host, settings.http_port, wait_s=_PORT_S),
+        served(internal, host=settings.internal_host, port=settings.internal_port),
+    ):
+        _logger.info("service.started", workers=settings.relay_workers)
+        exit_code = await supervisor.run(stop=stop, hurry=hurry)
+        _logger.info("service.stopping", exit_code=exit_code)
     return exit_code
 
 

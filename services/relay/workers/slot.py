@@ -44,7 +44,7 @@ class Slot:
         self.tries = 0
         """Starts that came to their end."""
         self.ended_cleanly = True
-        """Whether the last one, if it has ended, did so as it was asked to."""
+        """False: a worker that was asked to end did not do so in order."""
 
     @property
     def report(self) -> Report | None:
@@ -93,6 +93,7 @@ class Slot:
             self.tries += 1
             if self._stopping.is_set():
                 return
+            self.ended_cleanly = True  # nobody had asked for this end
             ran_s = time.monotonic() - started
             again_in_s = self._backoff.after(ran_s)
             self._metrics.restarted(reason)
@@ -110,7 +111,7 @@ class Slot:
                 continue
 
     async def _one_life(self) -> tuple[Reason, dict[str, object]]:
-        self._is_hung, self.ended_cleanly = False, True
+        self._is_hung = False
         try:
             process = self._process = await WorkerProcess.spawn(self.number, self._command)
         except OSError as error:
