@@ -9,10 +9,12 @@ from services.control.metrics import ControlMetrics
 from services.logging.metrics import LoggingMetrics
 from services.relay.limits.metrics import LimitMetrics
 from services.relay.metrics import HealthMetrics, JournalMetrics, LeaseMetrics, RequestMetrics
+from services.relay.workers.metrics import WorkerMetrics
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 
 _HOUSES = (
     *(RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics, LimitMetrics),
+    WorkerMetrics,
     *(BillingMetrics, LoggingMetrics, ControlMetrics, ConsumerMetrics, OutboxMetrics),
 )
 _SUFFIXES = {
