@@ -63,10 +63,15 @@ class GuardedConnection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came. While a request is waited for, they can only be a part of its head."""
+        requests_before = self._request_count
         super().data_received(data)
-        if self._head_timer is None and self._is_waiting():
+        if self._request_count != requests_before:  # a head is whole
+            if self._head_timer is not None:
+                self._head_timer.cancel()
+                self._head_timer = None
+        elif self._head_timer is None and self._is_waiting():
             self._head_timer = self._loop.call_later(
-                self._head_s, self._head_is_late, self._request_count
+                self._head_s, self._head_is_late, requests_before
             )
 
     def pause_writing(self) -> None:

@@ -18,6 +18,7 @@ from shared.http.connection import SERVER, GuardedConnection
 
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
+_FIRST_LINES: Final = {status: f"HTTP/1.1 {status} {told}\r\n" for status, told in _REASONS.items()}
 _COPIED_BYTES: Final = 128 * 1024
 """A body up to this is copied behind its head; a larger one is written by itself."""
 
@@ -27,6 +28,10 @@ class PlainAnswer(web.StreamResponse):
 
     Raises ValueError for a header with anything in it that cannot be printed, such as a line break.
     """
+
+    _is_kept: bool | None = None
+    _asked: web.BaseRequest | None = None
+    _is_sent = False
 
     def __init__(self, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
         # The constructor above would make the maps that this class exists to leave out.
@@ -39,9 +44,6 @@ class PlainAnswer(web.StreamResponse):
         self._text = text
         self._code = status
         self._content = body
-        self._is_kept: bool | None = None
-        self._asked: web.BaseRequest | None = None
-        self._is_sent = False
 
     @property
     def status(self) -> int:
@@ -101,10 +103,10 @@ class PlainAnswer(web.StreamResponse):
 
     async def write_eof(self, _data: bytes = b"") -> None:
         """Sends it. Raises ConnectionError where the client is gone or takes nothing."""
-        if self._is_sent or self._asked is None:
+        request = self._asked
+        if self._is_sent or request is None:
             return
         self._is_sent = True
-        request = self._asked
         protocol = request.protocol
         transport = protocol.transport
         if transport is None or transport.is_closing():
@@ -124,20 +126,22 @@ class PlainAnswer(web.StreamResponse):
 
     def _framed(self, request: web.BaseRequest) -> tuple[bytes, bytes]:
         version, status, body = request.version, self._code, self._content
-        is_head = request.method == hdrs.METH_HEAD
-        length = connection = ""
-        if status not in _WITHOUT_BODY and (body or not is_head):
-            length = f"Content-Length: {len(body)}\r\n"
+        connection = ""
         if version == HttpVersion11:
+            first = _FIRST_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
             if not self._is_kept:
                 connection = "Connection: close\r\n"
-        elif self._is_kept and version == HttpVersion10:
-            connection = "Connection: keep-alive\r\n"
-        head = (
-            f"HTTP/{version.major}.{version.minor} {status} {_REASONS.get(status, '')}\r\n"
-            f"{self._text}{length}{_same_for_a_second()}{connection}\r\n"
-        )
-        return head.encode(), b"" if is_head or not length else body
+        else:
+            first = f"HTTP/{version.major}.{version.minor} {status} {self.reason}\r\n"
+            if self._is_kept and version == HttpVersion10:
+                connection = "Connection: keep-alive\r\n"
+        length = f"Content-Length: {len(body)}\r\n"
+        if status in _WITHOUT_BODY or request.method == hdrs.METH_HEAD:
+            if status in _WITHOUT_BODY or not body:
+                length = ""
+            body = b""
+        head = f"{first}{self._text}{length}{_same_for_a_second()}{connection}\r\n"
+        return head.encode(), body
 
 
 class _Second:

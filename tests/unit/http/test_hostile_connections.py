@@ -133,6 +133,14 @@ async def test_the_second_head_of_a_connection_has_its_time_too(port: int) -> No
     assert b"HTTP/1.1 408 " in answer
 
 
+async def test_a_second_head_has_its_own_time_though_the_first_was_slow(port: int) -> None:
+    parts = (b"POST / HTTP/1.1\r\nHo", b"st: x\r\nContent-Length: 0\r\n\r\n", b"POST / HT")
+    answer, took_s = await said(port, *parts, pause_s=HEAD_S / 3)
+    assert status_of(answer) == 200
+    assert b"HTTP/1.1 408 " in answer
+    assert HEAD_S < took_s < KEEP_S + HEAD_S
+
+
 SMUGGLED = b"GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

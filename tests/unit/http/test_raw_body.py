@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from shared.http.buffered_body import BufferedBody
@@ -76,6 +77,21 @@ async def test_it_is_byte_for_byte_what_aiohttp_writes(unused_tcp_port: int, mak
     assert isinstance(through.bodies[0], RawBody)
     assert through.ended == [True]
     assert raw == await said(unused_tcp_port, through_aiohttp(make))
+
+
+@pytest.mark.parametrize("make", [chunked, of_length])
+def test_it_is_the_same_on_the_loop_of_the_services(unused_tcp_port: int, make: _Make) -> None:
+    """Whose transports write when the loop comes round, not at once."""
+
+    async def both() -> tuple[bytes, bytes]:
+        return (
+            await said(unused_tcp_port, Through(make)),
+            await said(unused_tcp_port, through_aiohttp(make)),
+        )
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as services:
+        raw, wanted = services.run(both())
+    assert raw == wanted
 
 
 async def test_an_empty_last_part_is_a_proper_end_too(unused_tcp_port: int) -> None:
