@@ -31,6 +31,12 @@ class UpstreamCall(NamedTuple):
     body: bytes
     traceparent: str
     accept: str
+    pool: int = 0
+    """Whose connections carry it: the channel's id. Limits hold for each by itself."""
+    proxy_url: str | None = None
+    """The outgoing proxy that it goes through; may carry a user name and a password."""
+    http2: bool = False
+    """Whether it goes over HTTP/2, where the peer agrees."""
 
 
 class BodySink(Protocol):

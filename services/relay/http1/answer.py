@@ -55,11 +55,18 @@ class Http1Answer:
     # --- for who reads it ---------------------------------------------------------------------
 
     async def wait_head(self) -> None:
-        """Until `status` and `headers` are there. Raises UpstreamFailure."""
+        """Until `status` and `headers` are there; without them it is aborted.
+
+        Raises UpstreamFailure.
+        """
         while not self.has_head:
             if self._failure is not None:
                 raise UpstreamFailure(self._failure)
-            await self._wait()
+            try:
+                await self._wait()
+            except BaseException:
+                self.abort()
+                raise
 
     async def next_chunk(self) -> bytes:
         """See UpstreamAnswer. All that is there, at once where there is something."""
@@ -71,6 +78,13 @@ class Http1Answer:
 
     async def read(self, max_bytes: int) -> bytes:
         """See UpstreamAnswer. A body that is not read to its end is aborted."""
+        if self._is_ended and self._decoder is None:
+            # All is there: the usual case.
+            body = self._take_raw()
+            if len(body) <= max_bytes:
+                return body
+            self.abort()
+            raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
         parts: list[bytes] = []
         size = 0
         try:

@@ -4,12 +4,11 @@ import asyncio
 import ssl
 from typing import Final
 
-from services.relay.http1.answer import Http1Answer
 from services.relay.http1.connecting import Connector
 from services.relay.http1.connection import Connection, Owner
-from services.relay.http1.pool import Pool
-from services.relay.http1.request_bytes import request_head
-from services.relay.http1.target import Origin, target_of
+from services.relay.http1.pool import Place, Pool
+from services.relay.http1.request_bytes import RequestHeads
+from services.relay.http1.target import target_of
 from services.relay.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
@@ -36,68 +35,62 @@ class Http1Upstream:
         max_connections: int,
         keep_s: float = KEEP_S,
     ) -> None:
-        """`max_connections` is for each origin."""
+        """`max_connections` is for each origin of each channel."""
         self._connector = Connector(policy=policy, tls=tls)
         self._first_byte_s = first_byte_s
         self._idle_s = idle_s
         self._connect_s = connect_s
         self._keep_s = keep_s
+        self._heads = RequestHeads()
         self.pool = Pool(open_=self._open, limit=max_connections)
 
     async def send(self, call: UpstreamCall) -> UpstreamAnswer:
         """See Upstream."""
         try:
-            target = target_of(call.url)
-            head = request_head(target, call)
+            place = Place(call.pool, target_of(call.url).origin)
+            head = self._heads.head(call)
         except ValueError:
             raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION) from None
         deadline = asyncio.get_running_loop().time() + self._first_byte_s
-        connection = await self._take(target.origin, deadline, is_fresh=False)
+        connection = self.pool.take_waiting(place)
+        if connection is None:
+            connection = await self._take(place, deadline, is_fresh=False)
         was_reused = connection.is_reused
         answer = connection.send(head, call.body, deadline=deadline)
         try:
-            await _head_of(answer)
+            await answer.wait_head()
         except UpstreamFailure as failure:
             is_stale = was_reused and answer.is_untouched
             if not is_stale or failure.code is not ErrorCode.UPSTREAM_CONNECTION:
                 raise
         else:
             return answer
-        connection = await self._take(target.origin, deadline, is_fresh=True)
+        self.pool.tally.retried += 1
+        connection = await self._take(place, deadline, is_fresh=True)
         answer = connection.send(head, call.body, deadline=deadline)
-        await _head_of(answer)
+        await answer.wait_head()
         return answer
 
     async def close(self) -> None:
         """Close every connection."""
         await self.pool.close()
 
-    async def _take(self, origin: Origin, deadline: float, *, is_fresh: bool) -> Connection:
-        if not is_fresh:
-            connection = await self.pool.take_waiting(origin)
-            if connection is not None:
-                return connection
+    async def _take(self, place: Place, deadline: float, *, is_fresh: bool) -> Connection:
         loop = asyncio.get_running_loop()
         until = min(deadline, loop.time() + self._connect_s)
         try:
             async with asyncio.timeout_at(until):
-                return await self.pool.take(origin, is_fresh=is_fresh)
+                return await self.pool.take(place, is_fresh=is_fresh)
         except TimeoutError:
+            self.pool.tally.failed += 1
             raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
         except (OSError, ValueError):
+            self.pool.tally.failed += 1
             raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION) from None
 
-    async def _open(self, origin: Origin, owner: Owner) -> Connection:
+    async def _open(self, place: Place, owner: Owner) -> Connection:
         connection = Connection(owner, idle_s=self._idle_s, keep_s=self._keep_s)
-        await self._connector.connect(origin, lambda: connection)
+        await self._connector.connect(place.origin, lambda: connection)
         if not connection.is_open:
             raise ConnectionResetError
         return connection
-
-
-async def _head_of(answer: Http1Answer) -> None:
-    try:
-        await answer.wait_head()
-    except BaseException:
-        answer.abort()
-        raise

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from services.relay.http1.client import Http1Upstream
+from services.relay.http1.pool import Place
+from services.relay.http1.target import target_of
 from services.relay.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
@@ -146,6 +148,10 @@ def call(
         accept=accept,
         traceparent=traceparent,
     )
+
+
+def place(url: str, pool: int = 0) -> Place:
+    return Place(pool, target_of(url).origin)
 
 
 async def whole(answer: UpstreamAnswer) -> bytes:

@@ -3,11 +3,21 @@
 import asyncio
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from services.relay.http1.target import target_of
 from services.relay.upstream import UpstreamFailure
+from services.relay.upstreams.metrics import ConnectionMetrics
 from shared.events.requests import ErrorCode
-from tests.unit.relay.http1.raw_server import Asked, call, client, saying, serving, until, whole
+from tests.unit.relay.http1.raw_server import (
+    Asked,
+    call,
+    client,
+    place,
+    saying,
+    serving,
+    until,
+    whole,
+)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -30,7 +40,7 @@ async def test_no_more_connections_than_allowed_and_everybody_has_a_turn() -> No
         answers = await asyncio.gather(*(ask() for _ in range(60)))
         assert answers == [b"hello"] * 60
         assert server.connections == most == 3
-        assert upstream.pool.count(target_of(server.url).origin) == (3, 3)
+        assert upstream.pool.count(place(server.url)) == (3, 3)
 
 
 async def test_a_turn_that_does_not_come_is_a_timeout() -> None:
@@ -71,7 +81,7 @@ async def test_turns_come_back_from_every_kind_of_end() -> None:
                     await whole(answer)
                 except UpstreamFailure as failure:
                     assert failure.code is not ErrorCode.UPSTREAM_TIMEOUT  # noqa: PT017
-        origin = target_of(server.url).origin
+        origin = place(server.url)
         await until(lambda: upstream.pool.count(origin) == (0, 0))
 
 
@@ -93,7 +103,7 @@ async def test_a_connection_that_waits_too_long_is_closed() -> None:
         await asyncio.sleep(0.15)
         assert server.connections == server.open == 1
         await until(lambda: server.open == 0)
-        assert upstream.pool.count(target_of(server.url).origin) == (0, 0)
+        assert upstream.pool.count(place(server.url)) == (0, 0)
         assert await whole(await upstream.send(call(server.url))) == b"hello"
         assert server.connections == 2
 
@@ -101,7 +111,7 @@ async def test_a_connection_that_waits_too_long_is_closed() -> None:
 async def test_a_waiting_connection_that_the_peer_closes_is_forgotten() -> None:
     async with serving(saying(OK, stays=False)) as server, client() as upstream:
         await whole(await upstream.send(call(server.url)))
-        await until(lambda: upstream.pool.count(target_of(server.url).origin) == (0, 0))
+        await until(lambda: upstream.pool.count(place(server.url)) == (0, 0))
 
 
 async def test_origins_share_nothing() -> None:
@@ -128,3 +138,89 @@ async def test_who_gives_up_waiting_takes_no_turn() -> None:
         assert await whole(await waiting[2]) == b"hello"
         assert await whole(await upstream.send(call(server.url))) == b"hello"
         await asyncio.gather(*waiting[:2], return_exceptions=True)
+
+
+async def test_channels_share_no_connection_although_they_lead_to_one_origin() -> None:
+    """One channel that uses all it may must not stop another of the same provider."""
+    async with (
+        serving(saying(OK)) as server,
+        client(max_connections=1, connect_s=0.2) as upstream,
+    ):
+        one, other = (call(server.url)._replace(pool=pool) for pool in (1, 2))
+        held = await upstream.send(one)
+        assert await whole(await upstream.send(other)) == b"hello"
+        with pytest.raises(UpstreamFailure):
+            await upstream.send(one)
+        await whole(held)
+        for asked in (one, other, one):
+            await whole(await upstream.send(asked))
+        assert server.connections == 2
+        assert upstream.pool.count(place(server.url, 1)) == (1, 1)
+
+
+async def test_of_a_channel_that_is_gone_nothing_is_kept() -> None:
+    async with serving(saying(OK, stays=False)) as server, client(max_connections=1) as upstream:
+        for pool in range(20):
+            await whole(await upstream.send(call(server.url)._replace(pool=pool)))
+        waiting = [asyncio.create_task(upstream.send(call(server.url))) for _ in range(3)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await until(lambda: not upstream.pool._shelves)
+
+
+async def test_a_turn_given_to_one_that_gives_up_goes_to_the_next() -> None:
+    async with serving(saying(OK)) as server, client(max_connections=1) as upstream:
+        for _ in range(20):
+            held = await upstream.send(call(server.url))
+            waiting = [asyncio.create_task(upstream.send(call(server.url))) for _ in range(3)]
+            await until(lambda: upstream.pool.totals()[2] == 3)
+            # The turn is handed to the first, which is cancelled before it is awake.
+            await whole(held)
+            waiting[0].cancel()
+            assert await whole(await waiting[1]) == b"hello"
+            assert await whole(await waiting[2]) == b"hello"
+            await asyncio.gather(waiting[0], return_exceptions=True)
+        assert upstream.pool.totals() == (0, 1, 0)
+
+
+async def test_what_connections_do_is_counted() -> None:
+    registry = CollectorRegistry()
+
+    def figures() -> dict[str, float]:
+        return {
+            "/".join(sample.labels.values()) or "waiting": sample.value
+            for metric in registry.collect()
+            for sample in metric.samples
+        }
+
+    async with serving(saying(OK)) as server, client(max_connections=1) as upstream:
+        ConnectionMetrics(registry, upstream.pool)
+        none = dict.fromkeys(
+            ("busy", "idle", "waiting", "opened", "reused", "failed", "retried"), 0.0
+        )
+        assert figures() == none
+        answer = await upstream.send(call(server.url))
+        task = asyncio.create_task(upstream.send(call(server.url)))
+        await until(lambda: figures()["waiting"] == 1)
+        assert figures() == {**none, "busy": 1, "opened": 1, "waiting": 1}
+        await whole(answer)
+        await whole(await task)
+        assert figures() == {**none, "idle": 1, "opened": 1, "reused": 1}
+    with pytest.raises(UpstreamFailure):
+        await upstream.send(call(server.url))
+    assert figures() == {**none, "opened": 1, "reused": 1, "failed": 1}
+
+
+async def test_calls_that_are_sent_again_are_counted() -> None:
+    async def script(asked: Asked) -> None:
+        await asked.request()
+        await asked.say(OK)
+        await asked.request()
+
+    async with serving(script) as server, client() as upstream:
+        for _ in range(3):
+            await whole(await upstream.send(call(server.url)))
+        tally = upstream.pool.tally
+        assert (tally.opened, tally.reused, tally.retried) == (3, 2, 2)

@@ -4,14 +4,14 @@ from typing import Any, cast
 
 import pytest
 
-from services.relay.http1.request_bytes import request_head
+from services.relay.http1.request_bytes import RequestHeads
 from services.relay.http1.target import target_of
 from tests.unit.relay.http1.raw_server import call
 
 
 def test_the_whole_head() -> None:
     asked = call("https://api.example.com/v1/chat/completions?a=b%20c", b"12345")
-    assert request_head(target_of(asked.url), asked) == (
+    assert RequestHeads().head(asked) == (
         b"POST /v1/chat/completions?a=b%20c HTTP/1.1\r\n"
         b"Host: api.example.com\r\n"
         b"Authorization: Bearer k\r\n"
@@ -23,13 +23,29 @@ def test_the_whole_head() -> None:
     )
 
 
+def test_what_is_remembered_of_a_head_is_only_what_is_the_same() -> None:
+    heads = RequestHeads()
+    first = call("http://h/a", b"1", authorization="Bearer one")
+    others = [
+        first._replace(url="http://h/b"),
+        first._replace(headers=(("Authorization", "Bearer two"),)),
+        first._replace(headers=()),
+        first._replace(accept="text/event-stream"),
+        first._replace(traceparent="00-3-4-01"),
+        first._replace(body=b"12"),
+    ]
+    for asked in (first, *others, *others, first):
+        assert heads.head(asked) == RequestHeads().head(asked)
+    assert len({heads.head(asked) for asked in (first, *others)}) == 7
+
+
 @pytest.mark.parametrize("bad", ["\r\nX: 1", "\n", "\r", "\x00", "\x7f", "\x85", "\u2028", "\x0b"])
 @pytest.mark.parametrize("name", ["headers", "accept", "traceparent"])
 def test_values_that_would_end_their_line_are_refused(name: str, bad: str) -> None:
     value = (("x-api-key", f"a{bad}b"),) if name == "headers" else f"a{bad}b"
     asked = call("http://host/")._replace(**cast("Any", {name: value}))
     with pytest.raises(ValueError, match="control characters"):
-        request_head(target_of(asked.url), asked)
+        RequestHeads().head(asked)
 
 
 @pytest.mark.parametrize(
