@@ -1,7 +1,6 @@
 """The relay's composition root: the one file that builds concrete things, in order."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -30,7 +29,6 @@ from services.relay.draining import DrainLimits
 from services.relay.handlers import CONSUMES, StateHandlers
 from services.relay.health.composition import make_health
 from services.relay.holding import Holding
-from services.relay.http1.client import KEEP_S, Http1Upstream
 from services.relay.journal.directory import JournalDirectory
 from services.relay.journal.journal import Journal
 from services.relay.journal.syncing import Syncing
@@ -49,13 +47,12 @@ from services.relay.rejections import Rejections
 from services.relay.relaying import Relaying
 from services.relay.routes import Surface, owners, relay_routes
 from services.relay.settings import RelaySettings
-from services.relay.upstream import Upstream
-from services.relay.upstreams.aiohttp_client import AiohttpUpstream
+from services.relay.upstreams.composition import open_upstreams
 from services.relay.version import VERSION
 from services.relay.workers.place import Place
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.event import new_event_id
-from shared.http.egress import EgressPolicy, EgressResolver
+from shared.http.egress import EgressPolicy
 from shared.http.internal_client import InternalClient
 from shared.http.internal_server import Readiness
 from shared.http.serving import served
@@ -84,7 +81,7 @@ async def open_app(
     egress = EgressPolicy(settings.egress_allowed_networks)
     async with AsyncExitStack() as stack:
         internal_session = await stack.enter_async_context(aiohttp.ClientSession())
-        upstream = await stack.enter_async_context(open_upstream(settings, egress))
+        upstream = await stack.enter_async_context(open_upstreams(settings, registry, egress))
         control = InternalClient(
             session=internal_session,
             base_url=settings.control_internal_url,
@@ -260,41 +257,6 @@ async def open_app(
         )
         is_open.set()
         yield
-
-
-@asynccontextmanager
-async def open_upstream(settings: RelaySettings, egress: EgressPolicy) -> AsyncIterator[Upstream]:
-    """The client of the providers that the settings name."""
-    if settings.upstream_client == "http1":
-        own = Http1Upstream(
-            policy=egress,
-            tls=ssl.create_default_context(),
-            first_byte_s=settings.first_byte_timeout_s,
-            idle_s=settings.idle_upstream_s,
-            connect_s=settings.connect_timeout_s,
-            max_connections=settings.upstream_max_connections,
-        )
-        try:
-            yield own
-        finally:
-            await own.close()
-        return
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=0,
-            limit_per_host=settings.upstream_max_connections,
-            resolver=EgressResolver(egress),
-            keepalive_timeout=KEEP_S,
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("User-Agent",),
-    ) as session:
-        yield AiohttpUpstream(
-            session,
-            first_byte_s=settings.first_byte_timeout_s,
-            idle_s=settings.idle_upstream_s,
-            connect_s=settings.connect_timeout_s,
-        )
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ class RelaySettings(ServiceSettings):
     upstream_client: Literal["http1", "aiohttp"] = "http1"
     """What calls providers: the relay's own client, or aiohttp's."""
     upstream_max_connections: int = Field(default=4096, ge=1)
-    """Calls at a time to one provider's host at the most; others wait for their turn."""
+    """Calls at a time of one channel to one host at the most; others wait for their turn."""
     max_tries: int = Field(default=3, ge=1, le=16)
     """Tries for one request at the most; never again a channel that failed."""
     channel_failures_to_rest: int = Field(default=5, ge=1)

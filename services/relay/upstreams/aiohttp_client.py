@@ -1,6 +1,8 @@
-"""An Upstream over aiohttp's client."""
+"""An Upstream over aiohttp's client, through a proxy where the call names one."""
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Mapping
 
 import aiohttp
@@ -8,6 +10,7 @@ import aiohttp
 from services.relay.upstream import BodySink, UpstreamAnswer, UpstreamCall, UpstreamFailure
 from services.relay.upstreams.pump import Pump
 from shared.events.requests import ErrorCode
+from shared.http.egress import EgressPolicy, EgressRefusedError, EgressResolver
 
 
 class AiohttpUpstream:
@@ -25,7 +28,7 @@ class AiohttpUpstream:
         self._first_byte_s = first_byte_s
         self._idle_s = idle_s
         # Of the pauses within an answer only those count in which somebody waits for it.
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_s)
 
     async def send(self, call: UpstreamCall) -> UpstreamAnswer:
         """See Upstream."""
@@ -42,6 +45,7 @@ class AiohttpUpstream:
                         "traceparent": call.traceparent,
                     },
                     timeout=self._timeout,
+                    proxy=call.proxy_url,
                     allow_redirects=False,
                 )
         except TimeoutError:
@@ -103,3 +107,31 @@ class _AiohttpAnswer:
     def release(self) -> None:
         self._pump.stop()
         self._response.release()
+
+
+def open_session(
+    policy: EgressPolicy, *, tls: ssl.SSLContext, max_connections: int, keep_s: float
+) -> aiohttp.ClientSession:
+    """A session that connects to allowed addresses only, be they a target's or a proxy's.
+
+    `max_connections` is for each origin.
+    """
+
+    def allowed(info: aiohttp.AddrInfoType) -> socket.socket:
+        # Here names and literals come by; a resolver is never asked for a literal.
+        if not policy.allows(str(info[4][0])):
+            raise EgressRefusedError("the address is in a network not allowed")
+        return socket.socket(info[0], info[1], info[2])
+
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=0,
+            limit_per_host=max_connections,
+            resolver=EgressResolver(policy),
+            socket_factory=allowed,
+            keepalive_timeout=keep_s,
+            ssl=tls,
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent",),
+    )
