@@ -1,8 +1,8 @@
 """Reading state (compacted) topics whole, and following them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -13,9 +13,15 @@ from shared.kafka.records import Partition, Record
 from shared.telemetry.logs import get_logger
 
 _POLL_MS: Final = 200
-_MAX_RECORDS: Final = 5_000
+# How long the loop is held up at once: about 10 ms.
+_MAX_RECORDS: Final = 1_000
+# Of each partition. More is no faster, and for a moment each is in memory more than once.
+_FETCH_BYTES: Final = 2 * 1024 * 1024
 _RECONNECT_S: Final = 0.5
 _REQUEST_TIMEOUT_MS: Final = 10_000
+
+TakeState: TypeAlias = Callable[[bytes | None, bytes | None], None]
+"""Takes a record's key and value; the value of a tombstone is None."""
 
 _logger = get_logger()
 
@@ -26,6 +32,9 @@ class StateTopicReader:
     Reads all partitions without a group, committed transactions only. `apply` is called in order
     within a partition, must not block, and may be called again with what it has seen; a tombstone
     has the value None. An error that `apply` raises ends `run`.
+
+    A topic in `states` has its records handed to the function there, by key and value alone: of a
+    million records that is a second less.
     """
 
     def __init__(
@@ -35,12 +44,14 @@ class StateTopicReader:
         client_id: str,
         topics: Sequence[str],
         apply: Callable[[Record], None],
+        states: Mapping[str, TakeState] | None = None,
         metrics: StateReaderMetrics | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._topics = tuple(topics)
         self._apply = apply
+        self._states = states or {}
         self._metrics = metrics
         self._ready = asyncio.Event()
         self._targets: dict[TopicPartition, int] | None = None
@@ -85,7 +96,7 @@ class StateTopicReader:
             auto_offset_reset="none",
             isolation_level="read_committed",
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=_FETCH_BYTES,
             metadata_max_age_ms=30_000,
         )
         try:
@@ -97,6 +108,8 @@ class StateTopicReader:
                     assigned = frozenset(consumer.assignment())
                     await self._seek(consumer, assigned)
                 await self._poll(consumer, assigned)
+                # Where there is more to be had at once, nothing above gives way to other tasks.
+                await asyncio.sleep(0)
         finally:
             await consumer.stop()
 
@@ -127,8 +140,13 @@ class StateTopicReader:
             await self._seek(consumer, tps)
             return
         for tp, records in batches.items():
-            for raw in records:
-                self._apply(to_record(tp, raw))
+            take = self._states.get(tp.topic)
+            if take is None:
+                for raw in records:
+                    self._apply(to_record(tp, raw))
+            else:
+                for raw in records:
+                    take(raw.key, raw.value)
         for tp in tps:
             # The position, not the last record: it also passes over transaction markers.
             self._positions[tp] = await consumer.position(tp)
