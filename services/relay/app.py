@@ -97,7 +97,7 @@ async def open_app(
         exchange = BillingLeases(billing)
 
         # What the relay knows: state topics, read into books.
-        keys, directory, prices = KeyBook(), DirectoryBook(), PriceBook()
+        keys, directory, prices = KeyBook(registry), DirectoryBook(), PriceBook()
         routing = RoutingBook(box=ChannelKeyBox(settings.master_key_bytes()), egress=egress)
         limits = make_limits(settings, registry)
         health = make_health(settings, registry, relay_id=relay_id)
@@ -114,6 +114,7 @@ async def open_app(
             client_id=settings.instance,
             topics=[topic.name for topic in CONSUMES],
             apply=state.apply,
+            states=state.states,
             metrics=StateReaderMetrics(registry),
         )
 

@@ -27,6 +27,7 @@ from shared.events.limits import LimitChanged
 from shared.events.prices import GroupRatioChanged, PriceChanged
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged
 from shared.kafka.records import Record
+from shared.kafka.state_reader import TakeState
 from shared.telemetry.logs import get_logger
 
 CONSUMES: Final = (
@@ -54,7 +55,8 @@ class StateHandlers:
         limits: LimitBook,
         health: ChannelHealth,
     ) -> None:
-        self._keys = keys
+        self.states: Mapping[str, TakeState] = {CONTROL_KEYS.name: keys.take}
+        """Of these topics there are so many records that they are handed on without the rest."""
 
         def put_channel(changed: ChannelChanged) -> None:
             routing.put_channel(changed)
@@ -91,9 +93,7 @@ class StateHandlers:
 
     def apply(self, record: Record) -> None:
         """Take one record. What cannot be read changes nothing, and is logged without its value."""
-        if record.topic == CONTROL_KEYS.name:
-            self._apply_key(record)
-        elif record.value is None:
+        if record.value is None:
             self._tombstones[record.topic]((record.key or b"").decode("utf-8", "replace"))
         else:
             try:
@@ -104,11 +104,3 @@ class StateHandlers:
                 _logger.error("state.malformed", topic=record.topic, why=str(error))
                 return
             self._handlers[type(event)](event)
-
-    def _apply_key(self, record: Record) -> None:
-        try:
-            key_hash = bytes.fromhex((record.key or b"").decode("ascii"))
-        except ValueError:
-            _logger.error("state.malformed", topic=record.topic, why="the key is not a hash")
-            return
-        self._keys.put(key_hash, record.value)
