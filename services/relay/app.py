@@ -219,7 +219,7 @@ async def open_app(
         readiness = Readiness()
         readiness.add("state", lambda: None if reader.ready else "reading the state topics")
         is_open = asyncio.Event()
-        readiness.add("door", lambda: None if is_open.is_set() else "opening the public port")
+        readiness.add("door", lambda: None if is_open.is_set() else "the public port is not open")
         readiness.note("limits", limits.note)
 
         await stack.enter_async_context(
@@ -257,6 +257,7 @@ async def open_app(
             )
         )
         is_open.set()
+        stack.callback(is_open.clear)  # who stops is not ready, though it still finishes requests
         yield
 
 

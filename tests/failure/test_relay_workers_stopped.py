@@ -6,12 +6,23 @@ import signal
 import asyncpg
 
 from deploy.local.stack import Stack
-from tests.failure.workers import RELAY, all_ready, busiest, journals, metric, until, workers
+from tests.failure.workers import (
+    RELAY,
+    WORKERS,
+    all_ready,
+    busiest,
+    journals,
+    metric,
+    until,
+    workers,
+)
 from tests.gateway.counting import Counted, assert_exactly_once, count, reconcile
 from tests.gateway.load import Clients, Got
 from tests.gateway.operator import Operator
 
 _SLOW = {"messages": [{"role": "user", "content": '[[simulate {"event_interval_ms":80}]]'}]}
+_SLOWER = {"messages": [{"role": "user", "content": '[[simulate {"event_interval_ms":250}]]'}]}
+_READY = "ledgerline_relay_workers_ready"
 
 
 async def test_all_streams_of_a_stopped_relay_come_whole_and_nothing_is_left(
@@ -46,19 +57,27 @@ async def test_all_streams_of_a_stopped_relay_come_whole_and_nothing_is_left(
 async def test_one_worker_that_is_asked_to_stop_finishes_and_is_replaced(
     worker_stack: Stack, worker_operator: Operator
 ) -> None:
-    """An operator's way to renew a worker: no stream breaks, and the relay stays ready."""
+    """An operator's way to renew a worker: no stream breaks, and the relay stays ready.
+
+    While it finishes its streams it takes no others, and says so.
+    """
     await all_ready(worker_stack)
     customer = await worker_operator.customer(quota_units=50_000_000)
     ended = 'ledgerline_relay_worker_restarts_total{reason="ended"}'
     before = await metric(worker_stack, ended)
     clients = Clients(
-        [worker_stack.relay_url()], [customer.api_key], count=9, body=_SLOW, streams=True
+        [worker_stack.relay_url()], [customer.api_key], count=9, body=_SLOWER, streams=True
     )
     async with clients.running() as got:
         await asyncio.sleep(0.8)  # into the middle of every stream
         asked, had = busiest(worker_stack)
         assert had > 0
         asked.terminate()
+        async with asyncio.timeout(30):
+            while await metric(worker_stack, _READY) == WORKERS:
+                await asyncio.sleep(0.05)
+        assert asked.is_running(), "ready until it was gone"
+        await worker_stack.wait_ready(RELAY, deadline_s=10)
         await until(lambda: not asked.is_running())
         await all_ready(worker_stack)
         await clients.at_least(len(got.whole) + 9)
