@@ -50,6 +50,10 @@ def _can_be_set(status: Status) -> Status:
 SettableStatus = Annotated[Status, AfterValidator(_can_be_set)]
 
 
+ProxyUrl = Annotated[SecretStr, Field(max_length=1024)]
+"""An outgoing proxy's, perhaps with a user name and a password; empty: none."""
+
+
 def _well_formed(url: str) -> str:
     try:
         parts = urlsplit(url)

@@ -176,6 +176,9 @@ class Channel(BaseModel):
     priority: int
     weight: int
     status: int
+    proxy_url: str
+    proxy_has_credentials: bool
+    http2: bool
     health: ChannelHealth
     credentials: list[Credential]
     created_at: int

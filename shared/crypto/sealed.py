@@ -1,6 +1,7 @@
 """Providers' keys at rest and in transit: AES-256-GCM, bound to the channel they belong to.
 
-Control seals them; the relay opens them. A ciphertext moved to another channel does not open.
+Control seals them; the relay opens them. A ciphertext moved to another channel does not open, nor
+does a key where another part of the channel is kept.
 """
 
 import base64
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE_BYTES: Final = 12
 _VERSION: Final = b"\x01"
+PROXY: Final = "proxy"
+"""The part of a channel that its outgoing proxy's URL is."""
 
 
 class CannotOpenError(Exception):
@@ -24,23 +27,23 @@ class ChannelKeyBox:
     def __init__(self, master_key: bytes) -> None:
         self._cipher = AESGCM(master_key)
 
-    def seal(self, secret: str, *, channel_id: int) -> str:
-        """The ciphertext in base64; different each time."""
+    def seal(self, secret: str, *, channel_id: int, part: str = "") -> str:
+        """The ciphertext in base64; different each time. Without a part it is a key."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, secret.encode(), _bound_to(channel_id))
+        sealed = self._cipher.encrypt(nonce, secret.encode(), _bound_to(channel_id, part))
         return base64.b64encode(_VERSION + nonce + sealed).decode()
 
-    def open(self, ciphertext: str, *, channel_id: int) -> str:
+    def open(self, ciphertext: str, *, channel_id: int, part: str = "") -> str:
         """The secret. Raises CannotOpenError."""
         try:
             raw = base64.b64decode(ciphertext, validate=True)
             if raw[:1] != _VERSION:
                 raise CannotOpenError
             nonce, sealed = raw[1 : 1 + _NONCE_BYTES], raw[1 + _NONCE_BYTES :]
-            return self._cipher.decrypt(nonce, sealed, _bound_to(channel_id)).decode()
+            return self._cipher.decrypt(nonce, sealed, _bound_to(channel_id, part)).decode()
         except (ValueError, InvalidTag):
             raise CannotOpenError from None
 
 
-def _bound_to(channel_id: int) -> bytes:
-    return b"channel:%d" % channel_id
+def _bound_to(channel_id: int, part: str) -> bytes:
+    return b"channel:%d" % channel_id + (b":" + part.encode() if part else b"")

@@ -57,6 +57,10 @@ class ChannelChanged(Event):
     """Share among channels of the same priority; 0 is chosen only when no other is left."""
     health_reset_at: Time | None = None
     """What relays learnt of its health before this no longer counts: an admin's word is later."""
+    proxy_url_ciphertext: Secretless | None = None
+    """The outgoing proxy that it is called through, sealed like a key; None: called directly."""
+    http2: bool = False
+    """HTTP/2 is offered to it in the TLS handshake, and spoken where it agrees."""
     status: Status
     is_deleted: bool = False
 

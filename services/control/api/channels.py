@@ -12,7 +12,7 @@ from services.control.api.requests import admin, path_id
 from services.control.channels.channels import Channels
 from services.control.channels.store_channels import list_channels, public_channel, read_channel
 from services.control.errors import not_found
-from services.control.fields import BaseUrl, Named, RowId, SettableStatus
+from services.control.fields import BaseUrl, Named, ProxyUrl, RowId, SettableStatus
 from services.control.paging import Paging
 from shared.events.routing import Status
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
@@ -39,6 +39,8 @@ class NewChannel(GivenKeys):
     priority: _Priority = 0
     weight: _Weight = 1
     status: SettableStatus = Status.ENABLED
+    proxy_url: ProxyUrl | None = None
+    http2: bool = False
 
 
 class ChannelChanges(GivenKeys):
@@ -56,14 +58,18 @@ class ChannelChanges(GivenKeys):
     priority: _Priority | None = None
     weight: _Weight | None = None
     status: SettableStatus | None = None
+    proxy_url: ProxyUrl | None = None
+    http2: bool | None = None
 
 
 def _columns(body: NewChannel | ChannelChanges) -> dict[str, Any]:
-    """Column to value, and `keys` in clear; a null is as good as not named."""
-    given = body.model_dump(exclude={"id", "key", "keys"})
+    """Column to value, `keys` and `proxy_url` in clear; a null is as good as not named."""
+    given = body.model_dump(exclude={"id", "key", "keys", "proxy_url"})
     columns = {name: value for name, value in given.items() if value is not None}
     for listed in columns.keys() & {"models", "groups"}:
         columns[listed] = list(dict.fromkeys(columns[listed]))
+    if body.proxy_url is not None:
+        columns["proxy_url"] = body.proxy_url.get_secret_value()
     if keys := body.in_clear():
         columns["keys"] = keys
     return columns

@@ -14,6 +14,7 @@ import orjson
 from shared.events.requests import ErrorCode
 from shared.health.refusals import code_of
 from shared.http.egress import EgressPolicy, EgressRefusedError, EgressResolver
+from shared.http.outgoing_proxy import check_proxy_url
 
 _TIMEOUT_S: Final = 30.0
 _CONNECT_S: Final = 10.0
@@ -69,16 +70,21 @@ class Prober:
         self._session = session
         self._policy = policy
 
-    async def send(self, base_url: str, probe: Probe) -> ProbeResult:
-        """Send one. Does not raise for anything that the provider does."""
+    async def send(
+        self, base_url: str, probe: Probe, *, proxy_url: str | None = None
+    ) -> ProbeResult:
+        """Send one. Does not raise for anything that the provider or the proxy does."""
         started = time.perf_counter()
         status: int | None = None
         try:
             self._policy.check_url(base_url)
+            if proxy_url is not None:
+                check_proxy_url(proxy_url, self._policy)
             async with self._session.post(
                 base_url + probe.path,
                 data=orjson.dumps(probe.body),
                 headers={**probe.headers, "Content-Type": "application/json"},
+                proxy=proxy_url,
                 allow_redirects=False,
             ) as response:
                 status = response.status

@@ -11,7 +11,7 @@ from services.control.channels.channel_credentials import reset_channel
 from services.control.channels.channel_probing import Prober, ProbeResult, probe_of
 from services.control.channels.store_channels import credentials_of, read_channel
 from services.control.errors import not_found
-from shared.crypto.sealed import CannotOpenError, ChannelKeyBox
+from shared.crypto.sealed import PROXY, CannotOpenError, ChannelKeyBox
 from shared.events.routing import Status
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import in_transaction
@@ -47,13 +47,16 @@ class ChannelTests:
         wanted = model or row["models"][0]
         if wanted not in row["models"]:
             raise EnvelopeError("the channel does not serve this model")
+        sealed_proxy, proxy_url = row["proxy_url_ciphertext"], None
         try:
             key = self._box.open(credential["key_ciphertext"], channel_id=channel_id)
+            if sealed_proxy is not None:
+                proxy_url = self._box.open(sealed_proxy, channel_id=channel_id, part=PROXY)
         except CannotOpenError:
             raise EnvelopeError("the key cannot be opened: was the master key changed?") from None
         mapping = orjson.loads(row["model_mapping"])
         probe = probe_of(row["dialect"], model=mapping.get(wanted, wanted), key=key)
-        result = await self._prober.send(row["base_url"], probe)
+        result = await self._prober.send(row["base_url"], probe, proxy_url=proxy_url)
         if result.error_code is None:
             work = partial(
                 reset_channel,

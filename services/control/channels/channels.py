@@ -1,11 +1,19 @@
 """Channels: an address of a provider's, and its credentials. Within the caller's transaction."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from services.control.audit import CHANGED, Actor, record_action
+from services.control.channels.outgoing_proxies import (
+    NO_PROXY,
+    proxy_columns,
+    require_key,
+    require_proxy_url,
+    require_way,
+)
 from services.control.channels.providers import Providers
 from services.control.channels.store_channels import (
     delete_channel,
@@ -35,6 +43,7 @@ from shared.postgres.retrying import Connection
 _KEY_NEEDED: Final = "a channel that moves to another address needs its key again"
 _PROVIDER_NEEDED: Final = "a channel needs a provider: its name, slug or provider_id"
 _ADDRESS_NEEDED: Final = "a channel needs a base_url, since its provider has none"
+_UNTOLD: Final = frozenset({"keys", "proxy_url_ciphertext", "proxy_has_credentials"})
 _HINT: Final = 4
 _LONG_ENOUGH: Final = 24
 """The length of a key of which four characters may be shown."""
@@ -43,8 +52,8 @@ _LONG_ENOUGH: Final = 24
 class Channels:
     """Knows how keys are sealed and which addresses are allowed.
 
-    In the mappings that it takes, `keys` are the provider's keys in clear, and the provider is
-    named by `provider_id`, or by `provider`: a slug or a name.
+    In the mappings that it takes, `keys` are the provider's keys in clear, `proxy_url` may have a
+    password, and the provider is named by `provider_id`, or by `provider`: a slug or a name.
     """
 
     def __init__(self, *, box: ChannelKeyBox, egress: EgressPolicy, providers: Providers) -> None:
@@ -59,11 +68,18 @@ class Channels:
         provider = await self._providers.of_channel(connection, actor, channel)
         if provider is None:
             raise EnvelopeError(_PROVIDER_NEEDED)
-        channel = {"base_url": provider["base_url"], **channel, "provider_id": provider["id"]}
+        channel = {
+            "base_url": provider["base_url"],
+            "proxy_url": "",
+            **channel,
+            "provider_id": provider["id"],
+        }
         if not channel["base_url"]:
             raise EnvelopeError(_ADDRESS_NEEDED)
         await self._check(connection, channel)
         channel_id = await next_channel_id(connection)
+        channel = self._with_proxy(channel, NO_PROXY, channel_id)
+        require_way(channel)
         await insert_channel(connection, channel_id, channel)
         await insert_credentials(connection, channel_id, self.sealed(channel["keys"], channel_id))
         return await saved(connection, actor, channel_id, "channel.create", _told(channel))
@@ -85,7 +101,13 @@ class Channels:
         provider = await self._providers.of_channel(connection, actor, changes)
         if provider is not None:
             changes = {**changes, "provider_id": provider["id"]}
-        await update_channel(connection, channel_id, {**dict(row), **changes})
+        before = dict(row)
+        changes = self._with_proxy(changes, before, channel_id)
+        after = before | changes
+        require_way(after)
+        if "keys" not in changes:
+            require_key(before, after)
+        await update_channel(connection, channel_id, after)
         if "keys" in changes:
             await delete_credentials(connection, channel_id)
             sealed = self.sealed(changes["keys"], channel_id)
@@ -112,12 +134,23 @@ class Channels:
             for key in dict.fromkeys(keys)
         ]
 
+    def _with_proxy(
+        self, channel: dict[str, Any], before: Mapping[str, Any], channel_id: int
+    ) -> dict[str, Any]:
+        """Once this was called nothing of it is in clear but the keys."""
+        if "proxy_url" not in channel:
+            return channel
+        return channel | proxy_columns(
+            channel["proxy_url"], before, channel_id=channel_id, box=self._box
+        )
+
     async def _check(self, connection: Connection, channel: dict[str, Any]) -> None:
         if "base_url" in channel:
             try:
                 self._egress.check_url(channel["base_url"])
             except ValueError as error:
                 raise EnvelopeError(f"base_url: {error}") from None
+        require_proxy_url(channel.get("proxy_url", ""), self._egress)
         await require_models(connection, channel.get("models", ()))
         await require_groups(connection, channel.get("groups", ()))
 
@@ -147,5 +180,5 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _told(channel: dict[str, Any]) -> dict[str, Any]:
-    told = {name: value for name, value in channel.items() if name != "keys"}
+    told = {name: value for name, value in channel.items() if name not in _UNTOLD}
     return {**told, "key": CHANGED} if "keys" in channel else told

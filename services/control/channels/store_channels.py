@@ -19,13 +19,15 @@ FROM channels AS c JOIN providers AS p ON p.id = c.provider_id
 """Channels with their provider's name, and their credentials in order as JSON text."""
 _INSERT: Final = """
 INSERT INTO channels (id, name, provider_id, dialect, base_url, models, groups, model_mapping,
-                      priority, weight, status)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                      priority, weight, status, proxy_url, proxy_url_ciphertext,
+                      proxy_has_credentials, http2)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 """
 _UPDATE: Final = """
 UPDATE channels SET name = $2, provider_id = $3, dialect = $4, base_url = $5, models = $6,
                     groups = $7, model_mapping = $8, priority = $9, weight = $10, status = $11,
-                    updated_at = now()
+                    proxy_url = $12, proxy_url_ciphertext = $13, proxy_has_credentials = $14,
+                    http2 = $15, updated_at = now()
 WHERE id = $1
 """
 _DELETE: Final = """
@@ -101,6 +103,9 @@ def public_channel(row: Any) -> dict[str, Any]:
         "priority": row["priority"],
         "weight": row["weight"],
         "status": row["status"],
+        "proxy_url": row["proxy_url"],
+        "proxy_has_credentials": row["proxy_has_credentials"],
+        "http2": row["http2"],
         "health": _public_health(row, credentials),
         "credentials": [_public_credential(credential) for credential in credentials],
         "created_at": int(row["created_at"].timestamp()),
@@ -152,4 +157,8 @@ def _values(channel: dict[str, Any]) -> tuple[Any, ...]:
         channel["priority"],
         channel["weight"],
         int(channel["status"]),
+        channel["proxy_url"],
+        channel["proxy_url_ciphertext"],
+        channel["proxy_has_credentials"],
+        channel["http2"],
     )

@@ -52,6 +52,8 @@ def render_channel(row: Row) -> ChannelChanged:
         priority=row["priority"],
         weight=row["weight"],
         health_reset_at=row["health_reset_at"],
+        proxy_url_ciphertext=row["proxy_url_ciphertext"],
+        http2=row["http2"],
         status=Status(row["status"]) if is_routed else Status.DISABLED,
         is_deleted=row["deleted_at"] is not None,
     )

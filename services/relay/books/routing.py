@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.relay.routing import Route, Tier, arrange
-from shared.crypto.sealed import CannotOpenError, ChannelKeyBox
+from shared.crypto.sealed import PROXY, CannotOpenError, ChannelKeyBox
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
 from shared.http.egress import EgressPolicy
+from shared.http.outgoing_proxy import check_proxy_url
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
@@ -35,6 +36,9 @@ class Channel(Route):
     base_url: str
     credentials: tuple[Credential, ...]
     model_mapping: dict[str, str]
+    proxy_url: str | None = None
+    """The outgoing proxy, perhaps with a password in it: never log it."""
+    http2: bool = False
 
     def upstream_model(self, model: str) -> str:
         """The provider's name of `model`."""
@@ -147,6 +151,12 @@ class RoutingBook:
         credentials = self._credentials(changed)
         if not credentials:
             return None
+        try:
+            proxy_url = self._proxy_url(changed)
+        except (CannotOpenError, ValueError) as error:
+            # Not called directly instead: the proxy may be what keeps it apart.
+            _unusable(changed, error)
+            return None
         return Channel(
             channel_id=changed.channel_id,
             priority=changed.priority,
@@ -157,7 +167,18 @@ class RoutingBook:
             base_url=changed.base_url.rstrip("/"),
             credentials=credentials,
             model_mapping=dict(changed.model_mapping),
+            proxy_url=proxy_url,
+            http2=changed.http2,
         )
+
+    def _proxy_url(self, changed: ChannelChanged) -> str | None:
+        """Raises CannotOpenError, and ValueError for one that may not be used."""
+        sealed = changed.proxy_url_ciphertext
+        if sealed is None:
+            return None
+        url = self._box.open(sealed, channel_id=changed.channel_id, part=PROXY)
+        check_proxy_url(url, self._egress)
+        return url
 
     def _credentials(self, changed: ChannelChanged) -> tuple[Credential, ...]:
         """The enabled ones that can be opened."""

@@ -19,6 +19,7 @@ import argon2
 import asyncpg
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from deploy.local.ports import Ports
 from services.control.app import open_app
@@ -314,3 +315,29 @@ async def until(is_so: Callable[[], Any], *, deadline_s: float = 20.0) -> float:
             if await found if asyncio.iscoroutine(found) else found:
                 return loop.time() - started
             await asyncio.sleep(0.005)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def provider() -> AsyncIterator[tuple[str, list[web.Request]]]:
+    """Answers by the key that it is shown: `good`, `bad`, `poor`, `elsewhere`."""
+    seen: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request)
+        key = request.headers.get("Authorization", request.headers.get("x-api-key", ""))
+        if key.endswith("bad"):
+            return web.json_response({"error": {"message": "secret words"}}, status=401)
+        if key.endswith("poor"):
+            error = {"message": "secret words", "code": "insufficient_quota"}
+            return web.json_response({"error": error}, status=429)
+        if key.endswith("elsewhere"):
+            raise web.HTTPFound("http://169.254.169.254/latest/meta-data")
+        return web.json_response({"choices": [], "content": []})
+
+    app = web.Application()
+    app.router.add_post("/v1/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1", seen
+    await runner.cleanup()

@@ -208,32 +208,6 @@ async def test_keys_are_added_switched_and_removed_but_for_the_last(root: Person
     assert "key is needed" in await root.refused("POST", "/api/channel/", {**CHANNEL, "key": None})
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def provider() -> AsyncIterator[tuple[str, list[web.Request]]]:
-    """Answers by the key that it is shown: `good`, `bad`, `poor`, `elsewhere`."""
-    seen: list[web.Request] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        seen.append(request)
-        key = request.headers.get("Authorization", request.headers.get("x-api-key", ""))
-        if key.endswith("bad"):
-            return web.json_response({"error": {"message": "secret words"}}, status=401)
-        if key.endswith("poor"):
-            error = {"message": "secret words", "code": "insufficient_quota"}
-            return web.json_response({"error": error}, status=429)
-        if key.endswith("elsewhere"):
-            raise web.HTTPFound("http://169.254.169.254/latest/meta-data")
-        return web.json_response({"choices": [], "content": []})
-
-    app = web.Application()
-    app.router.add_post("/v1/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1", seen
-    await runner.cleanup()
-
-
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 async def test_a_test_says_which_credential_works_and_brings_it_back(
     root: Person,
