@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from services.relay.books.keys import KeyBook
 from services.relay.limits.metrics import LimitMetrics
 from services.relay.metrics import HealthMetrics, JournalMetrics, LeaseMetrics, RequestMetrics
 from services.relay.workers.merging import GAUGES, lasting, merged
@@ -127,5 +128,6 @@ def test_of_every_gauge_it_is_said_what_becomes_of_several() -> None:
         house(registry)
     StateReaderMetrics(registry)
     WorkerMetrics(registry)
+    KeyBook(registry)
     gauges = {family.name for family in registry.collect() if family.type == "gauge"}
     assert gauges == GAUGES.keys()
