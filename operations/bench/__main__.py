@@ -15,6 +15,7 @@ from deploy.local.spec import StackSpec
 from deploy.local.stack import Stack
 from operations.bench.delay import measure_delay
 from operations.bench.ingest import measure_ingest
+from operations.bench.keys import keys_lines, measure_keys
 from operations.bench.machine import machine_lines
 from operations.bench.plan import QUICK, SIDES, WHOLE, Plan
 from operations.bench.report import delay_lines, ingest_lines
@@ -24,12 +25,15 @@ from operations.bench.steps import chosen
 from shared.service.open_files import raise_open_files
 
 _PARTS = ("ingest", "relay", "delay")
+_KEYS = "keys"
+"""Only when it is asked for: to make a million keys takes a minute and more."""
+_CHOICES = (*_PARTS, _KEYS)
 
 
 def _main() -> int:
     parser = argparse.ArgumentParser(prog="python -P -m operations.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, in about a minute")
-    parser.add_argument("--only", choices=_PARTS, action="append", help="leave the others out")
+    parser.add_argument("--only", choices=_CHOICES, action="append", help="leave the others out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     names = ", ".join(step.name for step in WHOLE.steps)
     parser.add_argument("--steps", metavar="A,B", help=f"of the relay: {names}, any paced-NxM")
@@ -71,6 +75,8 @@ async def _measure(plan: Plan, parts: frozenset[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="ledgerline-bench-") as folder:
         if "ingest" in parts:
             figures["ingest"] = await _ingest(Path(folder, "ingest"), plan)
+        if _KEYS in parts:
+            figures[_KEYS] = await _keys(Path(folder, _KEYS), plan)
         if parts & {"relay", "delay"}:
             figures |= await _relay(Path(folder, "relay"), plan, parts)
     print(f"\n{monotonic() - begun:.0f} s in all")
@@ -86,6 +92,17 @@ async def _ingest(folder: Path, plan: Plan) -> dict[str, Any]:
         await stack.stop()
     _print(f"{plan.ingest_events:,} events of {plan.workspaces} workspaces", ingest_lines(found))
     return {service: asdict(each) for service, each in found.items()}
+
+
+async def _keys(folder: Path, plan: Plan) -> dict[str, Any]:
+    stack = Stack(StackSpec(state_dir=folder))
+    try:
+        await stack.start_infrastructure()
+        found = await measure_keys(stack, keys=plan.keys)
+    finally:
+        await stack.stop()
+    _print(f"A relay that knows {found.keys:,} keys", keys_lines(found))
+    return asdict(found)
 
 
 async def _relay(folder: Path, plan: Plan, parts: frozenset[str]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Plan:
     sides: tuple[str, ...] = SIDES
     workspaces: int = 50
     delay_rate_per_s: float = 300
+    keys: int = 1_000_000
 
 
 WHOLE: Final = Plan(
@@ -41,4 +42,5 @@ QUICK: Final = Plan(
     lengths=1,
     ingest_events=30_000,
     delay_s=3,
+    keys=100_000,
 )
