@@ -1,52 +1,106 @@
 """What a request may use and what it may cost at the most. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.relay.authentication import ApiCaller
 from services.relay.books.prices import GroupRatioInForce, PriceBook, PriceInForce
 from services.relay.books.routing import RoutingBook
+from services.relay.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import RelayError, invalid_request
-from shared.events.requests import ErrorCode
+from services.relay.event_json import as_json
+from shared.events.requests import ErrorCode, Rating
 from shared.events.routing import ModelChanged
 from shared.money.quota import QUOTA_PER_UNIT
-from shared.money.rating import affordable_output_tokens, upper_bound
+from shared.money.rating import affordable_output_tokens
+from shared.money.tariff import Tariff
 
 
 class Terms(NamedTuple):
     """On what terms a request is admitted."""
 
-    model: ModelChanged
-    price: PriceInForce
-    group_ratios: Mapping[str, GroupRatioInForce]
-    """The groups in which it may be tried, the caller's own first, and what each costs."""
+    offer: "Offer"
     prompt_tokens: int
     """Upper bound of the input."""
     output_tokens: int
     """Upper bound of one answer."""
-    dearest_group_ratio: Decimal
     hold_units: int
     """Upper bound of the charge."""
 
 
-def terms_of(
-    facts: RequestFacts,
-    caller: ApiCaller,
-    *,
-    routing: RoutingBook,
-    prices: PriceBook,
-    at: datetime,
-) -> Terms:
-    """The terms for a request that arrived `at`. Raises RelayError 403, 404 or 503."""
+class GroupTerms(NamedTuple):
+    """What one model costs in one group."""
+
+    tariff: Tariff
+    rating_json: str
+    """The figures of it for an event."""
+    group_json: str
+    """The group's name for an event."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Offer:
+    """What one model is to one caller, until a price or anything that is known of them changes."""
+
+    model: ModelChanged
+    model_json: str
+    """Its name for an event."""
+    price: PriceInForce
+    groups: Mapping[str, GroupTerms]
+    """The groups in which it may be tried, the caller's own first, and what each costs."""
+    dearest_group_ratio: Decimal
+    dearest: Tariff
+    output_tokens: int
+    """Upper bound of one answer where the request names none."""
+    epoch: int = 0
+
+
+class Admission:
+    """Works offers out once, and again when what they are made of changes."""
+
+    def __init__(self, *, routing: RoutingBook, prices: PriceBook) -> None:
+        self._routing = routing
+        self._prices = prices
+        self._made_of: tuple[int, int] = (-1, -1)
+        self._epoch = 0
+        self._since = self._until = datetime.min.replace(tzinfo=UTC)
+
+    def offer(self, model: str, caller: ApiCaller, *, at: datetime) -> Offer:
+        """What `model` is to `caller` at the time `at`. Raises RelayError 403, 404 or 503."""
+        if (
+            self._made_of != (self._routing.generation, self._prices.generation)
+            or at >= self._until
+        ):
+            self._begin_anew(at)
+        if at < self._since:
+            # It arrived before a price changed and is looked at after it.
+            return offer_of(model, caller, routing=self._routing, prices=self._prices, at=at)
+        offer = caller.offers.get(model)
+        if offer is None or offer.epoch != self._epoch:
+            offer = offer_of(model, caller, routing=self._routing, prices=self._prices, at=at)
+            offer.epoch = self._epoch
+            caller.offers[model] = offer
+        return offer
+
+    def _begin_anew(self, at: datetime) -> None:
+        self._made_of = (self._routing.generation, self._prices.generation)
+        self._epoch += 1
+        self._since, self._until = self._prices.unchanged(at)
+
+
+def offer_of(
+    name: str, caller: ApiCaller, *, routing: RoutingBook, prices: PriceBook, at: datetime
+) -> Offer:
+    """What the model of this name is to `caller`. Raises RelayError 403, 404 or 503."""
     limits = caller.key.model_limits
-    if limits is not None and facts.model not in limits:
+    if limits is not None and name not in limits:
         raise RelayError(
             ErrorCode.MODEL_NOT_ALLOWED, 403, "The API key may not use this model.", param="model"
         )
-    model = routing.usable_model(facts.model, caller.group)
+    model = routing.usable_model(name, caller.group)
     if model is None:
         raise RelayError(
             ErrorCode.MODEL_NOT_FOUND,
@@ -54,41 +108,70 @@ def terms_of(
             "The model does not exist or your group may not use it.",
             param="model",
         )
-    if facts.media_count and not model.max_media_tokens:
-        # Without a bound for its media no hold would be an upper bound.
-        raise invalid_request("The model takes no images, audio or files.")
-    price = prices.price(facts.model, at)
-    group_ratios = {
+    price = prices.price(name, at)
+    ratios = {
         group: ratio
-        for group in _groups(facts.model, caller, routing)
+        for group in _groups(name, caller, routing)
         if (ratio := prices.group_ratio(group, caller.user.group, at)) is not None
     }
-    if price is None or caller.group not in group_ratios:
+    if price is None or caller.group not in ratios:
         raise RelayError(
             ErrorCode.MODEL_PRICE_NOT_SET, 503, "No price is set for this model.", param="model"
         )
-    prompt_tokens = facts.text_bytes + facts.media_count * model.max_media_tokens
-    maximum = price.max_output_tokens or model.max_output_tokens
-    output_tokens = maximum if facts.max_output_tokens is None else facts.max_output_tokens
-    dearest = max(each.ratio for each in group_ratios.values())
+    dearest = max(each.ratio for each in ratios.values())
+    return Offer(
+        model=model,
+        model_json=as_json(name),
+        price=price,
+        groups={
+            group: GroupTerms(
+                tariff=Tariff(price.ratios, ratio.ratio),
+                rating_json=rating_json(price, ratio),
+                group_json=as_json(group),
+            )
+            for group, ratio in ratios.items()
+        },
+        dearest_group_ratio=dearest,
+        dearest=Tariff(price.ratios, dearest),
+        output_tokens=price.max_output_tokens or model.max_output_tokens,
+    )
+
+
+def terms_of(facts: RequestFacts, offer: Offer) -> Terms:
+    """The terms for a request. Raises RelayError 400."""
+    prompt_tokens = facts.text_bytes
+    if facts.media_count:
+        if not offer.model.max_media_tokens:
+            # Without a bound for its media no hold would be an upper bound.
+            raise invalid_request("The model takes no images, audio or files.")
+        prompt_tokens += facts.media_count * offer.model.max_media_tokens
+    output_tokens = facts.max_output_tokens
+    if output_tokens is None:
+        output_tokens = offer.output_tokens
     bound = 0
     if not facts.is_free:
-        bound = upper_bound(
-            prompt_tokens=prompt_tokens,
-            output_tokens=output_tokens,
-            answers=facts.answers,
-            price=price.ratios,
-            dearest_group_ratio=dearest,
+        bound = offer.dearest.bound(
+            prompt_tokens=prompt_tokens, output_tokens=output_tokens, answers=facts.answers
         )
-    return Terms(
-        model=model,
-        price=price,
-        group_ratios=group_ratios,
-        prompt_tokens=prompt_tokens,
-        output_tokens=output_tokens,
-        dearest_group_ratio=dearest,
-        hold_units=bound,
-    )
+    return Terms(offer, prompt_tokens, output_tokens, bound)
+
+
+def rating_json(price: PriceInForce, group_ratio: GroupRatioInForce) -> str:
+    """An event's `rating`."""
+    ratios = price.ratios
+    return Rating(
+        price_version=price.version,
+        model_ratio=ratios.model_ratio,
+        completion_ratio=ratios.completion_ratio,
+        cache_ratio=ratios.cache_ratio,
+        cache_creation_ratio=ratios.cache_creation_ratio,
+        cache_creation_1h_ratio=ratios.cache_creation_1h_ratio,
+        image_ratio=ratios.image_ratio,
+        audio_ratio=ratios.audio_ratio,
+        group_ratio=group_ratio.ratio,
+        user_group_ratio=group_ratio.ratio if group_ratio.is_for_user_group else None,
+        model_price=ratios.model_price,
+    ).model_dump_json()
 
 
 def quota_short(
@@ -102,8 +185,8 @@ def quota_short(
         available_units=spendable_units,
         prompt_tokens=terms.prompt_tokens,
         answers=facts.answers,
-        price=terms.price.ratios,
-        dearest_group_ratio=terms.dearest_group_ratio,
+        price=terms.offer.price.ratios,
+        dearest_group_ratio=terms.offer.dearest_group_ratio,
     )
     what = "The API key's remaining quota" if is_key else "The balance"
     short = (

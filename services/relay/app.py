@@ -8,6 +8,7 @@ from typing import Final
 
 import aiohttp
 
+from services.relay.admission import Admission
 from services.relay.api.calls import relayed
 from services.relay.api.dispatcher import public_server
 from services.relay.api.documentation import documentation
@@ -168,8 +169,8 @@ async def open_app(
             authenticator=Authenticator(
                 keys=keys, directory=directory, lookup=ControlKeyLookup(control)
             ),
+            admission=Admission(routing=routing, prices=prices),
             routing=routing,
-            prices=prices,
             limiter=limits.limiter,
             holding=Holding(leases),
             journal=journal,
@@ -183,7 +184,7 @@ async def open_app(
             ),
             passing=Passing(
                 recorder=recorder,
-                durable=syncing.durable,
+                durable=syncing.durable if settings.journal_fsync == "always" else None,
                 max_answer_bytes=settings.max_answer_bytes,
                 client_idle_s=settings.idle_client_s,
                 drain=DrainLimits(

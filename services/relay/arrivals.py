@@ -11,7 +11,7 @@ from aiohttp import web
 
 from services.relay.exchange import Arrival
 from shared.events.text import fit_text
-from shared.telemetry.traces import TraceContext
+from shared.telemetry.traces import TraceContext, new_traceparent
 
 _MAX_USER_AGENT: Final = 256
 _MAPPED: Final = "::ffff:"
@@ -26,30 +26,35 @@ class Arrivals:
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted: tuple[Network, ...] = tuple(map(ipaddress.ip_network, trusted_proxies))
 
-    def take(self, request: web.Request, *, path: str) -> Arrival:
+    def take(self, request: web.BaseRequest, *, path: str) -> Arrival:
         """The arrival of `request`; `path` is its route's."""
+        headers = request.headers
         unique = uuid_utils.uuid7()
-        raw_agent = request.headers.get("User-Agent", "")
+        raw_agent = headers.get("User-Agent", "")
         user_agent = fit_text(raw_agent, _MAX_USER_AGENT)
+        if "traceparent" in headers:
+            trace = TraceContext.from_header(headers["traceparent"])
+            trace_id, traceparent = trace.trace_id, trace.header()
+        else:
+            trace_id, traceparent = new_traceparent()
         return Arrival(
-            request_id=str(unique),
-            id_bytes=unique.bytes,
-            trace=TraceContext.from_header(request.headers.get("traceparent")),
-            started_at=datetime.now(UTC),
-            started=time.perf_counter(),
-            method=request.method,
-            path=path,
-            query_parameters=tuple(
-                name for name in _KNOWN_QUERY_PARAMETERS if name in request.query
-            )
-            if request.query_string
+            str(unique),
+            unique.bytes,
+            trace_id,
+            traceparent,
+            datetime.now(UTC),
+            time.perf_counter(),
+            request.method,
+            path,
+            tuple(name for name in _KNOWN_QUERY_PARAMETERS if name in request.query)
+            if "?" in request.raw_path
             else (),
-            client_address=self.client_address(request),
-            user_agent=user_agent,
-            fitted=() if user_agent == raw_agent else ("user_agent",),
+            self.client_address(request),
+            user_agent,
+            () if user_agent is raw_agent else ("user_agent",),
         )
 
-    def client_address(self, request: web.Request) -> str:
+    def client_address(self, request: web.BaseRequest) -> str:
         """The client's address: the peer's, or the last forwarded one that is not our proxy's."""
         peer = _plain(request.remote or "")
         if not self._trusted or not self._is_trusted(peer):

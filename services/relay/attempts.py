@@ -11,24 +11,25 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from services.relay.books.routing import Channel, RoutingBook
 from services.relay.dialects.dialect import Call
 from services.relay.errors import RelayError
-from services.relay.exchange import Exchange
+from services.relay.exchange import AttemptMade, Exchange
 from services.relay.health.choosing import Choice, Choosing
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.rules import retry_after_s
 from services.relay.metrics import RequestMetrics
 from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall, UpstreamFailure
-from shared.events.requests import Attempt, ErrorCode
+from shared.events.requests import ErrorCode
 from shared.events.text import fit_text
 from shared.health.refusals import ANSWERED_BY_ANOTHER_CREDENTIAL, code_of
 
 OK: Final = 200
 _FIRST_ERROR: Final = 400
+_REMEMBERED: Final = 4096
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _EVENT_STREAM: Final = "text/event-stream"
 
@@ -70,7 +71,9 @@ class Attempts:
         self._routing = routing
         self._max_tries = max_tries
         self._first_byte_s = first_byte_s
-        self._metrics = metrics
+        self._tally = lru_cache(_REMEMBERED)(
+            lambda label, code: metrics.attempts.of(label, code.value if code else "answered")
+        )
         self._health = health
         self._choosing = Choosing(routing=routing, health=health, random=random.random)
 
@@ -112,11 +115,14 @@ class Attempts:
         model = channel.upstream_model(exchange.facts.model)
         facts = exchange.facts
         sent = UpstreamCall(
-            url=channel.base_url + call.upstream_path,
-            headers=(call.dialect.authorization(choice.credential.secret), *exchange.forwarded),
-            body=call.upstream_body(body, facts, model=model),
-            traceparent=exchange.arrival.trace.header(),
-            accept=_EVENT_STREAM if facts.is_stream else "application/json",
+            channel.base_url + call.upstream_path,
+            (call.dialect.authorization(choice.credential.secret), *exchange.forwarded),
+            call.upstream_body(body, facts, model=model),
+            exchange.arrival.traceparent,
+            _EVENT_STREAM if facts.is_stream else "application/json",
+            channel.channel_id,
+            channel.proxy_url,
+            channel.http2,
         )
         result: Answered | Refused | ErrorCode
         status: int | None = None
@@ -124,7 +130,10 @@ class Attempts:
         try:
             answer = await self._upstream.send(sent)
             status = answer.status
-            result = await self._read_head(answer, facts.is_stream, started)
+            if status == OK and not facts.is_stream:
+                result = Answered(answer, False, b"", started)  # is_stream
+            else:
+                result = await self._read_head(answer, facts.is_stream, started)
         except asyncio.CancelledError:
             if answer is not None:
                 answer.abort()
@@ -136,21 +145,17 @@ class Attempts:
             result = failure.code
         code = _code_of(result)
         exchange.attempts.append(
-            Attempt(
-                channel_id=channel.channel_id,
-                channel_name=channel.name,
-                provider=channel.provider,
-                provider_id=channel.provider_id,
-                credential_id=choice.credential.credential_id or None,
-                upstream_model=fit_text(model, 128),
-                offset_ms=offset_ms,
-                latency_ms=int((time.perf_counter() - started) * 1000),
-                http_status=status,
-                error_code=code,
+            AttemptMade(
+                channel,
+                choice.credential.credential_id,
+                model,
+                offset_ms,
+                int((time.perf_counter() - started) * 1000),
+                status,
+                code,
             )
         )
-        label = self._routing.label(channel.channel_id)
-        self._metrics.attempts.labels(label, "answered" if code is None else code.value).inc()
+        self._tally(self._routing.label(channel.channel_id), code).total += 1
         if isinstance(result, Answered):
             exchange.channel = channel
             exchange.ended = partial(self._health.end, choice.trial)

@@ -1,208 +1,226 @@
-"""From an exchange to its one event: the charge, `RequestCompleted`, and the journal's record."""
+"""The one event of each request, as the JSON that goes to the journal and from there to Kafka.
 
-from collections.abc import Sequence
+It is put together from parts that were made once: of the caller, the channel, the price. That it
+is what `RequestCompleted` says is held by a property test. What is written at admission (the
+`opening`) and at completion are two halves of one object.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
-from services.relay.exchange import Arrival, Charge, Ending, Exchange
+from services.relay.caller import ApiCaller
+from services.relay.event_json import as_json, members
+from services.relay.exchange import Arrival, AttemptMade, Charge, Ending, Exchange
 from services.relay.holds import Hold
 from services.relay.journal.records import CompletedRecord
 from shared.events.event import MAX_EVENT_BYTES
-from shared.events.requests import (
-    MAX_ATTEMPTS,
-    ErrorCode,
-    Outcome,
-    Rating,
-    RequestCompleted,
-)
+from shared.events.requests import MAX_ATTEMPTS, ErrorCode, Outcome, RequestCompleted
 from shared.events.text import fit_text
-from shared.events.usage import Usage, UsageSource
-from shared.money.rating import UnitCounts, rate
+from shared.events.usage import UsageSource
+from shared.money.quota import QUOTA_PER_UNIT
+from shared.telemetry.times import iso_utc
 
-_BYTES_PER_TOKEN: Final = 4
-_NOTHING: Final = Usage()
 _CLIENT_GONE_STATUS: Final = 499
 UTC_MICROSECONDS: Final = 1_000_000
+_NO_LIMITS: Final = (
+    '"rate_limited":null,"rate_limit_remaining":null,"rate_limit_reset_at":null,"limits":[]'
+)
+_NO_CHANNEL: Final = '"channel_id":null,"channel_name":null,"provider":null,"provider_id":null'
+
+# An enum's `value` is a Python call each time.
+_VALUES: Final[Mapping[Outcome | UsageSource, str]] = {
+    each: each.value for kind in (Outcome, UsageSource) for each in kind
+}
+_CODES: Final[Mapping[ErrorCode | None, str]] = {
+    None: "null",
+    **{code: f'"{code.value}"' for code in ErrorCode},
+}
+value_of: Final = _VALUES.__getitem__
+code_json: Final = _CODES.__getitem__
 
 
-def charge_of(exchange: Exchange, ending: Ending) -> Charge:
-    """What the request is charged.
-
-    By the provider's usage where there is one; by an estimate of what was passed on where an
-    answer had begun; nothing where none had.
-    """
-    if exchange.facts.is_free:
-        return Charge(0, _NOTHING, UsageSource.NONE)
-    has_answer = ending.outcome is Outcome.SUCCEEDED or exchange.content_bytes > 0
-    if exchange.usage is not None:
-        usage, source = exchange.usage, UsageSource.PROVIDER
-    elif has_answer:
-        usage = estimate(exchange)
-        source = UsageSource.ESTIMATED
-    else:
-        return Charge(0, _NOTHING, UsageSource.NONE)
-    for_an_hour = min(usage.cache_creation_tokens, usage.cache_creation_1h_tokens)
-    units = UnitCounts(
-        prompt=usage.prompt_tokens,
-        completion=usage.completion_tokens,
-        cached=usage.cached_tokens,
-        cache_creation=usage.cache_creation_tokens - for_an_hour,
-        cache_creation_1h=for_an_hour,
-        image=usage.image_tokens,
-        audio=usage.audio_tokens,
-        prompt_includes_cached=usage.prompt_includes_cached,
-    )
-    quota = rate(units, exchange.price.ratios, exchange.group_ratio.ratio)
-    return Charge(quota, usage, source)
-
-
-def estimate(exchange: Exchange) -> Usage:
-    """Tokens by bytes / 4 and by likely media, where the provider told none.
-
-    What it told of the input stands.
-    """
-    completion_tokens = -(-exchange.content_bytes // _BYTES_PER_TOKEN)
-    if exchange.told_input is not None:
-        return exchange.told_input.model_copy(update={"completion_tokens": completion_tokens})
-    text_tokens = -(-exchange.facts.text_bytes // _BYTES_PER_TOKEN)
-    return Usage(
-        prompt_tokens=text_tokens + exchange.likely_media_tokens,
-        completion_tokens=completion_tokens,
-    )
-
-
-def event_of(
-    exchange: Exchange, ending: Ending, charge: Charge, completed_at: datetime
-) -> RequestCompleted:
-    """The event of an admitted request."""
-    channel = exchange.channel
-    ratios = exchange.price.ratios
-    group_ratio = exchange.group_ratio
-    gone = exchange.client_disconnected and ending.outcome is not Outcome.SUCCEEDED
-    upstream_model = exchange.attempts[-1].upstream_model if exchange.attempts else None
-    return RequestCompleted(
-        **exchange.base,
-        channel_id=channel.channel_id if channel else None,
-        channel_name=channel.name if channel else None,
-        provider=channel.provider if channel else None,
-        provider_id=channel.provider_id if channel else None,
-        upstream_model=upstream_model,
-        is_model_mapped=upstream_model not in (None, exchange.facts.model),
-        attempts=tuple(exchange.attempts[:MAX_ATTEMPTS]),
-        upstream_request_id=exchange.upstream_request_id,
-        outcome=ending.outcome,
-        error_code=ending.error_code,
-        http_status=_CLIENT_GONE_STATUS if gone else ending.http_status,
-        client_disconnected=exchange.client_disconnected,
-        usage=charge.usage,
-        usage_source=charge.source,
-        quota=charge.quota_units,
-        rating=Rating(
-            price_version=exchange.price.version,
-            model_ratio=ratios.model_ratio,
-            completion_ratio=ratios.completion_ratio,
-            cache_ratio=ratios.cache_ratio,
-            cache_creation_ratio=ratios.cache_creation_ratio,
-            cache_creation_1h_ratio=ratios.cache_creation_1h_ratio,
-            image_ratio=ratios.image_ratio,
-            audio_ratio=ratios.audio_ratio,
-            group_ratio=group_ratio.ratio,
-            user_group_ratio=group_ratio.ratio if group_ratio.is_for_user_group else None,
-            model_price=ratios.model_price,
-        ),
-        response_bytes=exchange.response_bytes,
-        first_byte_at=exchange.first_byte_at,
-        first_byte_ms=exchange.first_byte_ms,
-        upstream_latency_ms=int(exchange.upstream_s * 1000) if exchange.attempts else None,
-        completed_at=completed_at,
-        latency_ms=exchange.arrival.elapsed_ms(),
-    )
-
-
-def base_fields(
+def opening_json(
     arrival: Arrival,
-    caller_fields: dict[str, Any],
+    caller: ApiCaller,
     *,
     dialect: str,
-    model: str | None,
-    is_stream: bool,
-    request_bytes: int,
-) -> dict[str, Any]:
-    """The event's fields that are known when a request is admitted or refused.
-
-    All of it can be written as JSON: the journal keeps it, should the relay die.
-    """
-    return {
-        "request_id": arrival.request_id,
-        **caller_fields,
-        "dialect": dialect,
-        "method": arrival.method,
-        "path": arrival.path,
-        "query_parameters": arrival.query_parameters,
-        "requested_model": model,
-        "is_stream": is_stream,
-        "request_bytes": request_bytes,
-        "started_at": arrival.started_at,
-        "client_address": arrival.client_address,
-        "user_agent": arrival.user_agent,
-        "fitted": arrival.fitted,
-    }
+    model_json: str = "null",
+    is_stream: bool = False,
+    request_bytes: int = 0,
+    holds: Sequence[Hold] = (),
+    limits: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """The event's members that are known when a request is admitted or refused, but its group."""
+    return (
+        f'"request_id":"{arrival.request_id}",{caller.event_json},'
+        f"{_call_json(dialect, arrival.method, arrival.path, arrival.query_parameters)},"
+        f'"requested_model":{model_json},"is_stream":{_bool(is_stream)},'
+        f'"request_bytes":{request_bytes},"started_at":"{iso_utc(arrival.started_at)}",'
+        f'"client_address":{as_json(arrival.client_address)},'
+        f'"user_agent":{as_json(arrival.user_agent)},'
+        f'"fitted":{orjson.dumps(arrival.fitted).decode() if arrival.fitted else "[]"},'
+        f'"tags":{orjson.dumps(tags).decode() if tags else "{}"},'
+        f'"hold_quota":{holds[0].units if holds else 0},'
+        f'"leases":[{",".join(_lease_json(h.lease.lease_id, h.lease.subject) for h in holds)}],'
+        f"{members(limits) if limits else _NO_LIMITS}"
+    )
 
 
-def hold_fields(holds: Sequence[Hold]) -> dict[str, Any]:
-    """The event's fields about what was set aside: as much from each lease."""
-    return {
-        "hold_quota": holds[0].units if holds else 0,
-        "leases": [{"lease_id": h.lease.lease_id, "subject": h.lease.subject} for h in holds],
-    }
-
-
-def skeleton_of(base: dict[str, Any], traceparent: str) -> bytes:
+def skeleton_of(opening: str, group_json: str, traceparent: str) -> bytes:
     """What the journal keeps of an admitted request."""
-    return orjson.dumps({"traceparent": traceparent, "event": base})
+    return f'{{"traceparent":"{traceparent}","event":{{{opening},"group":{group_json}}}}}'.encode()
+
+
+def completed(exchange: Exchange, ending: Ending, charge: Charge, at: datetime) -> CompletedRecord:
+    """The journal's record of an admitted request."""
+    arrival = exchange.arrival
+    quota = charge.quota_units
+    return CompletedRecord(
+        arrival.id_bytes,
+        round(at.timestamp() * UTC_MICROSECONDS),
+        exchange.caller.key.workspace_id,
+        arrival.traceparent,
+        tuple([(hold.lease.lease_id, quota) for hold in exchange.holds]),
+        _fitting(f"{{{exchange.opening},{_ending_json(exchange, ending, charge, at)}}}".encode()),
+    )
+
+
+def rejected(
+    arrival: Arrival, caller: ApiCaller, opening: str, ending: Ending, *, suppressed_count: int
+) -> RequestCompleted:
+    """The event of a request that was refused."""
+    return _without_answer(
+        f'{{{opening},"group":{as_json(caller.group)}}}'.encode(),
+        ending,
+        suppressed_count=suppressed_count,
+        completed_at=datetime.now(UTC),
+        latency_ms=arrival.elapsed_ms(),
+    )
 
 
 def interrupted(skeleton: bytes, *, request_id: bytes, now: datetime) -> CompletedRecord:
     """The completion of a request whose relay died before it had one. It costs nothing."""
     kept = orjson.loads(skeleton)
-    event = RequestCompleted.model_validate(
-        {
-            **kept["event"],
-            "outcome": Outcome.INTERRUPTED,
-            "error_code": ErrorCode.RELAY_DIED,
-            "http_status": _CLIENT_GONE_STATUS,
-            "completed_at": now,
-            "latency_ms": 0,
-        }
-    )
+    ending = Ending(Outcome.INTERRUPTED, _CLIENT_GONE_STATUS, ErrorCode.RELAY_DIED)
+    event = _without_answer(orjson.dumps(kept["event"]), ending, completed_at=now, latency_ms=0)
     return record_of(event, request_id, kept["traceparent"])
 
 
 def record_of(event: RequestCompleted, request_id: bytes, traceparent: str) -> CompletedRecord:
-    """The journal's record of an event. An event that is too large loses what it can spare."""
-    value = event.__pydantic_serializer__.to_json(event)
-    if len(value) > MAX_EVENT_BYTES:
-        event = event.model_copy(
-            update={
-                "attempts": event.attempts[-1:],
-                "tags": {},
-                "user_agent": fit_text(event.user_agent, 32),
-                "fitted": (*event.fitted[:24], "attempts", "tags", "user_agent"),
-            }
-        )
-        value = event.__pydantic_serializer__.to_json(event)
+    """The journal's record of an event."""
     return CompletedRecord(
         request_id=request_id,
         completed_at_us=round(event.completed_at.timestamp() * UTC_MICROSECONDS),
         workspace_id=event.workspace_id,
         traceparent=traceparent,
         lease_uses=tuple((use.lease_id, event.quota) for use in event.leases),
-        value=value,
+        value=_fitting(event.__pydantic_serializer__.to_json(event)),
     )
 
 
 def time_of(microseconds: int) -> datetime:
     """A time of the journal's."""
     return datetime.fromtimestamp(microseconds / UTC_MICROSECONDS, UTC)
+
+
+def _ending_json(exchange: Exchange, ending: Ending, charge: Charge, at: datetime) -> str:
+    attempts, channel, terms = exchange.attempts, exchange.channel, exchange.group_terms
+    upstream_model = attempts[-1].upstream_model if attempts else None
+    is_mapped = upstream_model is not None and upstream_model != exchange.facts.model
+    gone = exchange.client_disconnected and ending.outcome is not Outcome.SUCCEEDED
+    upstream_ms = str(int(exchange.upstream_s * 1000)) if attempts else "null"
+    first_byte_at, first_byte_ms = exchange.first_byte_at, exchange.first_byte_ms
+    usage = charge.usage
+    upstream_id = exchange.upstream_request_id
+    return (
+        f'"group":{terms.group_json},"upstream_model":{as_json(upstream_model)},'
+        f'"is_model_mapped":{_bool(is_mapped)},'
+        f"{_NO_CHANNEL if channel is None else channel.event_json},"
+        f'"attempts":[{",".join([_attempt_json(each) for each in attempts[:MAX_ATTEMPTS]])}],'
+        f'"upstream_request_id":{"null" if upstream_id is None else orjson.dumps(upstream_id).decode()},'
+        f'"outcome":"{_VALUES[ending.outcome]}","error_code":{_CODES[ending.error_code]},'
+        f'"http_status":{_CLIENT_GONE_STATUS if gone else ending.http_status},'
+        f'"client_disconnected":{_bool(exchange.client_disconnected)},"suppressed_count":0,'
+        f'"usage":{{"prompt_tokens":{usage.prompt_tokens},'
+        f'"completion_tokens":{usage.completion_tokens},"cached_tokens":{usage.cached_tokens},'
+        f'"cache_creation_tokens":{usage.cache_creation_tokens},'
+        f'"cache_creation_1h_tokens":{usage.cache_creation_1h_tokens},'
+        f'"image_tokens":{usage.image_tokens},"audio_tokens":{usage.audio_tokens},'
+        f'"reasoning_tokens":{usage.reasoning_tokens},'
+        f'"prompt_includes_cached":{_bool(usage.prompt_includes_cached)}}},'
+        f'"usage_source":"{_VALUES[charge.source]}","quota":{charge.quota_units},'
+        f'"quota_per_unit":{QUOTA_PER_UNIT},"rating":{terms.rating_json},'
+        f'"response_bytes":{exchange.response_bytes},'
+        f'"first_byte_at":{"null" if first_byte_at is None else _quoted(first_byte_at)},'
+        f'"completed_at":{_quoted(at)},"latency_ms":{exchange.arrival.elapsed_ms()},'
+        f'"first_byte_ms":{"null" if first_byte_ms is None else first_byte_ms},'
+        f'"upstream_latency_ms":{upstream_ms},"cache_hit":null,"cache_key":null'
+    )
+
+
+def _attempt_json(made: AttemptMade) -> str:
+    status = made.http_status
+    return (
+        f'{{{made.channel.event_json},"credential_id":{made.credential_id or "null"},'
+        f'"upstream_model":{as_json(made.upstream_model)},"offset_ms":{made.offset_ms},'
+        f'"latency_ms":{made.latency_ms},"http_status":{"null" if status is None else status},'
+        f'"error_code":{_CODES[made.error_code]}}}'
+    )
+
+
+def _without_answer(opening: bytes, ending: Ending, **known: Any) -> RequestCompleted:
+    return RequestCompleted.model_validate(
+        {
+            **orjson.loads(opening),
+            "outcome": ending.outcome,
+            "error_code": ending.error_code,
+            "http_status": ending.http_status,
+            **known,
+        }
+    )
+
+
+def _fitting(value: bytes) -> bytes:
+    """An event that is too large loses what it can spare."""
+    if len(value) <= MAX_EVENT_BYTES:
+        return value
+    event = RequestCompleted.model_validate_json(value)
+    event = event.model_copy(
+        update={
+            "attempts": event.attempts[-1:],
+            "tags": {},
+            "user_agent": fit_text(event.user_agent, 32),
+            "fitted": (*event.fitted[:24], "attempts", "tags", "user_agent"),
+        }
+    )
+    return event.__pydantic_serializer__.to_json(event)
+
+
+@lru_cache(1024)
+def _call_json(dialect: str, method: str, path: str, query_parameters: tuple[str, ...]) -> str:
+    return members(
+        {
+            "dialect": dialect,
+            "method": method,
+            "path": path,
+            "query_parameters": query_parameters,
+        }
+    )
+
+
+@lru_cache(4096)
+def _lease_json(lease_id: str, subject: str) -> str:
+    return orjson.dumps({"lease_id": lease_id, "subject": subject}).decode()
+
+
+def _quoted(at: datetime) -> str:
+    return f'"{iso_utc(at)}"'
+
+
+def _bool(value: bool) -> str:  # it is what is written
+    return "true" if value else "false"

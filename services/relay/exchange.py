@@ -1,28 +1,30 @@
 """One request on its way through the relay: what is known so far, and nothing that was said."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from services.relay.authentication import ApiCaller
-from services.relay.books.prices import GroupRatioInForce, PriceInForce
+from services.relay.admission import GroupTerms, Terms
 from services.relay.books.routing import Channel
+from services.relay.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.holds import Hold
 from services.relay.limits.taken import UNLIMITED, Taken
-from shared.events.requests import Attempt, ErrorCode, Outcome
+from shared.events.requests import ErrorCode, Outcome
 from shared.events.usage import Usage, UsageSource
-from shared.telemetry.traces import TraceContext
 
 
-class Arrival(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Arrival:
     """What is known of a request before it is read."""
 
     request_id: str
     id_bytes: bytes
-    trace: TraceContext
+    trace_id: str
+    traceparent: str
+    """Our span's, to send on."""
     started_at: datetime
     started: float
     """`time.perf_counter()` at its arrival."""
@@ -38,26 +40,37 @@ class Arrival(NamedTuple):
         return int((time.perf_counter() - self.started) * 1000)
 
 
-@dataclass(slots=True, kw_only=True)
+class AttemptMade(NamedTuple):
+    """One try at one channel."""
+
+    channel: Channel
+    credential_id: int
+    """0: the one credential of a channel that names none."""
+    upstream_model: str
+    offset_ms: int
+    latency_ms: int
+    http_status: int | None
+    error_code: ErrorCode | None
+
+
+@dataclass(slots=True, eq=False)
 class Exchange:
-    """An admitted request. `complete` in `completion.py` makes its one event from it."""
+    """An admitted request. `completed` in `completion.py` makes its one event from it."""
 
     arrival: Arrival
     caller: ApiCaller
     facts: RequestFacts
-    price: PriceInForce
-    group_ratios: Mapping[str, GroupRatioInForce]
-    """The groups in which it may be tried, in order, and what each costs."""
-    group_ratio: GroupRatioInForce
-    """That of the group in use."""
+    terms: Terms
     holds: tuple[Hold, ...]
+    opening: str
+    """The event's members that were known at admission; also what the journal keeps of it."""
+    group_terms: GroupTerms
+    """What it costs in the group in use."""
     taken: Taken = UNLIMITED
     """Of its limits."""
-    base: dict[str, Any]
-    """The event's fields that were known at admission; also what the journal keeps of it."""
     forwarded: tuple[tuple[str, str], ...] = ()
     """The client's headers that go on to the provider."""
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[AttemptMade] = field(default_factory=list)
     channel: Channel | None = None
     """The one whose answer is passed on."""
     upstream_request_id: str | None = None
@@ -68,8 +81,6 @@ class Exchange:
     response_bytes: int = 0
     content_bytes: int = 0
     """Bytes of the answer's own text, to estimate by."""
-    likely_media_tokens: int = 0
-    """Input tokens of its media, to estimate by."""
     usage: Usage | None = None
     told_input: Usage | None = None
     """The input side of a stream whose output side was never told."""
@@ -80,8 +91,7 @@ class Exchange:
 
     def use_group(self, group: str) -> None:
         """From here on it is tried in `group`, and costs what it costs there."""
-        self.group_ratio = self.group_ratios[group]
-        self.base["group"] = group
+        self.group_terms = self.terms.offer.groups[group]
 
 
 class Ending(NamedTuple):

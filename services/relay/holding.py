@@ -1,7 +1,7 @@
 """Setting aside what a request may cost: of its account, and of its key where that has a limit."""
 
 from services.relay.admission import Terms, quota_short
-from services.relay.authentication import ApiCaller
+from services.relay.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import RelayError, gateway_full
 from services.relay.holds import BalanceShortError, BillingUnreachableError, Hold, RoomHeldError
@@ -9,19 +9,22 @@ from services.relay.lease_keeper import LeaseKeeper
 from shared.events.requests import ErrorCode
 
 
-def subjects_of(caller: ApiCaller) -> tuple[str, ...]:
-    """What must cover a request, the narrower first: who waits for it holds nothing of the rest."""
-    account = f"account:{caller.workspace.workspace_id}"
-    if caller.key.unlimited_quota:
-        return (account,)
-    return (f"key:{caller.key.key_id}", account)
-
-
 class Holding:
     """Takes holds for one relay."""
 
     def __init__(self, leases: LeaseKeeper) -> None:
         self._leases = leases
+
+    def try_take(self, caller: ApiCaller, terms: Terms) -> tuple[Hold, ...] | None:
+        """The same as `take`, decided here and now; null: `take` must ask or wait."""
+        units = terms.hold_units
+        if units == 0:
+            return ()
+        subjects = caller.subjects
+        if len(subjects) == 1:
+            hold = self._leases.try_hold(subjects[0], units)
+            return None if hold is None else (hold,)
+        return None
 
     async def take(self, caller: ApiCaller, facts: RequestFacts, terms: Terms) -> tuple[Hold, ...]:
         """The request's holds, all or none; none where it cannot cost anything.
@@ -33,7 +36,7 @@ class Holding:
             return ()
         holds: list[Hold] = []
         try:
-            for subject in subjects_of(caller):
+            for subject in caller.subjects:
                 hold = self._leases.try_hold(subject, terms.hold_units)
                 if hold is None:
                     hold = await self._wait(subject, facts, terms)

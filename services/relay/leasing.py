@@ -125,6 +125,9 @@ class Lease:
 
     def runs_low(self, now: float) -> bool:
         """Whether to ask for more ahead of need."""
+        # The reserve is never more than that: mostly there is nothing to reckon.
+        if 2 * self.room_units >= max(self._limits.first_reserve_units, self._spend_units):
+            return False
         return not self.is_scarce and self.room_units < self.reserve_units(now) // 2
 
     def due_at(self) -> float:

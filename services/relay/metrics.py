@@ -7,8 +7,10 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from shared.telemetry.tallies import TallyCounter, TallyHistogram
+
 OTHER: Final = "other"
-_LATENCY_BUCKETS: Final = (
+_LATENCY_BOUNDS: Final = (
     0.005,
     0.01,
     0.025,
@@ -25,49 +27,49 @@ _LATENCY_BUCKETS: Final = (
     120,
     300,
 )
-_OVERHEAD_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
+_OVERHEAD_BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
 
 
 class RequestMetrics:
     """What clients asked and what they got."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Counter(
+        self.requests = TallyCounter(
             "ledgerline_relay_requests_total",
             "Requests by how they ended",
             ("model", "outcome", "error_code"),
             registry=registry,
         )
-        self.latency = Histogram(
+        self.latency = TallyHistogram(
             "ledgerline_relay_request_seconds",
             "From the request's arrival to its last byte",
             ("model",),
-            buckets=_LATENCY_BUCKETS,
+            bounds=_LATENCY_BOUNDS,
             registry=registry,
         )
-        self.overhead = Histogram(
+        self.overhead = TallyHistogram(
             "ledgerline_relay_overhead_seconds",
             "The part of a request in which no upstream had it",
-            buckets=_OVERHEAD_BUCKETS,
+            bounds=_OVERHEAD_BOUNDS,
             registry=registry,
         )
-        self.first_byte = Histogram(
+        self.first_byte = TallyHistogram(
             "ledgerline_relay_first_byte_seconds",
             "From the request's arrival to the first byte passed on, for streams",
             ("model",),
-            buckets=_LATENCY_BUCKETS,
+            bounds=_LATENCY_BOUNDS,
             registry=registry,
         )
-        self.tokens = Counter(
+        self.tokens = TallyCounter(
             "ledgerline_relay_tokens_total", "Tokens", ("model", "kind"), registry=registry
         )
-        self.quota = Counter(
+        self.quota = TallyCounter(
             "ledgerline_relay_quota_units_total",
             "Quota rated; 500,000 is $1",
             ("model",),
             registry=registry,
         )
-        self.attempts = Counter(
+        self.attempts = TallyCounter(
             "ledgerline_relay_attempts_total",
             "Tries at channels",
             ("channel", "result"),

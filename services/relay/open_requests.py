@@ -5,8 +5,6 @@ left, and the rest of an answer is read for those for minutes.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class OpenRequests:
@@ -15,17 +13,20 @@ class OpenRequests:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[object]] = set()
 
-    @contextmanager
-    def served(self) -> Iterator[None]:
-        """The current task serves a request inside the block."""
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def enter(self) -> "asyncio.Task[object]":
+        """The current task begins to serve a request. Give what this returns to `leave`."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request is served by a task")
         self._tasks.add(task)
-        try:
-            yield
-        finally:
-            self._tasks.discard(task)
+        return task
+
+    def leave(self, task: "asyncio.Task[object]") -> None:
+        """It is served, or was not. Repeatable."""
+        self._tasks.discard(task)
 
     async def end(self) -> None:
         """Cancel those that are left, and wait until each has been completed. Repeatable."""

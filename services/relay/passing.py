@@ -14,17 +14,23 @@ from aiohttp import web
 
 from services.relay.attempts import Answered, Refused
 from services.relay.dialects.dialect import AnswerMalformedError, Call, Dialect, StreamReader
-from services.relay.draining import Draining, DrainLimits
+from services.relay.draining import DrainLimits
 from services.relay.errors import RelayError, answer_not_whole
 from services.relay.exchange import Ending, Exchange
+from services.relay.following import Following
+from services.relay.limits.taken import UNLIMITED
 from services.relay.recorder import Recorder
 from services.relay.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode, Outcome
-from shared.telemetry.logs import get_logger
+from shared.http.connection import SERVER
+from shared.http.gone_body import GONE
+from shared.http.plain_answer import PlainAnswer
+from shared.http.raw_body import StreamBody, begin_body
 
-_logger = get_logger()
 _OK: Final = 200
+_SUCCEEDED: Final = Ending(Outcome.SUCCEEDED, _OK)
 REQUEST_ID_HEADER: Final = "x-request-id"
+_JSON: Final = ("Content-Type", "application/json")
 LIMIT_HEADERS: Final = web.RequestKey("limit_headers", Mapping[str, str])
 """What its limits tell; on every answer of a request that has any."""
 
@@ -36,7 +42,7 @@ class Passing:
         self,
         *,
         recorder: Recorder,
-        durable: Callable[[], Awaitable[None]],
+        durable: Callable[[], Awaitable[None]] | None,
         max_answer_bytes: int,
         client_idle_s: float,
         drain: DrainLimits,
@@ -65,140 +71,101 @@ class Passing:
         exchange.content_bytes = facts.content_bytes
         exchange.response_bytes = len(body)
         self._first_byte(exchange)
-        ending = Ending(outcome=Outcome.SUCCEEDED, http_status=_OK)
-        if facts.has_error:
-            ending = _failed(ErrorCode.UPSTREAM_SERVER_ERROR)
-        self._recorder.complete(exchange, ending)
-        await self._durable()
-        return web.Response(
-            body=body,
-            headers={**_passed(answered, call.dialect), "Content-Type": "application/json"},
+        self._recorder.complete(
+            exchange, _failed(ErrorCode.UPSTREAM_SERVER_ERROR) if facts.has_error else _SUCCEEDED
         )
+        if self._durable is not None:
+            await self._durable()
+        return PlainAnswer(200, body, _headers(exchange, call, _passed(answered, call.dialect)))
 
-    def refused(self, exchange: Exchange, refused: Refused, call: Call) -> web.Response:
+    def refused(self, exchange: Exchange, refused: Refused, call: Call) -> PlainAnswer:
         """The upstream's own error, with its status, in the dialect."""
         ending = Ending(outcome=Outcome.FAILED, http_status=refused.status, error_code=refused.code)
         body = refused.body
         if not call.dialect.is_error(body):
-            told = RelayError(refused.code, refused.status, "The provider refused the request.")
-            body = call.dialect.error_body(told, exchange.arrival.request_id)
+            error = RelayError(refused.code, refused.status, "The provider refused the request.")
+            body = call.dialect.error_body(error, exchange.arrival.request_id)
         exchange.response_bytes = len(body)
         self._recorder.complete(exchange, ending)
-        headers = {"Content-Type": "application/json"}
+        told: list[tuple[str, str]] = []
         if refused.retry_after is not None and refused.retry_after.isdigit():
-            headers["Retry-After"] = refused.retry_after
-        return web.Response(status=refused.status, body=body, headers=headers)
+            told.append(("Retry-After", refused.retry_after))
+        return PlainAnswer(refused.status, body, _headers(exchange, call, told))
 
     async def stream(
-        self, request: web.Request, exchange: Exchange, answered: Answered, call: Call
+        self, request: web.BaseRequest, exchange: Exchange, answered: Answered, call: Call
     ) -> web.StreamResponse:
         """Events as they come, with back-pressure; then the charge; then the end."""
+        request_id, answer = exchange.arrival.request_id, answered.answer
         response = web.StreamResponse(
             headers={
-                **_passed(answered, call.dialect),
+                **dict(_passed(answered, call.dialect)),
+                "Server": SERVER,
                 **exchange.taken.headers,
                 "Content-Type": "text/event-stream; charset=utf-8",
                 "Cache-Control": "no-cache",
                 "X-Accel-Buffering": "no",
-                REQUEST_ID_HEADER: exchange.arrival.request_id,
-                **call.dialect.answer_headers(exchange.arrival.request_id),
+                REQUEST_ID_HEADER: request_id,
+                **call.dialect.answer_headers(request_id),
             }
         )
         reader = call.stream_reader(exchange.facts)
+        body: StreamBody = GONE
         try:
-            await self._prepare(request, response, exchange)
-            ending = await self._pass_events(response, exchange, answered, reader)
+            body = await self._begin(request, response, exchange)
+            following = Following(
+                exchange,
+                answer,
+                reader,
+                body,
+                client_idle_s=self._client_idle_s,
+                drain=self._drain,
+            )
+            following.received(answered.first)
+            if not following.over.done():
+                answer.pass_to(following)
+            try:
+                ending = await following.over
+            except asyncio.CancelledError:
+                # The relay is stopping and its deadline has passed.
+                following.stop()
+                raise
         except asyncio.CancelledError:
-            # The relay is stopping and its deadline has passed.
-            answered.answer.abort()
+            answer.abort()
             self._finish(exchange, answered, reader, _failed(ErrorCode.SHUTTING_DOWN))
             raise
-        except Exception:
-            # A fault of ours in the middle of a stream: the client must see that it is not the end.
-            _logger.exception("stream.failed", request_id=exchange.arrival.request_id)
-            answered.answer.abort()
-            ending = _failed(ErrorCode.INTERNAL)
         try:
             self._finish(exchange, answered, reader, ending)
         except Exception:
             # Not charged: the client must not take it for whole, nor find another answer inside.
-            if request.transport is not None:
-                request.transport.abort()
+            body.abort()
             raise
-        await self._durable()
-        await exchange.taken.wait_free()
+        if self._durable is not None:
+            await self._durable()
+        if exchange.taken is not UNLIMITED:
+            await exchange.taken.wait_free()
+        if exchange.client_disconnected:
+            body.abort()
+            return response
         last = reader.ending()
         if ending.error_code is not None and not reader.has_error:
             told = answer_not_whole(ending.error_code)
-            last = call.dialect.error_event(told, exchange.arrival.request_id)
-        await self._write_end(response, exchange, last)
+            last = call.dialect.error_event(told, request_id)
+        await body.end(last, self._client_idle_s)
         return response
 
     # --- steps of a stream --------------------------------------------------------------------
 
-    async def _prepare(
-        self, request: web.Request, response: web.StreamResponse, exchange: Exchange
-    ) -> None:
+    async def _begin(
+        self, request: web.BaseRequest, response: web.StreamResponse, exchange: Exchange
+    ) -> StreamBody:
+        body: StreamBody = GONE
         try:
-            await response.prepare(request)
+            body = await begin_body(request, response)
         except ConnectionError:
             exchange.client_disconnected = True
         self._first_byte(exchange)
-
-    async def _pass_events(
-        self,
-        response: web.StreamResponse,
-        exchange: Exchange,
-        answered: Answered,
-        reader: StreamReader,
-    ) -> Ending:
-        answer = answered.answer
-        chunk = answered.first
-        draining: Draining | None = None
-        try:
-            while chunk:
-                passed = reader.feed(chunk)
-                if passed and not exchange.client_disconnected:
-                    await self._write(response, exchange, passed)
-                if exchange.client_disconnected:
-                    draining = draining or Draining(answer, self._drain)
-                    chunk = await draining.next_chunk(has_content=reader.content_bytes > 0)
-                else:
-                    chunk = await answer.next_chunk()
-        except UpstreamFailure as failure:
-            answer.abort()
-            return _failed(failure.code)
-        except AnswerMalformedError as malformed:
-            answer.abort()
-            return _failed(malformed.code)
-        if reader.has_error:
-            answer.release()
-            return _failed(ErrorCode.UPSTREAM_SERVER_ERROR)
-        if draining is None and not reader.is_whole:
-            answer.abort()
-            return _failed(ErrorCode.UPSTREAM_CUT)
-        answer.release()
-        return Ending(outcome=Outcome.SUCCEEDED, http_status=_OK)
-
-    async def _write(self, response: web.StreamResponse, exchange: Exchange, data: bytes) -> None:
-        try:
-            async with asyncio.timeout(self._client_idle_s):
-                await response.write(data)
-            exchange.response_bytes += len(data)
-        except (ConnectionError, TimeoutError):
-            exchange.client_disconnected = True
-
-    async def _write_end(
-        self, response: web.StreamResponse, exchange: Exchange, last: bytes
-    ) -> None:
-        if exchange.client_disconnected:
-            response.force_close()
-            return
-        try:
-            async with asyncio.timeout(self._client_idle_s):
-                await response.write_eof(last)
-        except (ConnectionError, TimeoutError):
-            response.force_close()
+        return body
 
     def _finish(
         self, exchange: Exchange, answered: Answered, reader: StreamReader, ending: Ending
@@ -216,17 +183,31 @@ class Passing:
 
 
 def _failed(code: ErrorCode) -> Ending:
-    return Ending(outcome=Outcome.FAILED, http_status=_OK, error_code=code)
+    return Ending(Outcome.FAILED, _OK, code)
 
 
 def _took(exchange: Exchange, answered: Answered) -> None:
     exchange.upstream_s += time.perf_counter() - answered.started
 
 
-def _passed(answered: Answered, dialect: Dialect) -> dict[str, str]:
+def _passed(answered: Answered, dialect: Dialect) -> list[tuple[str, str]]:
     headers = answered.answer.headers
-    return {
-        name: value
+    return [
+        (name, value)
         for name in dialect.passed_headers
         if (value := headers.get(name)) is not None and value.isprintable()
-    }
+    ]
+
+
+def _headers(
+    exchange: Exchange, call: Call, passed: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Of a plain answer: one header of a name, and ours go before the upstream's."""
+    request_id, taken = exchange.arrival.request_id, exchange.taken
+    headers = [_JSON, (REQUEST_ID_HEADER, request_id), *passed]
+    if taken is not UNLIMITED:
+        headers += taken.headers.items()
+    told = call.dialect.answer_headers(request_id)
+    if told:
+        headers += told.items()
+    return headers

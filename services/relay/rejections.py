@@ -7,16 +7,16 @@ fill neither the journal nor the topic.
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-from services.relay.completion import record_of
+from services.relay.caller import ApiCaller
+from services.relay.completion import record_of, rejected
 from services.relay.errors import RelayError
-from services.relay.exchange import Arrival
+from services.relay.exchange import Arrival, Ending
 from services.relay.journal.records import CompletedRecord
 from services.relay.metrics import OTHER, RequestMetrics
-from services.relay.request_log import log_request
-from shared.events.requests import Outcome, RequestCompleted
+from services.relay.request_log import log_rejection
+from shared.events.requests import Outcome
 
 _PER_SECOND: Final = 10
 _REMEMBERED_KEYS: Final = 10_000
@@ -38,27 +38,24 @@ class Rejections:
         self._windows: OrderedDict[int, _Window] = OrderedDict()
         self.waiting: deque[CompletedRecord] = deque(maxlen=_MAX_WAITING)
 
-    def reject(self, arrival: Arrival, base: dict[str, Any], error: RelayError) -> None:
-        """Count a refusal, and let it be published unless its key had many this second."""
+    def reject(
+        self, arrival: Arrival, caller: ApiCaller, opening: str, error: RelayError, *,
+        model: str | None,
+    ) -> None:  # fmt: skip
+        """Count a refusal, and let it be published unless its key had many this second.
+
+        `opening` is that of `completion.opening_json`; `model` a configured one.
+        """
         code = error.code.value
-        self._metrics.requests.labels(
-            base["requested_model"] or OTHER, Outcome.REJECTED.value, code
-        ).inc()
-        suppressed = self._admit(base["key_id"])
+        self._metrics.requests.of(model or OTHER, Outcome.REJECTED.value, code).total += 1
+        suppressed = self._admit(caller.key.key_id)
         if suppressed is None:
             self._metrics.suppressed.inc()
             return
-        event = RequestCompleted(
-            **base,
-            outcome=Outcome.REJECTED,
-            error_code=error.code,
-            http_status=error.http_status,
-            suppressed_count=suppressed,
-            completed_at=datetime.now(UTC),
-            latency_ms=arrival.elapsed_ms(),
-        )
-        self.waiting.append(record_of(event, arrival.id_bytes, arrival.trace.header()))
-        log_request(event, arrival.trace.trace_id)
+        ending = Ending(Outcome.REJECTED, error.http_status, error.code)
+        event = rejected(arrival, caller, opening, ending, suppressed_count=suppressed)
+        self.waiting.append(record_of(event, arrival.id_bytes, arrival.traceparent))
+        log_rejection(event, arrival.trace_id)
 
     def _admit(self, key_id: int) -> int | None:
         """How many were suppressed since the last published one; null: suppress this one too."""

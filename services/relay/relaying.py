@@ -7,20 +7,19 @@ Publishing, charging and logging follow from the journal, off the request's way.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from aiohttp import web
 
-from services.relay.admission import terms_of
+from services.relay.admission import Admission, terms_of
 from services.relay.arrivals import Arrivals
 from services.relay.attempts import Answered, Attempts
-from services.relay.authentication import ApiCaller, Authenticator, refusal
-from services.relay.books.prices import PriceBook
+from services.relay.authentication import Authenticator, refusal
 from services.relay.books.routing import RoutingBook
-from services.relay.completion import base_fields, hold_fields, skeleton_of
+from services.relay.caller import ApiCaller
+from services.relay.completion import opening_json, skeleton_of
 from services.relay.dialects.dialect import Call, Dialect, RequestFacts
 from services.relay.errors import RelayError, gateway_full
+from services.relay.event_json import as_json
 from services.relay.exchange import Arrival, Ending, Exchange
 from services.relay.holding import Holding
 from services.relay.holds import Hold
@@ -32,7 +31,7 @@ from services.relay.open_requests import OpenRequests
 from services.relay.passing import LIMIT_HEADERS, Passing
 from services.relay.recorder import Recorder
 from services.relay.rejections import Rejections
-from services.relay.request_body import read_body
+from services.relay.request_body import body_at_hand, read_body
 from services.relay.tags import read_tags
 from shared.events.requests import ErrorCode, Outcome
 
@@ -45,8 +44,8 @@ class Relaying:
         *,
         arrivals: Arrivals,
         authenticator: Authenticator,
+        admission: Admission,
         routing: RoutingBook,
-        prices: PriceBook,
         limiter: Limiter,
         holding: Holding,
         journal: Journal,
@@ -60,8 +59,8 @@ class Relaying:
     ) -> None:
         self._arrivals = arrivals
         self._authenticator = authenticator
+        self._admission = admission
         self._routing = routing
-        self._prices = prices
         self._limiter = limiter
         self._holding = holding
         self._journal = journal
@@ -72,79 +71,102 @@ class Relaying:
         self._metrics = metrics
         self._open_requests = open_requests
         self._body_timeout_s = body_timeout_s
+        metrics.in_flight.set_function(lambda: len(open_requests))
 
-    def arrive(self, request: web.Request, *, path: str) -> Arrival:
+    def arrive(self, request: web.BaseRequest, *, path: str) -> Arrival:
         """Take note of a request that came in."""
         return self._arrivals.take(request, path=path)
 
-    async def identify(self, request: web.Request, arrival: Arrival, dialect: Dialect) -> ApiCaller:
+    async def identify(
+        self, request: web.BaseRequest, arrival: Arrival, dialect: Dialect
+    ) -> ApiCaller:
         """Whose key it is, and that it may be used. Raises RelayError 401, 403 or 503."""
         shown = dialect.shown_key(request.headers)
         try:
-            caller = await self._authenticator.identify(shown, hint=dialect.key_hint)
+            caller = self._authenticator.known(shown, hint=dialect.key_hint)
+            if caller is None:
+                caller = await self._authenticator.identify(shown, hint=dialect.key_hint)
         except RelayError as error:
             if error.code is ErrorCode.INVALID_API_KEY:
                 self._metrics.unknown_keys.inc()
             raise
         refused = refusal(caller, now=arrival.started_at, client_address=arrival.client_address)
         if refused is not None:
-            self._reject(arrival, caller, refused, dialect)
+            opening = opening_json(arrival, caller, dialect=dialect.name)
+            self._rejections.reject(arrival, caller, opening, refused, model=None)
             raise refused
         return caller
 
-    async def relay(self, request: web.Request, arrival: Arrival, call: Call) -> web.StreamResponse:
+    async def relay(
+        self, request: web.BaseRequest, arrival: Arrival, call: Call
+    ) -> web.StreamResponse:
         """Serve one request. Raises RelayError where nothing was sent to the client yet."""
-        dialect = call.dialect
-        caller = await self.identify(request, arrival, dialect)
-        body, facts, taken = b"", None, UNLIMITED
+        caller = await self.identify(request, arrival, call.dialect)
+        admitting = _Admitting(arrival, caller, call.dialect)
         try:
-            body = await read_body(request, timeout_s=self._body_timeout_s)
-            facts = call.read_request(body)
-            terms = terms_of(
-                facts, caller, routing=self._routing, prices=self._prices, at=arrival.started_at
-            )
-            forwarded = dialect.forwarded(request.headers)
-            base = _base(
-                arrival, caller, facts, dialect=dialect, size=len(body), routing=self._routing
-            )
-            base["tags"] = read_tags(request.headers)
-            taken = await self._limiter.take(caller, arrival, facts, terms, dialect=dialect.name)
-            request[LIMIT_HEADERS] = taken.headers
-            base |= taken.fields
-            holds = await self._holding.take(caller, facts, terms)
-            base |= hold_fields(holds)
-            self._admit(arrival, base, holds)
+            exchange, body = await self._admit(request, admitting, call)
         except RelayError as error:
-            taken.settle(0)
-            told = error.fields if isinstance(error, RateLimitedError) else taken.fields
-            self._reject(arrival, caller, error, dialect, facts=facts, size=len(body), limits=told)
+            admitting.taken.settle(0)
+            self._reject(admitting, error)
             raise
         except BaseException:
-            taken.settle(0)
+            admitting.taken.settle(0)
             raise
-        exchange = Exchange(
-            arrival=arrival,
-            caller=caller,
-            facts=facts,
-            price=terms.price,
-            group_ratios=terms.group_ratios,
-            group_ratio=terms.group_ratios[caller.group],
-            holds=holds,
-            taken=taken,
-            base=base,
-            forwarded=forwarded,
-            likely_media_tokens=facts.likely_media_count * terms.model.max_media_tokens,
-        )
-        with self._metrics.in_flight.track_inprogress(), self._open_requests.served():
-            try:
-                response = await self._answer(request, exchange, call, body)
-            finally:
-                taken.settle(0)  # where it could not even be completed; else it was settled before
+        taken = admitting.taken
+        task = self._open_requests.enter()
+        try:
+            response = await self._answer(request, exchange, call, body)
+        finally:
+            self._open_requests.leave(task)
+            taken.settle(0)  # where it could not even be completed; else it was settled before
+        if taken is not UNLIMITED:
             await taken.wait_free()
-            return response
+        return response
+
+    async def _admit(
+        self, request: web.BaseRequest, admitting: "_Admitting", call: Call
+    ) -> tuple[Exchange, bytes]:
+        """Steps 2 to 5."""
+        arrival, caller, dialect = admitting.arrival, admitting.caller, call.dialect
+        body = body_at_hand(request)
+        if body is None:
+            body = await read_body(request, timeout_s=self._body_timeout_s)
+        admitting.request_bytes = len(body)
+        facts = admitting.facts = call.read_request(body)
+        offer = self._admission.offer(facts.model, caller, at=arrival.started_at)
+        terms = terms_of(facts, offer)
+        forwarded = dialect.forwarded(request.headers)
+        tags = read_tags(request.headers)
+        taken = UNLIMITED
+        if self._limiter.has_limits(caller, arrival):
+            taken = admitting.taken = await self._limiter.take(
+                caller, arrival, facts, terms, dialect=dialect.name
+            )
+            request[LIMIT_HEADERS] = taken.headers
+        holds = self._holding.try_take(caller, terms)
+        if holds is None:
+            holds = await self._holding.take(caller, facts, terms)
+        opening = opening_json(
+            arrival,
+            caller,
+            dialect=dialect.name,
+            model_json=offer.model_json,
+            is_stream=facts.is_stream,
+            request_bytes=len(body),
+            holds=holds,
+            limits=taken.fields,
+            tags=tags,
+        )
+        group_terms = offer.groups[caller.group]
+        self._write_down(
+            arrival, skeleton_of(opening, group_terms.group_json, arrival.traceparent), holds
+        )
+        return Exchange(
+            arrival, caller, facts, terms, holds, opening, group_terms, taken, forwarded
+        ), body
 
     async def _answer(
-        self, request: web.Request, exchange: Exchange, call: Call, body: bytes
+        self, request: web.BaseRequest, exchange: Exchange, call: Call, body: bytes
     ) -> web.StreamResponse:
         """From here on the request is admitted: whatever happens, it is completed once."""
         try:
@@ -164,9 +186,9 @@ class Relaying:
             self._fail(exchange, ErrorCode.INTERNAL, 500)
             raise
 
-    def _admit(self, arrival: Arrival, base: dict[str, Any], holds: tuple[Hold, ...]) -> None:
+    def _write_down(self, arrival: Arrival, skeleton: bytes, holds: tuple[Hold, ...]) -> None:
         try:
-            self._journal.admit(arrival.id_bytes, skeleton_of(base, arrival.trace.header()))
+            self._journal.admit(arrival.id_bytes, skeleton)
         except BaseException as error:
             self._holding.give_back(holds)
             if isinstance(error, (JournalFullError, OSError)):
@@ -174,52 +196,34 @@ class Relaying:
             raise
 
     def _fail(self, exchange: Exchange, code: ErrorCode, http_status: int) -> None:
-        ending = Ending(outcome=Outcome.FAILED, http_status=http_status, error_code=code)
-        self._recorder.complete(exchange, ending)
+        self._recorder.complete(exchange, Ending(Outcome.FAILED, http_status, code))
 
-    def _reject(
-        self,
-        arrival: Arrival,
-        caller: ApiCaller,
-        error: RelayError,
-        dialect: Dialect,
-        *,
-        facts: RequestFacts | None = None,
-        size: int = 0,
-        limits: Mapping[str, Any] = UNLIMITED.fields,
-    ) -> None:
-        base = _base(arrival, caller, facts, dialect=dialect, size=size, routing=self._routing)
-        self._rejections.reject(arrival, {**base, **limits}, error)
+    def _reject(self, admitting: "_Admitting", error: RelayError) -> None:
+        facts = admitting.facts
+        # What a client made up as a model's name is not kept: it could say anything.
+        is_known = facts is not None and facts.model in self._routing.models
+        model = facts.model if facts is not None and is_known else None
+        opening = opening_json(
+            admitting.arrival,
+            admitting.caller,
+            dialect=admitting.dialect.name,
+            model_json=as_json(model),
+            is_stream=facts is not None and facts.is_stream,
+            request_bytes=admitting.request_bytes,
+            limits=error.fields if isinstance(error, RateLimitedError) else admitting.taken.fields,
+        )
+        self._rejections.reject(admitting.arrival, admitting.caller, opening, error, model=model)
 
 
-def _base(
-    arrival: Arrival,
-    caller: ApiCaller,
-    facts: RequestFacts | None,
-    *,
-    dialect: Dialect,
-    size: int,
-    routing: RoutingBook,
-) -> dict[str, Any]:
-    key = caller.key
-    # What a client made up as a model's name is not kept: it could say anything.
-    is_known = facts is not None and facts.model in routing.models
-    return base_fields(
-        arrival,
-        {
-            "workspace_id": key.workspace_id,
-            "workspace_name": caller.workspace.name,
-            "project_id": key.project_id,
-            "project_name": caller.project_name,
-            "key_id": key.key_id,
-            "key_name": key.name,
-            "user_id": key.user_id,
-            "username": caller.user.username,
-            "group": caller.group,
-            "user_group": caller.user.group,
-        },
-        dialect=dialect.name,
-        model=facts.model if facts is not None and is_known else None,
-        is_stream=facts.is_stream if facts else False,
-        request_bytes=size,
-    )
+class _Admitting:
+    """What is known of a request so far, should it be refused."""
+
+    __slots__ = ("arrival", "caller", "dialect", "facts", "request_bytes", "taken")
+
+    def __init__(self, arrival: Arrival, caller: ApiCaller, dialect: Dialect) -> None:
+        self.arrival = arrival
+        self.caller = caller
+        self.dialect = dialect
+        self.request_bytes = 0
+        self.facts: RequestFacts | None = None
+        self.taken = UNLIMITED

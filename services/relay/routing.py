@@ -46,6 +46,8 @@ def choose(
     only where nothing else of the tier is left, and then evenly.
     """
     for tier in tiers:
+        if not tried and len(tier.routes) == 1:
+            return tier.routes[0]
         left = [route for route in tier.routes if route.channel_id not in tried]
         if not left:
             continue

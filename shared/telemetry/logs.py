@@ -16,6 +16,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from shared.telemetry.lines import open_lines
 from shared.telemetry.output import BufferedOutput
 
 _MAX_FRAMES: Final = 12
@@ -53,6 +54,12 @@ def configure_logs(
         wrapper_class=structlog.make_filtering_bound_logger(minimum),
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", output)),
         cache_logger_on_first_use=True,
+    )
+    open_lines(
+        output.line if log_format is LogFormat.JSON else None,
+        is_off=minimum > logging.INFO,
+        service=service,
+        instance=instance,
     )
     handler = logging.StreamHandler(output)
     handler.setFormatter(

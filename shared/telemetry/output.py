@@ -35,6 +35,12 @@ class BufferedOutput:
         self._waiting.append(text)
         return len(text)
 
+    def line(self, text: str) -> None:
+        """Take a whole line, its end included."""
+        self._waiting.append(text)
+        if not self._is_due or len(self._waiting) >= _MAX_WAITING:
+            self.flush()
+
     def hurry(self) -> None:
         """The next line may be the last that this process writes: do not let it wait."""
         self._is_urgent = True

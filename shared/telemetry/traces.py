@@ -1,10 +1,18 @@
 """W3C Trace Context: taken from the client, passed on, carried in the events."""
 
-import os
+import random
 import re
 from typing import Final, NamedTuple, Self
 
 _TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+# Ids are told apart by them and nothing is kept safe by them: no system call for each.
+_random_bits: Final = random.Random().getrandbits  # noqa: S311
+
+
+def new_traceparent() -> tuple[str, str]:
+    """A new trace's id, and the `traceparent` of our span in it."""
+    trace_id = f"{_random_bits(128):032x}"
+    return trace_id, f"00-{trace_id}-{_random_bits(64):016x}-01"
 
 
 class TraceContext(NamedTuple):
@@ -17,13 +25,13 @@ class TraceContext(NamedTuple):
     @classmethod
     def from_header(cls, header: str | None) -> Self:
         """Our span in the caller's trace; a new trace where the header is missing or invalid."""
-        span_id = os.urandom(8).hex()
+        span_id = f"{_random_bits(64):016x}"
         match = _TRACEPARENT.fullmatch(header) if header else None
         if match is None:
-            return cls(os.urandom(16).hex(), span_id)
+            return cls(f"{_random_bits(128):032x}", span_id)
         version, trace_id, parent_id, flags = match.groups()
         if version == "ff" or trace_id == "0" * 32 or parent_id == "0" * 16:
-            return cls(os.urandom(16).hex(), span_id)
+            return cls(f"{_random_bits(128):032x}", span_id)
         return cls(trace_id, span_id, flags)
 
     def header(self) -> str:

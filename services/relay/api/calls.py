@@ -11,10 +11,10 @@ from services.relay.relaying import Relaying
 
 def relayed(
     relaying: Relaying, call: Call
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """The handler of one call."""
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         arrival = relaying.arrive(request, path=call.path)
         request[REQUEST_ID] = arrival.request_id
         return await relaying.relay(request, arrival, call)

@@ -13,9 +13,9 @@ from aiohttp import web
 from services.relay.api.claude_models import claude_model, claude_page
 from services.relay.api.dispatcher import PATH_NAMES
 from services.relay.api.errors import REQUEST_ID
-from services.relay.authentication import ApiCaller
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
+from services.relay.caller import ApiCaller
 from services.relay.dialects.anthropic import ANTHROPIC
 from services.relay.dialects.calls import MODELS_PATH, dialect_of
 from services.relay.dialects.dialect import Dialect

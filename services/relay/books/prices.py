@@ -1,12 +1,15 @@
 """Prices and group ratios with the time from which each holds, from `billing.prices`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
 from shared.money.rating import PriceRatios
+
+_EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,15 @@ class PriceBook:
             self._groups.pop(name, None)
         self.generation += 1
 
+    def unchanged(self, at: datetime) -> tuple[datetime, datetime]:
+        """From when until before when everything in force at `at` is."""
+        since, until = _EVER
+        for versions in self._models.values():
+            since, until = _narrowed(since, until, at, (begins for begins, _ in versions))
+        for of_group in self._groups.values():
+            since, until = _narrowed(since, until, at, (one.effective_from for one in of_group))
+        return since, until
+
     def price(self, model: str, at: datetime) -> PriceInForce | None:
         """The model's price; null: it has none, and must be refused."""
         found = None
@@ -79,6 +91,17 @@ class PriceBook:
         return GroupRatioInForce(
             ratio=found.ratio if special is None else special, is_for_user_group=special is not None
         )
+
+
+def _narrowed(
+    since: datetime, until: datetime, at: datetime, changes: Iterable[datetime]
+) -> tuple[datetime, datetime]:
+    for change in changes:
+        if change <= at:
+            since = max(since, change)
+        else:
+            until = min(until, change)
+    return since, until
 
 
 def _in_force(price: ModelPrice) -> PriceInForce:

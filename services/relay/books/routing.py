@@ -1,8 +1,9 @@
 """Channels, models and groups, from `control.routing`, arranged for choosing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from services.relay.event_json import members
 from services.relay.routing import Route, Tier, arrange
 from shared.crypto.sealed import PROXY, CannotOpenError, ChannelKeyBox
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
@@ -39,6 +40,17 @@ class Channel(Route):
     proxy_url: str | None = None
     """The outgoing proxy, perhaps with a password in it: never log it."""
     http2: bool = False
+    event_json: str = field(init=False)
+    """Its part of an event."""
+
+    def __post_init__(self) -> None:
+        told = {
+            "channel_id": self.channel_id,
+            "channel_name": self.name,
+            "provider": self.provider,
+            "provider_id": self.provider_id,
+        }
+        object.__setattr__(self, "event_json", members(told))
 
     def upstream_model(self, model: str) -> str:
         """The provider's name of `model`."""

@@ -6,6 +6,7 @@ another value than we did.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,7 @@ _MAX_COUNT: Final = 10**9
 _ALWAYS_QUICK_BYTES: Final = 1024 * 1024
 _MAX_VALUES: Final = 1_000_000
 _BRACE: Final = ord("{")
+_BACKSLASH: Final = b"\\"
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -45,19 +47,14 @@ def refuse_ambiguous(
 
     `inside` names the deciding fields of objects at the top level, by the object's name.
     """
-    nested = inside or {}
-    levels = [(parsed, deciding)]
-    levels += [
-        (value, names)
-        for name, names in nested.items()
-        if isinstance(value := parsed.get(name), dict)
-    ]
     # Going through the fields is slow: only where a name is there twice, or may hide in an escape.
-    is_suspect = ESCAPED.search(body) is not None
-    for fields, names in levels:
-        _refuse_odd_case(fields, names)
-        there = (f'"{name}"'.encode() for name in fields if name in names)
-        is_suspect = is_suspect or any(body.count(quoted) > 1 for quoted in there)
+    is_suspect = _BACKSLASH in body and ESCAPED.search(body) is not None
+    is_suspect |= _names_suspect(body, parsed, deciding)
+    nested: Mapping[str, frozenset[str]] = inside or {}
+    for name, names in nested.items():
+        value = parsed.get(name)
+        if isinstance(value, dict):
+            is_suspect |= _names_suspect(body, value, names)
     if not is_suspect:
         return
     _refuse_repeated(body, deciding)
@@ -102,10 +99,20 @@ def with_model(body: bytes, model: str) -> bytes:
     return body
 
 
-def _refuse_odd_case(names: Iterable[str], deciding: frozenset[str]) -> None:
+def _names_suspect(body: bytes, names: Iterable[str], deciding: frozenset[str]) -> bool:
+    """Whether a deciding name may stand twice. Raises RelayError 400 for one in another case."""
+    is_suspect = False
     for name in names:
-        if name not in deciding and (folded := name.casefold()) in deciding:
+        if name in deciding:
+            is_suspect |= body.count(_quoted(name)) > 1
+        elif (folded := name.casefold()) in deciding:
             raise invalid_request(f"`{folded}` must be written in lower case.", param=folded)
+    return is_suspect
+
+
+@cache
+def _quoted(deciding_name: str) -> bytes:
+    return f'"{deciding_name}"'.encode()
 
 
 def _refuse_repeated(body: bytes, deciding: frozenset[str]) -> None:

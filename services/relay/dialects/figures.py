@@ -12,6 +12,8 @@ def sound_tokens(value: Any) -> int | None:
 
     Whole numbers in strings are taken: some providers write them so.
     """
+    if type(value) is int and 0 <= value <= MAX_TOKENS:
+        return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
         value = int(value)
     if isinstance(value, float) and value.is_integer():

@@ -32,7 +32,9 @@ class ChatCompletions:
     def read_answer(self, body: bytes) -> AnswerFacts:
         """See Call."""
         parsed = parse_answer(body)
-        return AnswerFacts(read_usage(parsed.get("usage")), content_bytes(parsed, "message"))
+        usage = read_usage(parsed.get("usage"))
+        # What is told need not be estimated.
+        return AnswerFacts(usage, content_bytes(parsed, "message") if usage is None else 0)
 
     def stream_reader(self, facts: RequestFacts) -> OpenAIStreamReader:
         """See Call."""

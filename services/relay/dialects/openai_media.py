@@ -40,6 +40,9 @@ class Media(NamedTuple):
     inline_bytes: int
 
 
+NO_MEDIA: Final = Media(0, 0, 0)
+
+
 def media_of_messages(messages: list[Any]) -> Media:
     """The media of chat messages: each part holds its own under the name of its type."""
     parts = (part for message in messages for part in _parts(message, ("content",)))

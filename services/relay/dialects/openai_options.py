@@ -40,6 +40,8 @@ def read_answers(parsed: Mapping[str, Any]) -> int:
 def upstream_body(body: bytes, facts: RequestFacts, *, model: str) -> bytes:
     """The body with `model` as the channel names it, and asking for usage where it streams."""
     asks_usage = facts.is_stream and not facts.wants_usage
+    if not asks_usage and model == facts.model:
+        return body
     wanted = set()
     if model != facts.model:
         wanted.add("model")

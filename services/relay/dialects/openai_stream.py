@@ -43,8 +43,10 @@ class OpenAIStreamReader:
 
     def feed(self, chunk: bytes) -> bytes:
         """See StreamReader."""
-        passed = [event for event in self._splitter.feed(chunk) if self._is_passed(event)]
-        return passed[0] if len(passed) == 1 else b"".join(passed)
+        events = self._splitter.feed(chunk)
+        if len(events) == 1:
+            return events[0] if self._is_passed(events[0]) else b""
+        return b"".join([event for event in events if self._is_passed(event)])
 
     @property
     def is_whole(self) -> bool:

@@ -35,8 +35,11 @@ def _read(reported: Any, prompt_name: str, completion_name: str) -> Usage | None
     completion = sound_tokens(reported.get(completion_name))
     if prompt is None or completion is None:
         return None
-    prompt_details = _details(reported, f"{prompt_name}_details")
-    completion_details = _details(reported, f"{completion_name}_details")
+    prompt_details = reported.get(f"{prompt_name}_details")
+    completion_details = reported.get(f"{completion_name}_details")
+    if prompt_details is None and completion_details is None:
+        return Usage(prompt_tokens=prompt, completion_tokens=completion)
+    prompt_details, completion_details = _details(prompt_details), _details(completion_details)
     # More cached than prompt would make negative input; so would parts that are more than it.
     cached = min(prompt, sound_tokens(prompt_details.get("cached_tokens")) or 0)
     written = sound_tokens(prompt_details.get("cache_write_tokens")) or 0
@@ -53,6 +56,5 @@ def _read(reported: Any, prompt_name: str, completion_name: str) -> Usage | None
     )
 
 
-def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
-    details = reported.get(name)
+def _details(details: Any) -> dict[str, Any]:
     return details if isinstance(details, dict) else {}

@@ -9,6 +9,8 @@ import orjson
 from services.relay.dialects.dialect import AnswerTooLargeError
 
 COMMENT: Final = b":"
+_BLANK_LINE: Final = b"\n\n"
+_CARRIAGE_RETURN: Final = b"\r"
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
 # A line may end in CR, LF or both; none of them is ever inside of JSON.
 _DATA: Final = re.compile(rb"(?:\A|[\r\n])data: ?([^\r\n]*)")
@@ -24,6 +26,13 @@ class EventSplitter:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that are whole now. Raises AnswerTooLargeError."""
+        if (
+            not self._partial
+            and chunk.endswith(_BLANK_LINE)
+            and chunk.count(_BLANK_LINE) == 1
+            and _CARRIAGE_RETURN not in chunk
+        ):
+            return [chunk]  # as most chunks are
         # What was searched before is not searched again, but for an end that it may begin.
         unsearched = max(0, len(self._partial) - 2)
         if self._partial:

@@ -47,7 +47,7 @@ class Choosing:
         if gates:
             now = self._health.now()
             left_out = tried | {one for one, gate in gates.items() if not gate.lets_through(now)}
-        for group in exchange.group_ratios:
+        for group in exchange.terms.offer.groups:
             tiers = self._routing.tiers(exchange.facts.model, group, call.dialect.name)
             while (channel := choose(tiers, tried=left_out, random=self._random)) is not None:
                 if (credential := self._credential(channel, refused)) is not None:
@@ -73,7 +73,7 @@ class Choosing:
         return self._chosen(exchange, group, channel, credential)
 
     def _serving(self, exchange: Exchange, call: Call) -> Iterator[tuple[str, Channel]]:
-        for group in exchange.group_ratios:
+        for group in exchange.terms.offer.groups:
             for tier in self._routing.tiers(exchange.facts.model, group, call.dialect.name):
                 for channel in tier.routes:
                     yield group, channel
@@ -81,7 +81,9 @@ class Choosing:
     def _credential(self, channel: Channel, refused: set[tuple[int, int]]) -> Credential | None:
         credentials = channel.credentials
         if len(credentials) == 1:
-            [only] = credentials
+            only = credentials[0]
+            if not refused and self._health.is_all_well:
+                return only
             usable = self._health.usable(channel.channel_id, (only.credential_id,), refused)
             return only if usable else None
         wanted = self._health.usable(
@@ -97,6 +99,7 @@ class Choosing:
     def _chosen(
         self, exchange: Exchange, group: str, channel: Channel, credential: Credential
     ) -> Choice:
-        exchange.use_group(group)
+        if group != exchange.caller.group or exchange.attempts:
+            exchange.use_group(group)
         trial = self._health.begin(channel.channel_id, credential.credential_id)
         return Choice(channel, credential, trial)

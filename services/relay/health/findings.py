@@ -53,6 +53,11 @@ class Findings:
     def __contains__(self, channel_id: int) -> bool:
         return channel_id in self._found
 
+    @property
+    def has_rests(self) -> bool:
+        """Whether a 429 rests, or rested, any credential."""
+        return bool(self._credential_rests)
+
     def condition(self, channel_id: int) -> Condition:
         """How this relay finds the channel."""
         found = self._found.get(channel_id)

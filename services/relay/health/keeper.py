@@ -57,6 +57,11 @@ class ChannelHealth:
         """By channel, what is not simply well; empty where all is."""
         return self._gates
 
+    @property
+    def is_all_well(self) -> bool:
+        """Nothing is known against any channel or credential: `usable` would leave none out."""
+        return not (self._gates or self._standings or self._findings.has_rests)
+
     def now(self) -> float:
         """Unix seconds, by the clock that gates go by."""
         return self._clock()

@@ -1,8 +1,9 @@
 """What limits whom, from `control.routing`; the limits of keys come with the keys themselves."""
 
-from services.relay.authentication import ApiCaller
+from services.relay.caller import ApiCaller
 from services.relay.limits.limit import Limit, Scope
-from services.relay.limits.policies import Rule, is_unlimited, limits_of, rule_of
+from services.relay.limits.policies import Rule, limits_of, rule_of
+from services.relay.limits.unlimited import is_unlimited
 from shared.events.limits import LimitChanged, RequestLimits
 from shared.events.routing import GroupChanged
 
@@ -55,7 +56,7 @@ class LimitBook:
         found: tuple[Limit, ...] = ()
         if rules is not None:
             found = tuple(rule.limit for rule in rules if rule.fits(method, path))
-        if not is_unlimited(key.limits):
+        if caller.has_limits:
             found += limits_of(key.limits, Scope.KEY, f"key:{key.key_id}")
         if of_group is not None:
             whole, member = of_group

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from services.relay.admission import Terms
-from services.relay.authentication import ApiCaller
+from services.relay.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import RelayError
 from services.relay.exchange import Arrival
@@ -67,6 +67,10 @@ class Limiter:
         self._usual_output_tokens = usual_output_tokens
         self._metrics = metrics
         metrics.in_flight.set_function(lambda: len(local.in_flight))
+
+    def has_limits(self, caller: ApiCaller, arrival: Arrival) -> bool:
+        """Whether anything limits this call; where nothing does, `take` need not be called."""
+        return bool(self._book.limits(caller, method=arrival.method, path=arrival.path))
 
     async def take(
         self,

@@ -19,15 +19,6 @@ _COUNTINGS: Final = {
 _REMEMBERED: Final = 20_000
 
 
-def is_unlimited(limits: RequestLimits) -> bool:
-    """Whether there is no limit at all in it."""
-    return (
-        limits.requests_per_minute is None
-        and limits.tokens_per_minute is None
-        and limits.concurrent_requests is None
-    )
-
-
 @lru_cache(_REMEMBERED)
 def limits_of(limits: RequestLimits, scope: Scope, subject: str) -> tuple[Limit, ...]:
     """The limits of a key or a group. `subject` is whom they count, such as `key:17`."""

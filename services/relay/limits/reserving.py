@@ -51,4 +51,4 @@ def used_tokens(usage: Usage) -> int:
 def _prompt_tokens(facts: RequestFacts, terms: Terms) -> int:
     # Bytes are the only sure bound of tokens, and four times too much: nothing would fit.
     text = -(-facts.text_bytes // _BYTES_PER_TOKEN)
-    return text + facts.likely_media_count * terms.model.max_media_tokens
+    return text + facts.likely_media_count * terms.offer.model.max_media_tokens

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from services.relay.authentication import ApiCaller
+from services.relay.admission import GroupTerms, Offer, rating_json, terms_of
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import RoutingBook
-from services.relay.completion import base_fields, hold_fields
+from services.relay.caller import ApiCaller
+from services.relay.completion import opening_json
 from services.relay.dialects.dialect import RequestFacts
+from services.relay.event_json import as_json
 from services.relay.exchange import Arrival, Exchange
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.rules import HealthLimits
@@ -28,7 +30,7 @@ from shared.events.routing import (
 )
 from shared.http.egress import EgressPolicy
 from shared.money.rating import PriceRatios
-from shared.telemetry.traces import TraceContext
+from shared.money.tariff import Tariff
 
 MODEL: Final = "gpt-4o-mini"
 GROUP: Final = "default"
@@ -73,7 +75,8 @@ def arrival(**changes: Any) -> Arrival:
     values: dict[str, Any] = {
         "request_id": str(unique),
         "id_bytes": unique.bytes,
-        "trace": TraceContext.from_header(None),
+        "trace_id": "a" * 32,
+        "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
         "started_at": datetime.now(UTC) - timedelta(milliseconds=5),
         "started": time.perf_counter(),
         "method": "POST",
@@ -91,33 +94,79 @@ def price(**ratios: Any) -> PriceInForce:
     return PriceInForce(version=3, ratios=PriceRatios(**values | ratios), max_output_tokens=None)
 
 
+def offer(
+    *,
+    of: PriceInForce | None = None,
+    ratios: dict[str, GroupRatioInForce] | None = None,
+    max_media_tokens: int = 500,
+) -> Offer:
+    """What MODEL is to a caller; at a ratio of 1 in its group unless `ratios` says else."""
+    in_force = of or price()
+    of_groups = ratios or {GROUP: GroupRatioInForce(ratio=Decimal(1), is_for_user_group=False)}
+    dearest = max(each.ratio for each in of_groups.values())
+    return Offer(
+        model=ModelChanged(
+            name=MODEL,
+            groups=(GROUP,),
+            status=Status.ENABLED,
+            max_output_tokens=1_000,
+            max_media_tokens=max_media_tokens,
+        ),
+        model_json=as_json(MODEL),
+        price=in_force,
+        groups={
+            group: GroupTerms(
+                tariff=Tariff(in_force.ratios, ratio.ratio),
+                rating_json=rating_json(in_force, ratio),
+                group_json=as_json(group),
+            )
+            for group, ratio in of_groups.items()
+        },
+        dearest_group_ratio=dearest,
+        dearest=Tariff(in_force.ratios, dearest),
+        output_tokens=1_000,
+    )
+
+
 def exchange(
-    *, request: RequestFacts | None = None, lease_id: str = "lease-1", **changes: Any
+    *,
+    request: RequestFacts | None = None,
+    lease_id: str = "lease-1",
+    offered: Offer | None = None,
+    arrived: Arrival | None = None,
+    by: ApiCaller | None = None,
+    opening: dict[str, Any] | None = None,
+    **changes: Any,
 ) -> Exchange:
-    asked, arrived = request or facts(), arrival()
+    """An admitted request; `changes` are an Exchange's fields, `opening` those of its opening."""
+    asked, arrived, by, offered = (
+        request or facts(),
+        arrived or arrival(),
+        by or caller(),
+        offered or offer(),
+    )
     lease = Lease(lease_id=lease_id, subject="account:7", limits=LeaseLimits(), now=0)
     lease.held_units = 1_000
-    base = base_fields(
-        arrived,
-        {"workspace_id": 7, "key_id": 70, "user_id": 700, "group": GROUP, "user_group": GROUP},
-        dialect="openai",
-        model=asked.model,
-        is_stream=asked.is_stream,
-        request_bytes=asked.text_bytes,
-    )
-    holds = (Hold(lease, 1_000),)
-    ratio = GroupRatioInForce(ratio=Decimal(1), is_for_user_group=False)
-    values: dict[str, Any] = {
-        "arrival": arrived,
-        "caller": caller(),
-        "facts": asked,
-        "price": price(),
-        "group_ratios": {GROUP: ratio},
-        "group_ratio": ratio,
+    holds = changes.pop("holds", (Hold(lease, 1_000),))
+    told: dict[str, Any] = {
+        "dialect": "openai",
+        "model_json": as_json(asked.model),
+        "is_stream": asked.is_stream,
+        "request_bytes": asked.text_bytes,
         "holds": holds,
-        "base": base | hold_fields(holds),
     }
-    return Exchange(**values | changes)
+    made = Exchange(
+        arrival=arrived,
+        caller=by,
+        facts=asked,
+        terms=terms_of(asked, offered),
+        holds=holds,
+        opening=opening_json(arrived, by, **told | (opening or {})),
+        group_terms=offered.groups[by.group],
+    )
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
 
 
 def credentials(channel_id: int, count: int) -> tuple[ChannelCredential, ...]:

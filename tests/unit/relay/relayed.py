@@ -63,10 +63,6 @@ def recorder(tape: Tape) -> Recorder:
     )
 
 
-async def at_once() -> None:
-    """`durable` of every setting but `always`."""
-
-
 @asynccontextmanager
 async def relayed(
     answer: FakeAnswer,
@@ -74,7 +70,7 @@ async def relayed(
     *,
     stream: bool = True,
     wants_usage: bool = False,
-    durable: Callable[[], Awaitable[None]] = at_once,
+    durable: Callable[[], Awaitable[None]] | None = None,
     drain_s: float = 5.0,
     drain_before_content_s: float = 5.0,
     client_idle_s: float = 5.0,
@@ -94,8 +90,11 @@ async def relayed(
     open_requests = OpenRequests()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        with open_requests.served():
+        task = open_requests.enter()
+        try:
             return await _passed(passing, keeps, request, going, answer, call=call)
+        finally:
+            open_requests.leave(task)
 
     async with served_routes([web.post("/", handle)]) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.relay.admission import Terms, quota_short, terms_of
+from services.relay.admission import Terms, offer_of, quota_short, terms_of
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.errors import RelayError
 from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
-from shared.events.requests import ErrorCode
+from shared.events.requests import ErrorCode, Rating
 from shared.events.routing import GroupChanged, Status
 from tests.unit.relay.made import GROUP, MODEL, caller, facts, routing
 
@@ -39,14 +39,12 @@ def prices(*versions: ModelPrice, ratios: dict[str, Decimal] | None = None) -> P
 def terms(
     *, book: PriceBook | None = None, routes: RoutingBook | None = None, **asked: Any
 ) -> Terms:
-    key = asked.pop("key", None)
-    return terms_of(
-        facts(**asked),
-        caller(key=key),
-        routing=routes or routing(),
-        prices=book or prices(),
-        at=NOW,
+    by = caller(key=asked.pop("key", None))
+    request = facts(**asked)
+    offered = offer_of(
+        request.model, by, routing=routes or routing(), prices=book or prices(), at=NOW
     )
+    return terms_of(request, offered)
 
 
 def refused(**asked: Any) -> tuple[ErrorCode, int]:
@@ -79,15 +77,15 @@ def test_the_price_book_may_reckon_with_a_lower_maximum() -> None:
 
 def test_a_user_groups_own_ratio_is_the_one_that_counts() -> None:
     special = terms(book=prices(ratios={GROUP: Decimal("0.5")}))
-    ratio = special.group_ratios[GROUP]
-    assert (ratio.ratio, special.hold_units) == (Decimal("0.5"), 2_200)
-    assert ratio.is_for_user_group
+    rating = Rating.model_validate_json(special.offer.groups[GROUP].rating_json)
+    assert (rating.group_ratio, special.hold_units) == (Decimal("0.5"), 2_200)
+    assert rating.user_group_ratio == Decimal("0.5")
 
 
 def test_a_price_holds_from_its_time_on() -> None:
     soon = model_price(3, effective_from=NOW + timedelta(seconds=1))
     now = model_price(2, effective_from=NOW)
-    assert terms(book=prices(model_price(1), now, soon)).price.version == 2
+    assert terms(book=prices(model_price(1), now, soon)).offer.price.version == 2
 
 
 def test_what_may_not_be_used_is_refused() -> None:
@@ -155,11 +153,10 @@ def test_a_key_that_may_go_on_to_other_groups_holds_what_the_dearest_of_them_cos
     groups.put_model(model.model_copy(update={"groups": (GROUP, "dear", "hidden")}))
     stays = terms(routes=groups, book=book)
     goes_on = terms(routes=groups, book=book, key={"cross_group_retry": True})
-    assert (list(stays.group_ratios), stays.hold_units) == ([GROUP], 4_400 * 2)
-    assert list(goes_on.group_ratios) == [GROUP, "dear"]
+    assert (list(stays.offer.groups), stays.hold_units) == ([GROUP], 4_400 * 2)
+    assert list(goes_on.offer.groups) == [GROUP, "dear"]
     assert goes_on.hold_units == stays.hold_units * 3 // 2
     # Where the model is not for the other group, it is not tried there.
     groups.put_model(model)
-    assert list(terms(routes=groups, book=book, key={"cross_group_retry": True}).group_ratios) == [
-        GROUP
-    ]
+    alone = terms(routes=groups, book=book, key={"cross_group_retry": True})
+    assert list(alone.offer.groups) == [GROUP]

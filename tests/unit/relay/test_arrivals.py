@@ -30,8 +30,8 @@ class Came:
         return self.url.query
 
     @property
-    def query_string(self) -> str:
-        return self.url.query_string
+    def raw_path(self) -> str:
+        return self.url.raw_path_qs
 
 
 def came(peer: str | None, headers: dict[str, str], path: str = "/") -> web.Request:
@@ -102,5 +102,6 @@ def test_of_the_query_known_names_are_kept_and_no_values() -> None:
 def test_any_header_arrives(text: str) -> None:
     noted = arrived({"User-Agent": text, "traceparent": text})
     assert len(noted.user_agent) <= 256
-    assert len(noted.trace.header()) == 55
+    assert len(noted.traceparent) == 55
+    assert noted.traceparent.split("-")[1] == noted.trace_id
     assert noted.request_id.replace("-", "") == noted.id_bytes.hex()

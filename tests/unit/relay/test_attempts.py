@@ -77,7 +77,7 @@ async def test_another_channel_answers(
     assert isinstance(result, Answered)
     assert result.first == b"data: x\n\n"
     assert upstream.called == [1, 2]
-    assert [a.channel_id for a in going.attempts] == [1, 2]
+    assert [a.channel.channel_id for a in going.attempts] == [1, 2]
     assert [(a.http_status, a.error_code) for a in going.attempts] == [(status, code), (200, None)]
     assert going.channel is not None
     assert going.channel.channel_id == 2
@@ -159,7 +159,7 @@ async def test_a_channel_is_called_with_its_own_key_url_and_model_name() -> None
     assert call.url == "http://127.0.0.1/v1/chat/completions"
     assert call.headers == (("Authorization", "Bearer key-1"),)
     assert json.loads(call.body)["model"] == "upstream/mini"
-    assert call.traceparent == going.arrival.trace.header()
+    assert call.traceparent == going.arrival.traceparent
     assert going.attempts[0].upstream_model == "upstream/mini"
     assert going.upstream_request_id == "up-1"
 
@@ -226,7 +226,7 @@ async def test_a_refused_credential_gives_way_to_the_next_one_and_is_not_tried_a
     going = exchange()
     result = await attempts.answer(going, ChatCompletions(), BODY)
     assert isinstance(result, Answered)
-    assert [(a.channel_id, a.credential_id, a.error_code) for a in going.attempts] == [
+    assert [(a.channel.channel_id, a.credential_id, a.error_code) for a in going.attempts] == [
         (1, 10, ErrorCode.UPSTREAM_AUTHENTICATION),
         (1, 12, ErrorCode.UPSTREAM_QUOTA_EXHAUSTED),
         (1, 11, None),

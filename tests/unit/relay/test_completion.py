@@ -3,20 +3,13 @@
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import orjson
 import pytest
 
-from services.relay.completion import (
-    charge_of,
-    event_of,
-    interrupted,
-    record_of,
-    skeleton_of,
-    time_of,
-)
-from services.relay.exchange import Arrival, Ending, Exchange
+from services.relay.charging import charge_of
+from services.relay.completion import completed, interrupted, record_of, skeleton_of, time_of
+from services.relay.exchange import Arrival, AttemptMade, Ending, Exchange
 from services.relay.journal.journal import RESERVED_BYTES
 from services.relay.journal.records import encode_completed
 from shared.events.event import MAX_EVENT_BYTES
@@ -30,7 +23,7 @@ from shared.events.requests import (
 )
 from shared.events.usage import Usage, UsageSource
 from tests.made_events import request
-from tests.unit.relay.made import MODEL, exchange, facts, price
+from tests.unit.relay.made import GROUP, MODEL, channel, exchange, facts, offer, price, routing
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 SUCCEEDED = Ending(outcome=Outcome.SUCCEEDED, http_status=200)
@@ -40,7 +33,8 @@ USED = Usage(prompt_tokens=10, completion_tokens=20)
 
 
 def event(going: Exchange, ending: Ending) -> RequestCompleted:
-    return event_of(going, ending, charge_of(going, ending), NOW)
+    record = completed(going, ending, charge_of(going, ending), NOW)
+    return RequestCompleted.model_validate_json(record.value)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +66,7 @@ def test_what_each_outcome_is_charged(
 
 
 def test_a_failed_call_priced_per_call_costs_nothing() -> None:
-    going = exchange(price=price(model_price=Decimal("0.04")))
+    going = exchange(offered=offer(of=price(model_price=Decimal("0.04"))))
     assert event(going, FAILED).quota == 0
     assert event(going, SUCCEEDED).quota == 20_000
 
@@ -93,22 +87,22 @@ def test_every_kind_of_token_that_usage_has_is_charged() -> None:
         audio_tokens=1_000,
         completion_tokens=10_000,
     )
-    going = exchange(usage=usage, price=price(**ratios))
+    going = exchange(usage=usage, offered=offer(of=price(**ratios)))
     assert event(going, SUCCEEDED).quota == 3 + 50 + 700 + 11_000 + 20_000
 
 
 def test_what_was_told_of_a_cut_streams_input_stands_and_its_output_is_estimated() -> None:
     """By bytes the cached tokens would be lost, or cost as much as plain ones."""
     told_input = Usage(prompt_tokens=100, cached_tokens=1_000, prompt_includes_cached=False)
-    ratios = price(cache_ratio=Decimal("0.1"))
-    going = exchange(told_input=told_input, content_bytes=41, price=ratios)
+    ratios = offer(of=price(cache_ratio=Decimal("0.1")))
+    going = exchange(told_input=told_input, content_bytes=41, offered=ratios)
     made = event(going, CUT)
     assert made.usage == told_input.model_copy(update={"completion_tokens": 11})
     assert made.usage_source is UsageSource.ESTIMATED
     assert made.quota == 100 + 100 + 22
-    nothing_yet = event(exchange(told_input=told_input, price=ratios), CUT)
+    nothing_yet = event(exchange(told_input=told_input, offered=ratios), CUT)
     assert (nothing_yet.quota, nothing_yet.usage_source) == (0, UsageSource.NONE)
-    told = exchange(told_input=told_input, usage=USED, price=ratios)
+    told = exchange(told_input=told_input, usage=USED, offered=ratios)
     assert event(told, SUCCEEDED).usage == USED
 
 
@@ -120,13 +114,17 @@ def test_the_cache_of_an_hour_is_charged_apart() -> None:
         cache_creation_1h_tokens=10,
         prompt_includes_cached=False,
     )
-    assert event(exchange(usage=usage, price=price(**ratios)), SUCCEEDED).quota == 1 + 100 + 70
+    assert (
+        event(exchange(usage=usage, offered=offer(of=price(**ratios))), SUCCEEDED).quota
+        == 1 + 100 + 70
+    )
 
 
 def test_media_are_in_an_estimate_and_not_in_what_was_told() -> None:
-    assert event(exchange(content_bytes=80, likely_media_tokens=500), SUCCEEDED).quota == 640
+    seen = facts(media_count=1, likely_media_count=1)
+    assert event(exchange(request=seen, content_bytes=80), SUCCEEDED).quota == 640
     told_input = Usage(prompt_tokens=7)
-    told = exchange(content_bytes=80, likely_media_tokens=500, told_input=told_input)
+    told = exchange(request=seen, content_bytes=80, told_input=told_input)
     assert event(told, CUT).quota == 7 + 40
 
 
@@ -136,14 +134,23 @@ def test_a_client_that_left(ending: Ending, status: int) -> None:
     assert (told.client_disconnected, told.http_status) == (True, status)
 
 
-def attempt(**changes: Any) -> Attempt:
-    values: dict[str, Any] = {"channel_id": 1, "channel_name": "a", "provider": "p"}
-    values |= {"upstream_model": MODEL, "offset_ms": 0, "latency_ms": 1}
-    return Attempt(**values | changes)
+(CHANNEL,) = routing(channel(1)).tiers(MODEL, GROUP, "openai")[0].routes
+
+
+def attempt(upstream_model: str = MODEL) -> AttemptMade:
+    return AttemptMade(
+        channel=CHANNEL,
+        credential_id=10,
+        upstream_model=upstream_model,
+        offset_ms=0,
+        latency_ms=1,
+        http_status=None,
+        error_code=None,
+    )
 
 
 def test_the_upstream_model_is_the_last_attempts() -> None:
-    tries = [attempt(), attempt(upstream_model="up/mini")]
+    tries = [attempt(), attempt("up/mini")]
     told = event(exchange(attempts=tries, usage=USED), SUCCEEDED)
     assert (told.upstream_model, told.is_model_mapped) == ("up/mini", True)
     told = event(exchange(attempts=tries[:1], usage=USED), SUCCEEDED)
@@ -160,7 +167,7 @@ def test_more_attempts_than_an_event_holds_are_cut() -> None:
 
 def test_what_a_relay_left_open_is_interrupted_and_costs_nothing() -> None:
     going = exchange(request=facts(is_stream=True))
-    kept = skeleton_of(going.base, going.arrival.trace.header())
+    kept = skeleton_of(going.opening, going.group_terms.group_json, going.arrival.traceparent)
     record = interrupted(kept, request_id=going.arrival.id_bytes, now=NOW)
     told = RequestCompleted.model_validate_json(record.value)
     assert (told.outcome, told.error_code) == (Outcome.INTERRUPTED, ErrorCode.RELAY_DIED)
@@ -169,7 +176,7 @@ def test_what_a_relay_left_open_is_interrupted_and_costs_nothing() -> None:
     assert told.started_at == going.arrival.started_at
     assert told.leases == (LeaseUse(lease_id="lease-1", subject="account:7"),)
     assert record.lease_uses == (("lease-1", 0),)
-    assert record.traceparent == going.arrival.trace.header()
+    assert record.traceparent == going.arrival.traceparent
     assert time_of(record.completed_at_us) == NOW
 
 
@@ -189,7 +196,14 @@ def largest(leases: int) -> RequestCompleted:
     """Every string at its longest, in characters of four bytes; every list at its end."""
     name, line, code = WIDEST * 128, WIDEST * 256, "c" * 64
     crowd = tuple(
-        attempt(channel_name=name, provider=name, upstream_model=name, channel_id=2**63 - 1)
+        Attempt(
+            channel_name=name,
+            provider=name,
+            upstream_model=name,
+            channel_id=2**63 - 1,
+            offset_ms=0,
+            latency_ms=1,
+        )
         for _ in range(MAX_ATTEMPTS)
     )
     return request(
@@ -243,7 +257,8 @@ def test_an_event_that_outgrows_its_bound_loses_what_it_can_spare(
 
 def test_nothing_that_was_said_can_be_kept_of_a_request() -> None:
     """What an exchange and an arrival hold is all that an event can be made of."""
-    held = {field.name for field in fields(Exchange)} | set(Arrival._fields)
+    held = {field.name for of in (Exchange, Arrival) for field in fields(of)}
     assert not held & {"body", "messages", "prompt", "content", "headers", "query", "answer"}
-    kept = orjson.loads(skeleton_of(exchange().base, "t"))["event"]
+    going = exchange()
+    kept = orjson.loads(skeleton_of(going.opening, going.group_terms.group_json, "t"))["event"]
     assert kept.keys() <= RequestCompleted.model_fields.keys()

@@ -2,10 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.relay.admission import Terms
 from services.relay.errors import RelayError
@@ -20,9 +20,11 @@ from services.relay.holds import (
 from services.relay.journal.journal import JournalFullError
 from services.relay.lease_keeper import LeaseKeeper
 from services.relay.leasing import Lease, LeaseLimits
+from services.relay.metrics import RequestMetrics
+from services.relay.open_requests import OpenRequests
 from services.relay.relaying import Relaying
 from shared.events.requests import ErrorCode
-from tests.unit.relay.made import arrival, caller, facts, price
+from tests.unit.relay.made import arrival, caller, facts, offer
 
 LIMITED = caller(key={"unlimited_quota": False})
 KEY, ACCOUNT = "key:70", "account:7"
@@ -61,16 +63,7 @@ def holding(keeper: Keeper) -> Holding:
 
 
 def terms(units: int) -> Terms:
-    model: Any = None
-    return Terms(
-        model=model,
-        price=price(),
-        group_ratios={},
-        prompt_tokens=1,
-        output_tokens=1,
-        dearest_group_ratio=Decimal(1),
-        hold_units=units,
-    )
+    return Terms(offer=offer(), prompt_tokens=1, output_tokens=1, hold_units=units)
 
 
 async def test_a_limited_key_holds_of_itself_and_then_of_its_account() -> None:
@@ -128,12 +121,18 @@ async def test_a_request_that_cannot_be_written_down_leaves_nothing_held(
     kept = holding(keeper)
     others: Any = dict.fromkeys(
         (
-            *("arrivals", "authenticator", "routing", "prices", "limiter", "attempts", "passing"),
-            *("recorder", "rejections", "metrics", "open_requests", "body_timeout_s"),
+            *("arrivals", "authenticator", "admission", "routing", "limiter", "attempts"),
+            *("passing", "recorder", "rejections", "body_timeout_s"),
         )
     )
-    relaying = Relaying(holding=kept, journal=cast("Any", Full()), **others)
+    relaying = Relaying(
+        holding=kept,
+        journal=cast("Any", Full()),
+        metrics=RequestMetrics(CollectorRegistry()),
+        open_requests=OpenRequests(),
+        **others,
+    )
     holds = await kept.take(LIMITED, facts(), terms(5))
     with pytest.raises(raised):
-        relaying._admit(arrival(), {}, holds)
+        relaying._write_down(arrival(), b"{}", holds)
     assert keeper.held_units == {KEY: 0, ACCOUNT: 0}

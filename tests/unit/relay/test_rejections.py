@@ -1,16 +1,14 @@
 """Refusals of a known key: a few a second are told one by one, the rest are counted."""
 
-from typing import Any
-
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.completion import base_fields
+from services.relay.completion import opening_json
 from services.relay.errors import RelayError
 from services.relay.metrics import RequestMetrics
 from services.relay.rejections import Rejections
 from shared.events.requests import ErrorCode, Outcome, RequestCompleted
-from tests.unit.relay.made import arrival
+from tests.unit.relay.made import arrival, caller
 
 ERROR = RelayError(ErrorCode.MODEL_NOT_FOUND, 404, "The model does not exist.")
 
@@ -27,16 +25,9 @@ class Refusing:
     def refuse(self, times: int = 1, *, key_id: int = 70) -> None:
         for _ in range(times):
             came = arrival()
-            caller: dict[str, Any] = {"workspace_id": 7, "key_id": key_id, "user_id": 1}
-            base = base_fields(
-                came,
-                caller | {"group": "g"},
-                dialect="openai",
-                model=None,
-                is_stream=False,
-                request_bytes=9,
-            )
-            self.rejections.reject(came, base, ERROR)
+            by = caller(key={"key_id": key_id})
+            opening = opening_json(came, by, dialect="openai", request_bytes=9)
+            self.rejections.reject(came, by, opening, ERROR, model=None)
 
     def told(self) -> list[RequestCompleted]:
         waiting = self.rejections.waiting

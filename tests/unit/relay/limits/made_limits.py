@@ -2,8 +2,7 @@
 
 from services.relay.admission import Terms
 from services.relay.limits.limit import Counting, Demand, Kind, Limit, Scope
-from shared.events.routing import ModelChanged, Status
-from tests.unit.relay.made import price
+from tests.unit.relay.made import offer
 
 WINDOW_MS = 60_000
 START_MS = 1_800_000_000_000 - 1_800_000_000_000 % WINDOW_MS
@@ -41,16 +40,7 @@ def place(capacity: int) -> Limit:
     return limit(Counting.NONE, capacity, kind=Kind.CONCURRENT, window_ms=0, rate=0.0)
 
 
-_MODEL = ModelChanged(
-    name="m", groups=(), status=Status.ENABLED, max_output_tokens=16_384, max_media_tokens=1_000
-)
 TERMS = Terms(
-    model=_MODEL,
-    price=price(),
-    group_ratios={},
-    prompt_tokens=0,
-    output_tokens=16_384,
-    dearest_group_ratio=price().ratios.model_ratio,
-    hold_units=0,
+    offer=offer(max_media_tokens=1_000), prompt_tokens=0, output_tokens=16_384, hold_units=0
 )
 """Of a model with 16,384 tokens of output at the most."""

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from services.relay.limits.limit import Counting, Kind, Limit, Scope
-from services.relay.limits.policies import is_unlimited, limits_of, rule_of
+from services.relay.limits.policies import limits_of, rule_of
+from services.relay.limits.unlimited import is_unlimited
 from shared.events.limits import LimitChanged, RateLimitStrategy, RequestLimits
 
 

@@ -1,0 +1,55 @@
+"""What a request is charged. Pure."""
+
+from typing import Final
+
+from services.relay.exchange import Charge, Ending, Exchange
+from shared.events.requests import Outcome
+from shared.events.usage import Usage, UsageSource
+from shared.money.rating import UnitCounts
+
+_BYTES_PER_TOKEN: Final = 4
+_FREE: Final = Charge(0, Usage(), UsageSource.NONE)
+
+
+def charge_of(exchange: Exchange, ending: Ending) -> Charge:
+    """What the request is charged.
+
+    By the provider's usage where there is one; by an estimate of what was passed on where an
+    answer had begun; nothing where none had.
+    """
+    if exchange.facts.is_free:
+        return _FREE
+    usage, source = exchange.usage, UsageSource.PROVIDER
+    if usage is None:
+        if ending.outcome is not Outcome.SUCCEEDED and exchange.content_bytes == 0:
+            return _FREE
+        usage, source = estimate(exchange), UsageSource.ESTIMATED
+    created, for_an_hour = usage.cache_creation_tokens, usage.cache_creation_1h_tokens
+    for_an_hour = min(created, for_an_hour)
+    units = UnitCounts(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens,
+        created - for_an_hour,
+        for_an_hour,
+        usage.image_tokens,
+        usage.audio_tokens,
+        usage.prompt_includes_cached,
+    )
+    return Charge(exchange.group_terms.tariff.charge(units), usage, source)
+
+
+def estimate(exchange: Exchange) -> Usage:
+    """Tokens by bytes / 4 and by likely media, where the provider told none.
+
+    What it told of the input stands.
+    """
+    completion_tokens = -(-exchange.content_bytes // _BYTES_PER_TOKEN)
+    if exchange.told_input is not None:
+        return exchange.told_input.model_copy(update={"completion_tokens": completion_tokens})
+    facts = exchange.facts
+    text_tokens = -(-facts.text_bytes // _BYTES_PER_TOKEN)
+    likely_media_tokens = facts.likely_media_count * exchange.terms.offer.model.max_media_tokens
+    return Usage(
+        prompt_tokens=text_tokens + likely_media_tokens, completion_tokens=completion_tokens
+    )
