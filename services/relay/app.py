@@ -27,7 +27,7 @@ from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.dialects.calls import CALLS
 from services.relay.draining import DrainLimits
-from services.relay.handlers import CONSUMES, StateHandlers
+from services.relay.handlers import CONSUMES, PASSED_OVER, StateHandlers
 from services.relay.health.composition import make_health
 from services.relay.holding import Holding
 from services.relay.journal.directory import JournalDirectory
@@ -116,6 +116,7 @@ async def open_app(
             topics=[topic.name for topic in CONSUMES],
             apply=state.apply,
             states=state.states,
+            passed_over=PASSED_OVER,
             metrics=StateReaderMetrics(registry),
         )
 

@@ -30,6 +30,8 @@ from shared.kafka.records import Record
 from shared.kafka.state_reader import TakeState
 from shared.telemetry.logs import get_logger
 
+PASSED_OVER: Final = {CONTROL_DIRECTORY.name: b"key:"}
+"""Each key is listed in the directory too, for others: there is nothing in that for a relay."""
 CONSUMES: Final = (
     CONTROL_ROUTING,
     CONTROL_KEYS,

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
 
 from shared.kafka.incoming import to_record
 from shared.kafka.metrics import StateReaderMetrics
@@ -34,7 +35,8 @@ class StateTopicReader:
     has the value None. An error that `apply` raises ends `run`.
 
     A topic in `states` has its records handed to the function there, by key and value alone: of a
-    million records that is a second less.
+    million records that is a second less. Of a topic in `passed_over` the records whose key begins
+    with the bytes there are not handed on at all.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class StateTopicReader:
         topics: Sequence[str],
         apply: Callable[[Record], None],
         states: Mapping[str, TakeState] | None = None,
+        passed_over: Mapping[str, bytes] | None = None,
         metrics: StateReaderMetrics | None = None,
     ) -> None:
         self._bootstrap = bootstrap
@@ -52,6 +55,7 @@ class StateTopicReader:
         self._topics = tuple(topics)
         self._apply = apply
         self._states = states or {}
+        self._passed_over = passed_over or {}
         self._metrics = metrics
         self._ready = asyncio.Event()
         self._targets: dict[TopicPartition, int] | None = None
@@ -140,13 +144,7 @@ class StateTopicReader:
             await self._seek(consumer, tps)
             return
         for tp, records in batches.items():
-            take = self._states.get(tp.topic)
-            if take is None:
-                for raw in records:
-                    self._apply(to_record(tp, raw))
-            else:
-                for raw in records:
-                    take(raw.key, raw.value)
+            self._take(tp, records)
         for tp in tps:
             # The position, not the last record: it also passes over transaction markers.
             self._positions[tp] = await consumer.position(tp)
@@ -154,6 +152,18 @@ class StateTopicReader:
             if end is not None and end >= 0:
                 self._ends[tp] = end
         self._look_ready()
+
+    def _take(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        beginning = self._passed_over.get(tp.topic)
+        if beginning is not None:
+            records = [raw for raw in records if not (raw.key or b"").startswith(beginning)]
+        take = self._states.get(tp.topic)
+        if take is None:
+            for raw in records:
+                self._apply(to_record(tp, raw))
+        else:
+            for raw in records:
+                take(raw.key, raw.value)
 
     def _look_ready(self) -> None:
         if self._metrics is not None:

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from shared.kafka.producer import IdempotentProducer
 from shared.kafka.rebuild import rebuild
-from shared.kafka.records import Record
+from shared.kafka.records import OutgoingRecord, Record
 from shared.kafka.state_publisher import Render, StatePublisher, StateValue, mark_dirty
 from shared.kafka.state_reader import StateTopicReader
 from shared.postgres.retrying import Connection
@@ -127,6 +128,33 @@ async def test_a_reader_is_ready_only_behind_all_that_was_there(
             await reader.wait_ready()
         assert state.values == {f"k{n}": str(n) for n in range(20)}
         assert set(reader.lag.values()) == {0}
+
+
+async def test_a_reader_hands_on_by_key_and_value_and_not_what_is_to_be_passed_over(
+    producer: IdempotentProducer, broker: Broker
+) -> None:
+    topic = await broker.new_topic(compacted=True)
+    sent = [(b"user:1", b"1"), (b"key:1", b"2"), (b"user:2", None), (b"key:2", b"3")]
+    # What is passed over stands last: the reader is ready behind it all the same.
+    sent.append((b"key:3", b"5"))
+    await producer.send_all([OutgoingRecord(topic, key, value) for key, value in sent])
+    taken: list[tuple[bytes | None, bytes | None]] = []
+    reader = StateTopicReader(
+        bootstrap=broker.bootstrap,
+        client_id="test",
+        topics=(topic,),
+        apply=lambda record: pytest.fail(f"{record} was handed on whole"),
+        states={topic: lambda key, value: taken.append((key, value))},
+        passed_over={topic: b"key:"},
+    )
+    running = asyncio.create_task(reader.run())
+    try:
+        async with asyncio.timeout(20):
+            await reader.wait_ready()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert taken == [(b"user:1", b"1"), (b"user:2", None)]
 
 
 async def test_an_overtaken_publisher_cannot_bring_an_old_value_back(
