@@ -12,6 +12,8 @@ from shared.events.requests import ErrorCode
 
 MAX_BUFFERED_BYTES: Final = 256 * 1024
 """Beyond it the connection is not read until what is there was taken."""
+MAX_TURN_BYTES: Final = 1024 * 1024
+"""What is decoded and handed on in one go."""
 
 
 class Line(Protocol):
@@ -51,6 +53,7 @@ class Http1Answer:
         self._is_held = False
         """Whoever takes the body wants no more of it now."""
         self._is_passing = False
+        self._is_resting = False
 
     # --- for who reads it ---------------------------------------------------------------------
 
@@ -227,34 +230,46 @@ class Http1Answer:
 
     def _pass(self) -> None:
         """Hand over what is there, as far as the sink takes it; it may call anything meanwhile."""
-        if self._is_passing:
+        if self._is_passing or self._is_resting:
             return
         self._is_passing = True
+        left = MAX_TURN_BYTES
         try:
-            while self._sink is not None and not self._is_held:
-                if not self._pass_one(self._sink):
+            while (sink := self._sink) is not None and not self._is_held:
+                piece = self._take()
+                if not piece:
+                    self._tell_end(sink)
+                    break
+                sink.received(piece)
+                left -= len(piece)
+                if left <= 0 and self._decoder is not None:
+                    self._rest()
                     break
         finally:
             self._is_passing = False
 
-    def _pass_one(self, sink: BodySink) -> bool:
-        """Whether there was anything."""
-        piece = self._take()
-        if piece:
-            sink.received(piece)
-        elif self._failure is not None:
+    def _tell_end(self, sink: BodySink) -> None:
+        if self._failure is not None:
             self._sink = None
             sink.failed(self._failure)
         elif self._is_ended:
             self._sink = None
             sink.ended()
-        else:
-            return False
-        return True
+
+    def _rest(self) -> None:
+        """Let others have their turn: what a few bytes decode to would keep them waiting."""
+        self._is_resting = True
+        self._regulate()
+        self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._is_resting = False
+        self._wake()
+        self._regulate()
 
     def _regulate(self) -> None:
         """Read the connection, or do not."""
-        is_paused = self._is_held or self._buffered_bytes > MAX_BUFFERED_BYTES
+        is_paused = self._is_held or self._is_resting or self._buffered_bytes > MAX_BUFFERED_BYTES
         if is_paused is not self.is_paused and self._line is not None:
             self.is_paused = is_paused
             if is_paused:

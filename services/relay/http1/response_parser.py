@@ -14,6 +14,9 @@ MAX_QUIET_BYTES: Final = 64 * 1024
 _FIRST_FINAL: Final = 200
 _BODILESS: Final = frozenset({204, 304})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
+_LINE_ENDS: Final = b"\r\n"
+_END_BYTES: Final = 4
+"""Of the empty line that ends a head, or the trailers after the last chunk."""
 _LENGTH: Final = b"content-length"
 _CODING: Final = b"transfer-encoding"
 
@@ -64,6 +67,21 @@ class ResponseParser:
 
     def feed(self, data: bytes) -> None:
         """Take what came. Raises MalformedError; what came before the fault stays in `pieces`."""
+        if len(data) > _END_BYTES:
+            self._feed(data)
+        else:
+            # An end may have begun in what came before: where it is, is seen byte by byte.
+            for at in range(len(data)):
+                self._feed(data[at : at + 1])
+
+    def feed_eof(self) -> bool:
+        """The connection has ended. Whether the response is whole."""
+        self._parser = None
+        if self.is_head_complete and self._until_eof:
+            self.is_complete = True
+        return self.is_complete
+
+    def _feed(self, data: bytes) -> None:
         parser = self._parser
         if parser is None:
             self.has_junk = True
@@ -86,13 +104,20 @@ class ResponseParser:
         if self.is_complete:
             # It holds this object, and this object it.
             self._parser = None
+            if data[-1] in _LINE_ENDS and len(data) > 1:
+                self.has_junk = self.has_junk or not self._ends_with(data, before)
 
-    def feed_eof(self) -> bool:
-        """The connection has ended. Whether the response is whole."""
-        self._parser = None
-        if self.is_head_complete and self._until_eof:
-            self.is_complete = True
-        return self.is_complete
+    def _ends_with(self, data: bytes, before: int) -> bool:
+        """Whether the response ends where `data` ends; llhttp passes over line ends after it.
+
+        In doubt it does not, which costs a connection and no more.
+        """
+        body = b"".join(self.pieces[before:])
+        if not body or _CODING in self.headers:
+            # The empty line after the head, or after the last chunk.
+            return data.endswith(b"\r\n\r\n") and data[-_END_BYTES - 1] not in _LINE_ENDS
+        # Only a body of nothing but line ends looks the same when it is moved by some.
+        return data.endswith(body) and body.strip(_LINE_ENDS) != b""
 
     # --- called by httptools ------------------------------------------------------------------
 

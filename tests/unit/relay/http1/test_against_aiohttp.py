@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from services.relay.upstream import Upstream, UpstreamFailure
 from services.relay.upstreams.aiohttp_client import AiohttpUpstream
+from tests.unit.relay.http1.hearing import Hearing
 from tests.unit.relay.http1.raw_server import Asked, call, client, serving
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_", min_size=1, max_size=12)
@@ -86,23 +87,31 @@ def chunked(draw: st.DrawFn, body: bytes) -> bytes:
 Found = tuple[int, dict[str, str], bytes] | None
 
 
-async def found(upstream: Upstream, url: str) -> Found:
+async def found(upstream: Upstream, url: str, *, is_passed: bool) -> Found:
     """None where it is not whole."""
     try:
         answer = await upstream.send(call(url))
     except UpstreamFailure:
         return None
-    try:
-        body = await answer.read(10_000)
-    except UpstreamFailure:
-        answer.abort()
-        return None
+    if is_passed:
+        hearing = Hearing()
+        answer.pass_to(hearing)
+        body, end = await hearing.over()
+        if end != "ended":
+            answer.abort()
+            return None
+    else:
+        try:
+            body = await answer.read(10_000)
+        except UpstreamFailure:
+            answer.abort()
+            return None
     answer.release()
     names = {name.lower() for name in answer.headers}
     return answer.status, {name: answer.headers[name] for name in sorted(names)}, body
 
 
-async def both(response: Response) -> tuple[Found, Found]:
+async def both(response: Response, *, is_passed: bool) -> tuple[Found, Found]:
     async def script(asked: Asked) -> None:
         await asked.request()
         await asked.say(*response.pieces)
@@ -115,7 +124,10 @@ async def both(response: Response) -> tuple[Found, Found]:
         aiohttp.ClientSession() as session,
     ):
         theirs = AiohttpUpstream(session, **patient)
-        return await found(ours, server.url), await found(theirs, server.url)
+        return (
+            await found(ours, server.url, is_passed=is_passed),
+            await found(theirs, server.url, is_passed=is_passed),
+        )
 
 
 @pytest.fixture
@@ -126,24 +138,28 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 @settings(
-    max_examples=80,
+    max_examples=100,
     deadline=None,
     # The loop outlives each example: all of them may share it.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(responses(is_cut=False))
-def test_both_make_the_same_of_a_whole_response(runner: asyncio.Runner, response: Response) -> None:
-    ours, theirs = runner.run(both(response))
+@given(responses(is_cut=False), st.booleans())
+def test_both_make_the_same_of_a_whole_response(
+    runner: asyncio.Runner, response: Response, is_passed: bool
+) -> None:
+    ours, theirs = runner.run(both(response, is_passed=is_passed))
     assert ours is not None
     assert ours == theirs
 
 
 @settings(
-    max_examples=40,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(responses(is_cut=True))
-def test_both_make_the_same_of_a_cut_response(runner: asyncio.Runner, response: Response) -> None:
-    ours, theirs = runner.run(both(response))
+@given(responses(is_cut=True), st.booleans())
+def test_both_make_the_same_of_a_cut_response(
+    runner: asyncio.Runner, response: Response, is_passed: bool
+) -> None:
+    ours, theirs = runner.run(both(response, is_passed=is_passed))
     assert ours == theirs

@@ -147,7 +147,22 @@ def test_what_came_before_the_fault_is_kept() -> None:
     assert refused(CHUNK_HEAD + b"2\r\nab\r\nX\r\n", 10_000).pieces == [b"ab"]
 
 
-@pytest.mark.parametrize("junk", [b"H", b"\x00", b"junk", WELL_FORMED["length"][0], CHUNKED])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"H",
+        b"\x00",
+        b"junk",
+        WELL_FORMED["length"][0],
+        CHUNKED,
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\n" * 9,
+        b"\r\nH",
+    ],
+)
 @pytest.mark.parametrize("name", WELL_FORMED)
 def test_junk_after_the_end_is_not_read_and_ends_the_connection(name: str, junk: bytes) -> None:
     """A second answer inside the first must reach neither this client nor the next one."""
