@@ -165,6 +165,7 @@ async def open_app(
         # The way of a request.
         arrivals, open_requests = Arrivals(settings.trusted_proxies), OpenRequests()
         recorder = Recorder(journal=journal, leases=leases, metrics=request_metrics)
+        stack.callback(recorder.tell)
         relaying = Relaying(
             arrivals=arrivals,
             authenticator=Authenticator(

@@ -136,13 +136,15 @@ def _ending_json(exchange: Exchange, ending: Ending, charge: Charge, at: datetim
     upstream_ms = str(int(exchange.upstream_s * 1000)) if attempts else "null"
     first_byte_at, first_byte_ms = exchange.first_byte_at, exchange.first_byte_ms
     usage = charge.usage
-    upstream_id = exchange.upstream_request_id
+    upstream_id = "null"
+    if exchange.upstream_request_id is not None:
+        upstream_id = orjson.dumps(exchange.upstream_request_id).decode()
     return (
         f'"group":{terms.group_json},"upstream_model":{as_json(upstream_model)},'
         f'"is_model_mapped":{_bool(is_mapped)},'
         f"{_NO_CHANNEL if channel is None else channel.event_json},"
         f'"attempts":[{",".join([_attempt_json(each) for each in attempts[:MAX_ATTEMPTS]])}],'
-        f'"upstream_request_id":{"null" if upstream_id is None else orjson.dumps(upstream_id).decode()},'
+        f'"upstream_request_id":{upstream_id},'
         f'"outcome":"{_VALUES[ending.outcome]}","error_code":{_CODES[ending.error_code]},'
         f'"http_status":{_CLIENT_GONE_STATUS if gone else ending.http_status},'
         f'"client_disconnected":{_bool(exchange.client_disconnected)},"suppressed_count":0,'

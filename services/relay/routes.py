@@ -14,7 +14,7 @@ from services.relay.dialects.dialect import Call
 from services.relay.settings import RelaySettings
 from shared.http.envelope import envelope_errors
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 # A dot alone takes no line break, and the call would be refused in another dialect.
 _REST: Final = "{rest:(?s:.*)}"
 _CONTROL: Final = (
@@ -46,11 +46,11 @@ class Surface(NamedTuple):
 def relay_routes(surface: Surface) -> list[web.RouteDef]:
     """`/v1/*` and `/api/*`. Everything else is 404; `/internal/*` is on another port."""
 
-    async def api(request: web.Request) -> web.StreamResponse:
+    async def api(request: web.BaseRequest) -> web.StreamResponse:
         # `/api` speaks the envelope, whatever the dialect of `/v1`.
         return await envelope_errors(request, surface.door.handle)
 
-    async def status_is_read(request: web.Request) -> web.StreamResponse:
+    async def status_is_read(request: web.BaseRequest) -> web.StreamResponse:
         # Without this, `/api/*` would look for an owner and tell 404.
         return await envelope_errors(request, _read_only)
 
@@ -68,7 +68,7 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
     ]
 
 
-async def _read_only(request: web.Request) -> web.StreamResponse:
+async def _read_only(request: web.BaseRequest) -> web.StreamResponse:
     raise web.HTTPMethodNotAllowed(request.method, ("GET", "HEAD"))
 
 

@@ -20,10 +20,10 @@ _CODES: Final = {
 }
 
 
-def dashboard(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def dashboard(door: Door) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """The handler."""
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         try:
             return await door.handle(request)
         except EnvelopeError as error:

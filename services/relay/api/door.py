@@ -63,14 +63,14 @@ class Door:
         owners: Mapping[str, Owner],
         sign_in: SigningIn,
         session: aiohttp.ClientSession,
-        client_address: Callable[[web.Request], str],
+        client_address: Callable[[web.BaseRequest], str],
     ) -> None:
         self._owners = sorted(owners.items(), key=lambda item: -len(item[0]))
         self._sign_in = sign_in
         self._session = session
         self._client_address = client_address
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The owner's answer. Raises EnvelopeError 404 or 503."""
         owner = self._owner(request.path)
         headers = _forwarded(request)
@@ -103,7 +103,7 @@ class Door:
         raise EnvelopeError("there is no such call", http_status=404)
 
 
-def _target(owner: Owner, request: web.Request) -> URL:
+def _target(owner: Owner, request: web.BaseRequest) -> URL:
     target = request.raw_path
     if not target.startswith("/"):  # with a host before it, as proxies are asked
         target = request.rel_url.raw_path_qs
@@ -114,7 +114,7 @@ def _target(owner: Owner, request: web.Request) -> URL:
     return URL(owner.base_url + target, encoded=True)
 
 
-def _forwarded(request: web.Request) -> CIMultiDict[str]:
+def _forwarded(request: web.BaseRequest) -> CIMultiDict[str]:
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in request.headers.items():
         lowered = name.lower()
@@ -123,7 +123,7 @@ def _forwarded(request: web.Request) -> CIMultiDict[str]:
     return headers
 
 
-async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+async def _pass_on(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status)
     for name, value in answer.headers.items():
         if name.lower() not in _HOP_BY_HOP | {"date", "server"}:

@@ -26,13 +26,13 @@ from shared.events.routing import ModelChanged
 
 MODEL_PATH: Final = MODELS_PATH + "/{id:.+}"
 _SHOWN_PATH: Final = MODELS_PATH + "/{id}"
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def list_models(relaying: Relaying, routing: RoutingBook, prices: PriceBook) -> _Handler:
     """The handler of the list."""
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         caller, at = await _identify(relaying, request, path=MODELS_PATH)
         listed = [
             model
@@ -49,7 +49,7 @@ def list_models(relaying: Relaying, routing: RoutingBook, prices: PriceBook) -> 
 def retrieve_model(relaying: Relaying, routing: RoutingBook, prices: PriceBook) -> _Handler:
     """The handler of one. A model that the list would not have is 404."""
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         caller, at = await _identify(relaying, request, path=_SHOWN_PATH)
         model = routing.usable_model(request[PATH_NAMES]["id"], caller.group)
         if model is None or not _is_offered(model, caller, prices, at):
@@ -65,14 +65,14 @@ def retrieve_model(relaying: Relaying, routing: RoutingBook, prices: PriceBook) 
 
 
 async def _identify(
-    relaying: Relaying, request: web.Request, *, path: str
+    relaying: Relaying, request: web.BaseRequest, *, path: str
 ) -> tuple[ApiCaller, datetime]:
     arrival = relaying.arrive(request, path=path)
     request[REQUEST_ID] = arrival.request_id
     return await relaying.identify(request, arrival, _dialect(request)), arrival.started_at
 
 
-def _dialect(request: web.Request) -> Dialect:
+def _dialect(request: web.BaseRequest) -> Dialect:
     return dialect_of(request.path, request.headers)
 
 
