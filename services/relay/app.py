@@ -33,6 +33,7 @@ from services.relay.holding import Holding
 from services.relay.journal.directory import JournalDirectory
 from services.relay.journal.journal import Journal
 from services.relay.journal.syncing import Syncing
+from services.relay.journal.tending import tend
 from services.relay.key_lookup import ControlKeyLookup
 from services.relay.lease_keeper import LeaseKeeper
 from services.relay.leasing import LeaseLimits
@@ -235,7 +236,8 @@ async def open_app(
             "publisher": publisher.run(),
             "recovery": recovery.run(),
             "sync": syncing.run(),
-            "observer": observe(journal, leases, journal_metrics, lease_metrics),
+            "journal": tend(journal),
+            "observer": observe(journal, publisher, leases, journal_metrics, lease_metrics),
             **limits.background(),
             **health.background(producer, routing.label),
         }.items():

@@ -5,14 +5,16 @@ from typing import Final
 
 from services.relay.journal.journal import Journal
 from services.relay.lease_keeper import LeaseKeeper
+from services.relay.marks import age_s
 from services.relay.metrics import JournalMetrics, LeaseMetrics
-from services.relay.publishing import age_s
+from services.relay.publishing import Publisher
 
 _EVERY_S: Final = 1.0
 
 
 async def observe(
     journal: Journal,
+    publisher: Publisher,
     leases: LeaseKeeper,
     journal_metrics: JournalMetrics,
     lease_metrics: LeaseMetrics,
@@ -20,7 +22,7 @@ async def observe(
     """Set the gauges until cancelled."""
     while True:
         journal_metrics.depth.set(journal.unpublished_count)
-        journal_metrics.age.set(age_s(journal.oldest_unpublished_us))
+        journal_metrics.age.set(age_s(publisher.oldest_unpublished_us))
         journal_metrics.unsynced.set(journal.unsynced_bytes)
         journal_metrics.used.set(journal.used_bytes)
         open_leases, room, held = leases.totals()

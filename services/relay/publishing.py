@@ -1,64 +1,37 @@
-"""From the journal to Kafka: in order, in batches, at least once; forgotten when acknowledged."""
+"""From the journal to Kafka: in order within a partition, at least once; then forgotten.
+
+A step every few milliseconds takes what was completed, looks which batches have arrived, and sends
+the next ones. Steps, not a task or a callback for each batch: most of what publishing costs is per
+batch, so batches are what there are few of.
+"""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from services.relay.completion import UTC_MICROSECONDS, time_of
-from services.relay.journal.journal import Journal
-from services.relay.journal.records import CompletedRecord
+from services.relay.completion import time_of
+from services.relay.event_records import headers_from, outgoing, source_of
+from services.relay.journal.journal import MAX_WAITING_BYTES, Journal
+from services.relay.lane_sending import LaneSender
+from services.relay.lanes import Lanes
+from services.relay.marks import mark_record
 from services.relay.metrics import JournalMetrics
 from services.relay.rejections import Rejections
-from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
-from shared.events.event import Attributes, encode_headers, encode_value
+from shared.events.catalog import RELAY_REQUESTS
 from shared.events.health import RelayMarked
-from shared.events.requests import RequestCompleted
 from shared.kafka.errors import SendError
+from shared.kafka.partitioning import Partitioner
 from shared.kafka.producer import IdempotentProducer
-from shared.kafka.records import OutgoingRecord
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
-_IDLE_S: Final = 0.01
+_LINGER_S: Final = 0.02
 _RETRY_S: Final = 0.2
 _MARK_EVERY_S: Final = 5.0
+_REJECTIONS_EVERY_S: Final = 0.1
 _MAX_REJECTIONS: Final = 500
-
-
-def source_of(relay_id: str) -> str:
-    """The CloudEvents source of a relay start."""
-    return f"ledgerline/relay/{relay_id}"
-
-
-def outgoing(record: CompletedRecord, *, source: str) -> OutgoingRecord:
-    """The Kafka record of a completed request."""
-    completed_at = time_of(record.completed_at_us)
-    event_id = _uuid_text(record.request_id)
-    attributes = Attributes(
-        id=event_id, source=source, time=completed_at, traceparent=record.traceparent
-    )
-    return OutgoingRecord(
-        topic=RELAY_REQUESTS.name,
-        key=b"%d" % record.workspace_id,
-        value=record.value,
-        headers=encode_headers(RequestCompleted.TYPE, attributes),
-    )
-
-
-def mark_record(mark: RelayMarked, *, source: str) -> OutgoingRecord:
-    """The Kafka record of a relay's mark."""
-    attributes = Attributes(
-        id=f"{mark.relay_id}:{mark.published_count}:{int(mark.closed)}",
-        source=source,
-        time=mark.marked_at,
-    )
-    return OutgoingRecord(
-        topic=RELAY_HEALTH.name,
-        key=f"mark:{mark.relay_id}".encode(),
-        value=encode_value(mark),
-        headers=encode_headers(RelayMarked.TYPE, attributes),
-    )
+_READS_PER_STEP: Final = 16
+_TIMEOUT_S: Final = 30.0
 
 
 class Publisher:
@@ -72,6 +45,8 @@ class Publisher:
         rejections: Rejections,
         producer: IdempotentProducer,
         metrics: JournalMetrics,
+        max_lanes_bytes: int = MAX_WAITING_BYTES,
+        timeout_s: float = _TIMEOUT_S,
     ) -> None:
         self._relay_id = relay_id
         self._source = source_of(relay_id)
@@ -79,41 +54,46 @@ class Publisher:
         self._rejections = rejections
         self._producer = producer
         self._metrics = metrics
-        self._marked_at = 0.0
+        self._max_lanes_bytes = max_lanes_bytes
+        self._timeout_s = timeout_s
+        self._lanes: Lanes | None = None
+        self._senders: list[LaneSender] = []
 
     async def run(self) -> None:
         """Publish until cancelled. While Kafka is away it goes on trying."""
-        while True:
-            busy = await self.publish_once()
-            await self._mark_if_due()
-            if not busy:
-                await asyncio.sleep(_IDLE_S)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish())
+            group.create_task(self._publish_rejections())
+            group.create_task(self._mark())
 
-    async def publish_once(self) -> bool:
-        """Send the next batch. True where there may be more at once."""
-        completed, position = self._journal.read()
-        if completed and not await self._send(completed):
-            return False
-        self._journal.published(position, len(completed))
-        waiting = self._rejections.waiting
-        rejected = [waiting.popleft() for _ in range(min(_MAX_REJECTIONS, len(waiting)))]
-        if rejected:
-            await self._send(rejected)  # best effort: they cost nothing
-        return bool(completed)
+    async def step(self) -> None:
+        """Move everything on, as far as it can without waiting for acknowledgements.
+
+        Raises SendError where Kafka does not say which partitions there are.
+        """
+        partitioner = await self._producer.partitioner(RELAY_REQUESTS.name)
+        lanes = self._lanes_for(partitioner)
+        # More partitions move workspaces: not before all is acknowledged where they were.
+        if lanes.partitions == partitioner.partitions:
+            lanes.take(self._journal.take())
+        await self._read_on(lanes)
+        for sender in self._senders:
+            await sender.step()
+        self._journal.published(*lanes.published)
 
     async def flush(self, *, deadline_s: float) -> bool:
         """Publish what is there; false where not all of it was acknowledged in time."""
         try:
             async with asyncio.timeout(deadline_s):
                 while self._journal.unpublished_count:
-                    await self.publish_once()
+                    await self._step_or_rest()
         except TimeoutError:
             return False
         return True
 
     async def mark(self, *, closed: bool) -> None:
         """Say how far this relay's events are on the topic. Raises SendError."""
-        oldest = self._journal.oldest_unpublished_us
+        oldest = self.oldest_unpublished_us
         now = datetime.now(UTC)
         mark = RelayMarked(
             relay_id=self._relay_id,
@@ -123,42 +103,69 @@ class Publisher:
             marked_at=now,
         )
         await self._producer.send_all([mark_record(mark, source=self._source)])
-        self._journal.write_published()
+        await self._journal.note_published()
 
-    async def _send(self, records: Sequence[CompletedRecord]) -> bool:
-        """Send in order; true when the broker has all of them."""
-        outcomes = await self._producer.send_partitioned(
-            RELAY_REQUESTS.name, [outgoing(record, source=self._source) for record in records]
-        )
-        failed = [outcome for outcome in outcomes if outcome is not None]
-        if failed:
-            # All of the batch goes again: what was written twice has the same id.
-            self._metrics.failures.inc()
-            _logger.warning("journal.publish_failed", error=type(failed[0]).__name__)
-            await asyncio.sleep(_RETRY_S)
-            return False
-        self._metrics.published.inc(len(records))
-        self._metrics.batch.observe(len(records))
-        return True
+    @property
+    def oldest_unpublished_us(self) -> int | None:
+        """`completed_at_us` of the oldest completion that is not on Kafka; null: there is none."""
+        oldest = self._lanes.oldest if self._lanes is not None else None
+        return self._journal.oldest_untaken_us if oldest is None else oldest.completed_at_us
 
-    async def _mark_if_due(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._marked_at < _MARK_EVERY_S:
-            return
-        self._marked_at = now
+    async def _publish(self) -> None:
+        while True:
+            await self._step_or_rest()
+
+    async def _step_or_rest(self) -> None:
         try:
-            await self.mark(closed=False)
-        except SendError:
-            _logger.warning("journal.mark_failed")
+            await self.step()
+        except SendError as error:
+            self._metrics.failures.inc()
+            _logger.warning("journal.publish_failed", error=type(error.__cause__).__name__)
+            await asyncio.sleep(_RETRY_S)
+        else:
+            await asyncio.sleep(_LINGER_S)
 
+    async def _publish_rejections(self) -> None:
+        waiting = self._rejections.waiting
+        while True:
+            await asyncio.sleep(_REJECTIONS_EVERY_S)
+            rejected = [waiting.popleft() for _ in range(min(_MAX_REJECTIONS, len(waiting)))]
+            if rejected:  # best effort: they cost nothing
+                await self._producer.send_partitioned(
+                    RELAY_REQUESTS.name, [outgoing(r, source=self._source) for r in rejected]
+                )
 
-def age_s(oldest_us: int | None) -> float:
-    """Age of an unpublished event, in seconds; 0 where there is none."""
-    if oldest_us is None:
-        return 0.0
-    return max(0.0, datetime.now(UTC).timestamp() - oldest_us / UTC_MICROSECONDS)
+    async def _mark(self) -> None:
+        while True:
+            try:
+                await self.mark(closed=False)
+            except SendError:
+                _logger.warning("journal.mark_failed")
+            await asyncio.sleep(_MARK_EVERY_S)
 
+    def _lanes_for(self, partitioner: Partitioner) -> Lanes:
+        lanes = self._lanes
+        if lanes is not None and (lanes.partitions == partitioner.partitions or lanes.is_busy):
+            return lanes
+        lanes = self._lanes = Lanes(partitioner, max_bytes=self._max_lanes_bytes)
+        headers = headers_from(self._source)
+        self._senders = [
+            LaneSender(
+                lane,
+                topic=RELAY_REQUESTS.name,
+                headers=headers,
+                producer=self._producer,
+                metrics=self._metrics,
+                timeout_s=self._timeout_s,
+            )
+            for lane in lanes.all
+        ]
+        return lanes
 
-def _uuid_text(raw: bytes) -> str:
-    text = raw.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    async def _read_on(self, lanes: Lanes) -> None:
+        for _ in range(_READS_PER_STEP):
+            start = lanes.next_to_read
+            if start is None:
+                return
+            lanes.take_read(*self._journal.read(start.place, start.ordinal))
+            await asyncio.sleep(0)  # requests go on between two reads

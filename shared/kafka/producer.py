@@ -1,14 +1,14 @@
 """Sending to kept topics: acknowledged by all replicas, idempotent, a batch at a time.
 
 aiokafka's `send` costs 20 µs a record (a future each). Here batches are built at once and only
-batches are awaited.
+batches are awaited. Nothing is compressed unless its user asks for it.
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -17,11 +17,54 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from shared.kafka.abandoning import abandon
 from shared.kafka.errors import SendError
 from shared.kafka.partitioning import Partitioner
-from shared.kafka.records import OutgoingRecord
+from shared.kafka.records import OutgoingRecord, RecordParts
 
 # Below the topics' `max.message.bytes` of 1 MiB, which holds for a batch.
 _BATCH_BYTES: Final = 512 * 1024
 _REQUEST_TIMEOUT_MS: Final = 10_000
+_GRACE_S: Final = 1.0
+
+
+class SentBatch(NamedTuple):
+    """A batch on its way to one partition."""
+
+    size: int
+    """The records in it."""
+    acknowledged: asyncio.Future[Any]
+    """Done when the broker has all of it; failed where it may not have. Cancel it to give up."""
+    connection: "Connection"
+
+
+class Connection:
+    """One client, and what it has in flight."""
+
+    def __init__(self, client: AIOKafkaProducer) -> None:
+        self.client = client
+        self._in_flight: set[asyncio.Future[Any]] = set()
+        self._abandoning = asyncio.Lock()
+        self._is_abandoned = False
+
+    async def send(self, batch: BatchBuilder, to: TopicPartition) -> asyncio.Future[Any]:
+        """Hand a batch over; the answer is done when it is acknowledged. Raises KafkaError."""
+        sent: asyncio.Future[Any] = await self.client.send_batch(
+            batch, to.topic, partition=to.partition
+        )
+        self._in_flight.add(sent)
+        sent.add_done_callback(self._in_flight.discard)
+        return sent
+
+    async def abandon(self) -> None:
+        """Close the client, once what others have in flight is acknowledged, or a second later.
+
+        Else one partition's failure would make the others' records be sent again. Idempotent.
+        """
+        async with self._abandoning:
+            if self._is_abandoned:
+                return
+            if self._in_flight:
+                await asyncio.wait([*self._in_flight], timeout=_GRACE_S)
+            self._is_abandoned = True
+            await abandon(self.client)
 
 
 class IdempotentProducer:
@@ -44,7 +87,7 @@ class IdempotentProducer:
         self._client_id = client_id
         self._compression = compression
         self._send_timeout_s = send_timeout_s
-        self._client: AIOKafkaProducer | None = None
+        self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._partitioners: dict[str, Partitioner] = {}
 
@@ -61,9 +104,9 @@ class IdempotentProducer:
 
     async def close(self) -> None:
         """Close the client. Sends that are under way fail."""
-        client, self._client = self._client, None
-        if client is not None:
-            await abandon(client)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await abandon(connection.client)
 
     async def send_all(self, records: Sequence[OutgoingRecord]) -> None:
         """Send all records, in order within each key.
@@ -91,35 +134,74 @@ class IdempotentProducer:
         outcomes: list[Exception | None] = [None] * len(records)
         if not records:
             return outcomes
-        client: AIOKafkaProducer | None = None
+        connection: Connection | None = None
         try:
             async with asyncio.timeout(self._send_timeout_s):
-                client = await self._connected()
-                partitioner = await self._partitioner(client, topic)
+                connection = await self._connected()
+                partitioner = await self._partitioner(connection, topic)
         except (KafkaError, OSError, TimeoutError) as error:
-            await self._replace(client)
+            await self._replace(connection)
             return [error] * len(records)
         by_partition: dict[int, list[int]] = {}
         for index, record in enumerate(records):
             by_partition.setdefault(partitioner.partition(record.key), []).append(index)
         sends = [
             self._send_partition(
-                client, TopicPartition(topic, partition), records, indexes, outcomes
+                connection, TopicPartition(topic, partition), records, indexes, outcomes
             )
             for partition, indexes in by_partition.items()
         ]
         try:
             await asyncio.gather(*sends)
         except BaseException:
-            await self._replace(client)
+            await self._replace(connection)
             raise
         if any(outcome is not None for outcome in outcomes):
-            await self._replace(client)
+            await self._replace(connection)
         return outcomes
+
+    async def partitioner(self, topic: str) -> Partitioner:
+        """How keys are spread over the topic's partitions now. Raises SendError."""
+        connection: Connection | None = None
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                connection = await self._connected()
+                return await self._partitioner(connection, topic)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._replace(connection)
+            raise SendError(f"nobody says how {topic} is partitioned") from error
+
+    async def start_batch(
+        self, topic: str, partition: int, records: Iterable[RecordParts]
+    ) -> SentBatch:
+        """Hand over as many of the first records as fit in one batch, without waiting for the ack.
+
+        For one that has no other batch in flight to that partition: then they arrive in order.
+        Where it fails, or takes too long, call `give_up` before the records are sent again.
+        Raises SendError where nothing was handed over.
+        """
+        connection: Connection | None = None
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                connection = await self._connected()
+                batch, count = _fill(connection.client, records)
+                sent = await connection.send(batch, TopicPartition(topic, partition))
+        except (KafkaError, OSError, TimeoutError, ValueError) as error:
+            await self._replace(connection)
+            raise SendError(f"no batch was handed over for {topic}/{partition}") from error
+        return SentBatch(count, sent, connection)
+
+    async def give_up(self, sent: SentBatch) -> None:
+        """Make sure that a batch which failed or takes too long is not written later than now.
+
+        Its client goes, once other partitions' batches are acknowledged, or a second later.
+        """
+        sent.acknowledged.cancel()
+        await self._replace(sent.connection)
 
     async def _send_partition(
         self,
-        client: AIOKafkaProducer,
+        connection: Connection,
         to: TopicPartition,
         records: Sequence[OutgoingRecord],
         indexes: Sequence[int],
@@ -129,17 +211,22 @@ class IdempotentProducer:
         try:
             async with asyncio.timeout(self._send_timeout_s):
                 while done < len(indexes):
-                    batch, end = _fill(client, records, indexes, done)
-                    acknowledged = await client.send_batch(batch, to.topic, partition=to.partition)
-                    await acknowledged
-                    done = end
+                    parts = (
+                        (r.key, r.value, [*r.headers])
+                        for r in map(records.__getitem__, indexes[done:])
+                    )
+                    batch, count = _fill(connection.client, parts)
+                    await (await connection.send(batch, to))
+                    done += count
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
             for index in indexes[done:]:
                 outcomes[index] = error
 
-    async def _connected(self) -> AIOKafkaProducer:
+    async def _connected(self) -> Connection:
+        if self._connection is not None:
+            return self._connection
         async with self._connecting:
-            if self._client is None:
+            if self._connection is None:
                 client = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap,
                     client_id=self._client_id,
@@ -155,42 +242,39 @@ class IdempotentProducer:
                 except BaseException:
                     await abandon(client)
                     raise
-                self._client = client
-            return self._client
+                self._connection = Connection(client)
+            return self._connection
 
-    async def _partitioner(self, client: AIOKafkaProducer, topic: str) -> Partitioner:
-        count = len(await client.partitions_for(topic))
+    async def _partitioner(self, connection: Connection, topic: str) -> Partitioner:
+        count = len(await connection.client.partitions_for(topic))
         known = self._partitioners.get(topic)
         if known is None or known.partitions != count:
             known = self._partitioners[topic] = Partitioner(count)
         return known
 
-    async def _replace(self, client: AIOKafkaProducer | None) -> None:
-        if client is None:
+    async def _replace(self, connection: Connection | None) -> None:
+        if connection is None:
             return
-        if self._client is client:
-            self._client = None
-        with suppress(Exception):
-            await abandon(client)
+        if self._connection is connection:
+            self._connection = None
+        await connection.abandon()
 
 
-def _fill(
-    client: AIOKafkaProducer,
-    records: Sequence[OutgoingRecord],
-    indexes: Sequence[int],
-    start: int,
-) -> tuple[BatchBuilder, int]:
-    """A batch of the records from `start` on, as many as fit, and where the next one begins."""
+def _parts(record: OutgoingRecord) -> RecordParts:
+    return record.key, record.value, [*record.headers]
+
+
+def _fill(client: AIOKafkaProducer, records: Iterable[RecordParts]) -> tuple[BatchBuilder, int]:
+    """A batch of the first records, as many as fit, and how many they are."""
     batch = client.create_batch()
     append = batch.append
-    for position in range(start, len(indexes)):
-        record = records[indexes[position]]
-        added = append(
-            timestamp=None, key=record.key, value=record.value, headers=[*record.headers]
-        )
-        if added is None:
-            if position == start:
+    now_ms = time.time_ns() // 1_000_000
+    count = 0
+    for key, value, headers in records:
+        if append(timestamp=now_ms, key=key, value=value, headers=headers) is None:
+            if count == 0:
                 raise ValueError("a record is larger than a batch")
-            return batch, position
+            return batch, count
+        count += 1
     batch.close()
-    return batch, len(indexes)
+    return batch, count

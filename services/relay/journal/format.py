@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 MAGIC: Final = b"LLJ"
 VERSION: Final = 1
 SEGMENT_HEADER: Final = MAGIC + bytes([VERSION])
-_HEAD: Final = struct.Struct("<IIB")
-HEAD_BYTES: Final = _HEAD.size
+HEAD: Final = struct.Struct("<IIB")
+HEAD_BYTES: Final = HEAD.size
 MAX_PAYLOAD_BYTES: Final = 128 * 1024
 
 
@@ -53,11 +53,14 @@ class JournalRecord(NamedTuple):
     next_offset: int
 
 
+CHECKSUM_SEEDS: Final = {kind: zlib.crc32(bytes((kind,))) for kind in RecordType}
+"""The checksum so far, of the type alone."""
+
+
 def encode(record_type: RecordType, payload: bytes) -> bytes:
     """One record."""
-    type_byte = bytes((record_type,))
-    checksum = zlib.crc32(payload, zlib.crc32(type_byte))
-    return _HEAD.pack(len(payload), checksum, record_type) + payload
+    checksum = zlib.crc32(payload, CHECKSUM_SEEDS[record_type])
+    return HEAD.pack(len(payload), checksum, record_type) + payload
 
 
 def check_header(data: bytes) -> None:
@@ -74,7 +77,7 @@ def decode(data: bytes, *, base: int = 0) -> Iterator[JournalRecord]:
     position = 0
     size = len(data)
     while position + HEAD_BYTES <= size:
-        length, checksum, record_type = _HEAD.unpack_from(data, position)
+        length, checksum, record_type = HEAD.unpack_from(data, position)
         if length == 0 and checksum == 0:
             return
         if length > MAX_PAYLOAD_BYTES:
@@ -97,7 +100,7 @@ def torn_end(data: bytes, offset: int) -> bool:
     """
     if offset + HEAD_BYTES > len(data):
         return True
-    length = _HEAD.unpack_from(data, offset)[0]
+    length = HEAD.unpack_from(data, offset)[0]
     if length > MAX_PAYLOAD_BYTES:
         return False
     end = offset + HEAD_BYTES + length
@@ -109,7 +112,7 @@ def torn_end(data: bytes, offset: int) -> bool:
 def _is_whole(data: bytes, offset: int) -> bool:
     if offset + HEAD_BYTES > len(data):
         return False
-    length, checksum, record_type = _HEAD.unpack_from(data, offset)
+    length, checksum, record_type = HEAD.unpack_from(data, offset)
     end = offset + HEAD_BYTES + length
     if record_type not in _TYPES or not 0 < length <= MAX_PAYLOAD_BYTES or end > len(data):
         return False

@@ -9,6 +9,7 @@ import orjson
 
 _COMPLETED: Final = struct.Struct("<16sQQBB")
 ID_BYTES: Final = 16
+_LEASE_USE: Final = struct.Struct("<BQ")
 _LEASES_IN_PART: Final = 500
 
 
@@ -46,19 +47,14 @@ class LeaseTotal:
 
 def encode_completed(record: CompletedRecord) -> bytes:
     """The payload of a COMPLETED record."""
-    trace = record.traceparent.encode()
-    leases = b"".join(
-        struct.pack("<BQ", len(lease_id), quota) + lease_id.encode()
-        for lease_id, quota in record.lease_uses
-    )
-    head = _COMPLETED.pack(
-        record.request_id,
-        record.completed_at_us,
-        record.workspace_id,
-        len(trace),
-        len(record.lease_uses),
-    )
-    return b"".join((head, trace, leases, record.value))
+    request_id, at_us, workspace_id, traceparent, uses, value = record
+    trace = traceparent.encode()
+    parts = [_COMPLETED.pack(request_id, at_us, workspace_id, len(trace), len(uses)), trace]
+    for lease_id, quota in uses:
+        raw = lease_id.encode()
+        parts += (_LEASE_USE.pack(len(raw), quota), raw)
+    parts.append(value)
+    return b"".join(parts)
 
 
 def decode_completed(payload: bytes) -> CompletedRecord:
@@ -69,8 +65,8 @@ def decode_completed(payload: bytes) -> CompletedRecord:
     position += trace_bytes
     lease_uses = []
     for _ in range(uses):
-        id_bytes, quota = struct.unpack_from("<BQ", payload, position)
-        position += 9
+        id_bytes, quota = _LEASE_USE.unpack_from(payload, position)
+        position += _LEASE_USE.size
         lease_uses.append((payload[position : position + id_bytes].decode(), quota))
         position += id_bytes
     return CompletedRecord(

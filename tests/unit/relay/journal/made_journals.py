@@ -15,11 +15,28 @@ RELAY: Final = "relay-1"
 
 
 def open_journal(
-    root: Path, *, relay_id: str = RELAY, segments: int = 8, segment_bytes: int = SEGMENT_BYTES
+    root: Path,
+    *,
+    relay_id: str = RELAY,
+    segments: int = 8,
+    segment_bytes: int = SEGMENT_BYTES,
+    max_waiting_bytes: int = 1_000_000,
 ) -> tuple[JournalDirectory, Journal]:
     directory = JournalDirectory.create(root, relay_id)
-    max_bytes = segments * segment_bytes
-    return directory, Journal(directory, segment_bytes=segment_bytes, max_bytes=max_bytes)
+    journal = Journal(
+        directory,
+        segment_bytes=segment_bytes,
+        max_bytes=segments * segment_bytes,
+        max_waiting_bytes=max_waiting_bytes,
+    )
+    return directory, journal
+
+
+def publish_all(journal: Journal) -> list[CompletedRecord]:
+    """As if Kafka had acknowledged all that was completed since the last time."""
+    taken = journal.take()
+    journal.published(taken.end.place, taken.end.ordinal)
+    return [record for _, _, record in taken.completions]
 
 
 def new_id() -> bytes:

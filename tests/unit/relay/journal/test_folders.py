@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.relay.journal.directory import JournalDirectory, Published
+from services.relay.journal.places import offset_of, segment_of
 from tests.unit.relay.journal.made_journals import completed, died, found, open_journal
 
 
@@ -100,10 +101,10 @@ def test_the_position_is_what_was_written_last(tmp_path: Path) -> None:
     directory, journal = open_journal(tmp_path)
     assert directory.read_published() == Published()
     journal.complete(completed(at=1))
-    records, position = journal.read()
-    journal.published(position, len(records))
+    end = journal.take().end.place
+    journal.published(end, 1)
     journal.write_published()
-    assert directory.read_published() == Published(position.segment, position.offset, 1)
+    assert directory.read_published() == Published(segment_of(end), offset_of(end), 1)
     later = completed(at=2)
     journal.complete(later)
     died(directory, journal)

@@ -1,5 +1,6 @@
 """Whatever a relay did before it was killed, its journal says exactly what is left to do."""
 
+import asyncio
 import shutil
 import tempfile
 from pathlib import Path
@@ -35,12 +36,17 @@ class JournalModel(RuleBasedStateMachine):
     def _start(self) -> None:
         self.starts += 1
         self.directory, self.journal = open_journal(
-            self.root, relay_id=f"relay-{self.starts}", segments=SEGMENTS
+            self.root,
+            relay_id=f"relay-{self.starts}",
+            segments=SEGMENTS,
+            max_waiting_bytes=20_000,
         )
         self.open: dict[bytes, bytes] = {}
         self.done: list[CompletedRecord] = []
         self.leases: dict[str, int] = {}
-        self.published = self.written = 0
+        self.published = self.written = self.taken = 0
+        self.places: list[int] = []
+        self.end = self.journal.take().end.place
 
     @rule(size=st.integers(0, 3_000))
     def admit(self, size: int) -> None:
@@ -78,19 +84,63 @@ class JournalModel(RuleBasedStateMachine):
         self.journal.forget_lease(lease_id)
         del self.leases[lease_id]
 
-    @rule(is_acknowledged=st.booleans())
-    def publish(self, *, is_acknowledged: bool) -> None:
-        records, position = self.journal.read()
-        assert list(records) == self.done[self.published : self.published + len(records)]
-        if is_acknowledged:
-            self.journal.published(position, len(records))
-            self.published += len(records)
+    @rule()
+    def take(self) -> None:
+        """The publisher's part: what it took from memory and what it reads again are the same."""
+        taken = self.journal.take()
+        ordinal = self.taken
+        self.taken = taken.end.ordinal
+        assert self.taken == len(self.done)
+        assert [record for _, _, record in taken.completions] == self.done[ordinal:][
+            : len(taken.completions)
+        ]
+        self.places += [place for place, _, _ in taken.completions]
+        if taken.unread is None:
+            assert ordinal + len(taken.completions) == self.taken
+        else:
+            assert taken.unread.ordinal == ordinal + len(taken.completions)
+            self._read_on(taken.unread.place, taken.unread.ordinal)
+        assert len(self.places) == self.taken
+        self.end = taken.end.place
+
+    def _read_on(self, place: int, ordinal: int) -> None:
+        while True:
+            read, place = self.journal.read(place, ordinal)
+            if not read:
+                return
+            assert [record for _, _, record in read] == self.done[ordinal : ordinal + len(read)]
+            assert [n for _, n, _ in read] == list(range(ordinal, ordinal + len(read)))
+            self.places += [at for at, _, _ in read]
+            ordinal += len(read)
+
+    @rule(pick=PICK)
+    def publish(self, pick: int) -> None:
+        """Some of what was taken is acknowledged."""
+        self.published += pick % (self.taken - self.published + 1)
+        done = self.published == self.taken
+        place = self.end if done else self.places[self.published]
+        self.journal.published(place, self.published)
+
+    @precondition(lambda self: self.published < self.taken)
+    @rule()
+    def read_again(self) -> None:
+        """What was not acknowledged can be read as often as it takes."""
+        places = self.places
+        self.places = places[: self.published]
+        self._read_on(places[self.published], self.published)
+        assert self.places[: len(places)] == places
+        self.places = places
 
     @rule()
     def publish_all(self) -> None:
-        while self.journal.unpublished_count:
-            self.publish(is_acknowledged=True)
-        assert self.journal.read()[0] == ()
+        self.take()
+        self.published = self.taken
+        self.journal.published(self.end, self.published)
+        assert self.journal.unpublished_count == 0
+
+    @rule()
+    def tend(self) -> None:
+        asyncio.run(self.journal.tend())
 
     @rule()
     def write_published(self) -> None:

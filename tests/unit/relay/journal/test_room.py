@@ -1,7 +1,10 @@
 """A full disk refuses new requests, and never the completion of one that was admitted."""
 
+import asyncio
 import errno
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,13 @@ from services.relay.journal.journal import Journal, JournalFullError
 from shared.events.event import MAX_EVENT_BYTES
 from tests.unit.relay.journal.made_journals import (
     LARGE_SEGMENT_BYTES,
+    SEGMENT_BYTES,
     completed,
     died,
     found,
     new_id,
     open_journal,
+    publish_all,
 )
 
 
@@ -68,9 +73,7 @@ def test_room_comes_back_when_kafka_does(tmp_path: Path) -> None:
     for request_id in admitted:
         journal.complete(completed(request_id, size=MAX_EVENT_BYTES - 2))
     assert len(admit_until_full(journal)) < len(admitted) / 2
-    while len(journal.read()[0]):
-        records, position = journal.read()
-        journal.published(position, len(records))
+    publish_all(journal)
     assert journal.in_flight + len(admit_until_full(journal)) >= len(admitted) * 3 / 4
     journal.close()
 
@@ -117,10 +120,7 @@ def test_no_room_for_a_new_segment_leaves_the_journal_as_it_was(
             journal.complete(completed(size=60_000))
         journal.open_lease("small-enough", "account:1")
     journal.complete(completed(size=60_000))
-    records, position = journal.read()
-    journal.published(position, len(records))
-    records, position = journal.read()
-    journal.published(position, len(records))
+    publish_all(journal)
     journal.complete(completed(size=60_000))
     died(directory, journal)
     scanned = found(tmp_path)
@@ -128,44 +128,85 @@ def test_no_room_for_a_new_segment_leaves_the_journal_as_it_was(
     assert len(scanned.unpublished) >= 1
 
 
-def test_a_short_write_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    directory, journal = open_journal(tmp_path)
-    first, second = completed(at=1), completed(at=2)
-    journal.complete(first)
-    real, calls = os.pwrite, []
-
-    def half_then_broken(fd: int, data: bytes, offset: int) -> int:
-        calls.append(offset)
-        if len(calls) == 1:
-            return real(fd, data[: len(data) // 2], offset)
-        if len(calls) == 2:
-            raise OSError(errno.EIO, "broken")
-        return real(fd, data, offset)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(os, "pwrite", half_then_broken)
-        with pytest.raises(OSError, match="broken"):
-            journal.complete(completed(at=9))
-    assert journal.unpublished_count == 1
-    journal.complete(second)
-    died(directory, journal)
-    scanned = found(tmp_path)
-    assert (scanned.unpublished, scanned.quarantined) == ([first, second], 0)
-
-
-def test_a_short_write_that_goes_on_is_whole(
+async def test_a_spare_segment_is_made_ahead_and_deleted_ones_go_off_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    directory, journal = open_journal(tmp_path)
-    real, record = os.pwrite, completed()
-    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:100], at))
-    journal.complete(record)
-    monkeypatch.undo()
+    """Once the journal is tended no append, admission or publication makes or deletes a file."""
+    directory, journal = open_journal(tmp_path, segments=9, segment_bytes=LARGE_SEGMENT_BYTES)
+    loop_thread, on_the_loop = threading.get_ident(), []
+
+    def watched(name: str, real: Callable[..., Any]) -> None:
+        def call(*args: Any) -> Any:
+            if threading.get_ident() == loop_thread:
+                on_the_loop.append(name)
+            return real(*args)
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("posix_fallocate", "fdatasync", "unlink", "open", "close"):
+        watched(name, getattr(os, name))
+    for _ in range(2_000):
+        if journal.needs_tending.is_set():
+            await journal.tend()
+        request_id = new_id()
+        journal.admit(request_id, b"s" * 600)
+        journal.complete(completed(request_id, size=1200))
+        publish_all(journal)
+    await journal.tend()
+    assert on_the_loop == []
+    assert len(directory.segment_numbers()) <= 3
     died(directory, journal)
-    assert found(tmp_path).unpublished == [record]
 
 
-def test_a_relay_that_stays_keeps_its_disk_bounded(tmp_path: Path) -> None:
+async def test_a_disk_that_is_full_ahead_of_need_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, journal = open_journal(tmp_path, segments=100)
+    with monkeypatch.context() as full:
+        full.setattr(os, "posix_fallocate", no_space)
+        await journal.tend()
+        assert journal.used_bytes == SEGMENT_BYTES
+    await journal.tend()
+    assert journal.used_bytes == 2 * SEGMENT_BYTES
+    died(directory, journal)
+
+
+async def test_a_spare_segment_that_comes_too_late_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who recovers reads segments in order of number: none may be written after a later one."""
+    directory, journal = open_journal(tmp_path, segments=9)
+    real, go_on = os.posix_fallocate, threading.Event()
+    slow = threading.Event()
+
+    def waits(fd: int, offset: int, size: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            slow.set()
+            assert go_on.wait(10)
+        real(fd, offset, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", waits)
+    tending = asyncio.create_task(journal.tend())
+    async with asyncio.timeout(10):
+        while not slow.is_set():
+            await asyncio.sleep(0.005)
+    journal.open_lease("lease", "account:1")
+    written = [completed(size=60_000, at=at) for at in range(1, 4)]
+    for record in written:
+        journal.complete(record)
+    go_on.set()
+    await tending
+    more = [completed(size=60_000, at=at) for at in range(4, 7)]
+    for record in more:
+        journal.complete(record)
+    journal.forget_lease("lease")
+    died(directory, journal)
+    scanned = found(tmp_path)
+    assert scanned.unpublished == [*written, *more]
+    assert scanned.leases == {}
+
+
+async def test_a_relay_that_stays_keeps_its_disk_bounded(tmp_path: Path) -> None:
     """10,000 requests, one of them open all the time: its admission moves on with the journal."""
     directory, journal = open_journal(tmp_path, segments=100, segment_bytes=LARGE_SEGMENT_BYTES)
     long_one = new_id()
@@ -177,8 +218,8 @@ def test_a_relay_that_stays_keeps_its_disk_bounded(tmp_path: Path) -> None:
         journal.admit(request_id, b"s" * 300)
         journal.complete(completed(request_id, uses=(("lease", 2),)))
         if number % 50 == 0:
-            records, position = journal.read()
-            journal.published(position, len(records))
+            publish_all(journal)
+            await journal.tend()
             most = max(most, len(directory.segment_numbers()))
     assert most <= 3
     assert journal.used_bytes <= 3 * LARGE_SEGMENT_BYTES
