@@ -8,8 +8,9 @@ from services.relay.event_records import Headers
 from services.relay.journal.records import CompletedRecord
 from services.relay.lanes import Lane
 from services.relay.metrics import JournalMetrics
+from shared.kafka.connection import SentBatch
 from shared.kafka.errors import SendError
-from shared.kafka.producer import IdempotentProducer, SentBatch
+from shared.kafka.producer import IdempotentProducer
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
@@ -41,14 +42,15 @@ class LaneSender:
         self._send_from = 0.0
         self._retry_s = _FIRST_RETRY_S
 
-    async def step(self) -> None:
-        """Look whether the last batch has arrived, and send the next. Does not raise."""
+    async def look(self) -> None:
+        """See whether the last batch has arrived; where it has not, its records go again."""
         if self._batch is not None:
             await self._look(self._batch)
-        if self._batch is None and self._lane.waiting and _now() >= self._send_from:
-            await self._send()
 
-    async def _send(self) -> None:
+    async def send(self) -> None:
+        """Send the next batch, unless one is on its way or it is too early. Does not raise."""
+        if self._batch is not None or not self._lane.waiting or _now() < self._send_from:
+            return
         try:
             batch = await self._producer.start_batch(
                 self._topic, self._lane.partition, self._lane.parts(self._headers)

@@ -71,6 +71,8 @@ class Publisher:
 
         Raises SendError where Kafka does not say which partitions there are.
         """
+        for sender in self._senders:
+            await sender.look()
         partitioner = await self._producer.partitioner(RELAY_REQUESTS.name)
         lanes = self._lanes_for(partitioner)
         # More partitions move workspaces: not before all is acknowledged where they were.
@@ -78,7 +80,7 @@ class Publisher:
             lanes.take(self._journal.take())
         await self._read_on(lanes)
         for sender in self._senders:
-            await sender.step()
+            await sender.send()
         self._journal.published(*lanes.published)
 
     async def flush(self, *, deadline_s: float) -> bool:

@@ -22,6 +22,7 @@ from services.relay.journal.records import CompletedRecord
 from services.relay.journal.scan import Scanned, scan
 from services.relay.marks import mark_record
 from services.relay.metrics import JournalMetrics
+from shared.events.catalog import RELAY_REQUESTS
 from shared.events.health import RelayMarked
 from shared.http.internal_client import InternalCallError
 from shared.kafka.errors import SendError
@@ -50,6 +51,8 @@ class Recovery:
         self._producer = producer
         self._exchange = exchange
         self._metrics = metrics
+        self._acknowledged: dict[str, set[bytes]] = {}
+        """Of folders that could not be finished: what need not be sent again at the next try."""
 
     async def run(self) -> None:
         """Look for orphans until cancelled."""
@@ -88,7 +91,8 @@ class Recovery:
             marked_at=now,
         )
         await self._producer.send_all([mark_record(mark, source=source_of(relay_id))])
-        directory.remove()
+        await asyncio.to_thread(directory.remove)
+        self._acknowledged.pop(relay_id, None)
         _logger.info(
             "recovery.done",
             relay_id=relay_id,
@@ -98,10 +102,23 @@ class Recovery:
         )
 
     async def _publish(self, records: Sequence[CompletedRecord], relay_id: str) -> None:
+        """Raises SendError where one partition or more did not take all of its records."""
         source = source_of(relay_id)
-        for start in range(0, len(records), _BATCH):
-            part = records[start : start + _BATCH]
-            await self._producer.send_all([outgoing(record, source=source) for record in part])
+        acknowledged = self._acknowledged.setdefault(relay_id, set())
+        left = [record for record in records if record.request_id not in acknowledged]
+        failed: Exception | None = None
+        for start in range(0, len(left), _BATCH):
+            part = left[start : start + _BATCH]
+            outcomes = await self._producer.send_partitioned(
+                RELAY_REQUESTS.name, [outgoing(record, source=source) for record in part]
+            )
+            for record, outcome in zip(part, outcomes, strict=True):
+                if outcome is None:
+                    acknowledged.add(record.request_id)
+                else:
+                    failed = outcome
+        if failed is not None:
+            raise SendError("not all of a journal was acknowledged") from failed
 
     async def _close_leases(self, relay_id: str, scanned: Scanned) -> None:
         asks = [

@@ -5,16 +5,15 @@ batches are awaited. Nothing is compressed unless its user asks for it.
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Final, Literal, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.kafka.abandoning import abandon
+from shared.kafka.connection import Connection, SentBatch, fill
 from shared.kafka.errors import SendError
 from shared.kafka.partitioning import Partitioner
 from shared.kafka.records import OutgoingRecord, RecordParts
@@ -22,49 +21,6 @@ from shared.kafka.records import OutgoingRecord, RecordParts
 # Below the topics' `max.message.bytes` of 1 MiB, which holds for a batch.
 _BATCH_BYTES: Final = 512 * 1024
 _REQUEST_TIMEOUT_MS: Final = 10_000
-_GRACE_S: Final = 1.0
-
-
-class SentBatch(NamedTuple):
-    """A batch on its way to one partition."""
-
-    size: int
-    """The records in it."""
-    acknowledged: asyncio.Future[Any]
-    """Done when the broker has all of it; failed where it may not have. Cancel it to give up."""
-    connection: "Connection"
-
-
-class Connection:
-    """One client, and what it has in flight."""
-
-    def __init__(self, client: AIOKafkaProducer) -> None:
-        self.client = client
-        self._in_flight: set[asyncio.Future[Any]] = set()
-        self._abandoning = asyncio.Lock()
-        self._is_abandoned = False
-
-    async def send(self, batch: BatchBuilder, to: TopicPartition) -> asyncio.Future[Any]:
-        """Hand a batch over; the answer is done when it is acknowledged. Raises KafkaError."""
-        sent: asyncio.Future[Any] = await self.client.send_batch(
-            batch, to.topic, partition=to.partition
-        )
-        self._in_flight.add(sent)
-        sent.add_done_callback(self._in_flight.discard)
-        return sent
-
-    async def abandon(self) -> None:
-        """Close the client, once what others have in flight is acknowledged, or a second later.
-
-        Else one partition's failure would make the others' records be sent again. Idempotent.
-        """
-        async with self._abandoning:
-            if self._is_abandoned:
-                return
-            if self._in_flight:
-                await asyncio.wait([*self._in_flight], timeout=_GRACE_S)
-            self._is_abandoned = True
-            await abandon(self.client)
 
 
 class IdempotentProducer:
@@ -131,28 +87,17 @@ class IdempotentProducer:
         own: one partition without a leader does not hold up the others' answers beyond the
         time-out. Does not raise, but for cancellation.
         """
-        outcomes: list[Exception | None] = [None] * len(records)
         if not records:
-            return outcomes
+            return []
         connection: Connection | None = None
         try:
             async with asyncio.timeout(self._send_timeout_s):
                 connection = await self._connected()
-                partitioner = await self._partitioner(connection, topic)
+            with connection.in_use():
+                outcomes = await self._send_over(connection, topic, records)
         except (KafkaError, OSError, TimeoutError) as error:
             await self._replace(connection)
             return [error] * len(records)
-        by_partition: dict[int, list[int]] = {}
-        for index, record in enumerate(records):
-            by_partition.setdefault(partitioner.partition(record.key), []).append(index)
-        sends = [
-            self._send_partition(
-                connection, TopicPartition(topic, partition), records, indexes, outcomes
-            )
-            for partition, indexes in by_partition.items()
-        ]
-        try:
-            await asyncio.gather(*sends)
         except BaseException:
             await self._replace(connection)
             raise
@@ -166,7 +111,8 @@ class IdempotentProducer:
         try:
             async with asyncio.timeout(self._send_timeout_s):
                 connection = await self._connected()
-                return await self._partitioner(connection, topic)
+                with connection.in_use():
+                    return await self._partitioner(connection, topic)
         except (KafkaError, OSError, TimeoutError) as error:
             await self._replace(connection)
             raise SendError(f"nobody says how {topic} is partitioned") from error
@@ -184,8 +130,9 @@ class IdempotentProducer:
         try:
             async with asyncio.timeout(self._send_timeout_s):
                 connection = await self._connected()
-                batch, count = _fill(connection.client, records)
-                sent = await connection.send(batch, TopicPartition(topic, partition))
+                with connection.in_use():
+                    batch, count = fill(connection.client, records)
+                    sent = await connection.send(batch, TopicPartition(topic, partition))
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
             await self._replace(connection)
             raise SendError(f"no batch was handed over for {topic}/{partition}") from error
@@ -198,6 +145,25 @@ class IdempotentProducer:
         """
         sent.acknowledged.cancel()
         await self._replace(sent.connection)
+
+    async def _send_over(
+        self, connection: Connection, topic: str, records: Sequence[OutgoingRecord]
+    ) -> list[Exception | None]:
+        async with asyncio.timeout(self._send_timeout_s):
+            partitioner = await self._partitioner(connection, topic)
+        outcomes: list[Exception | None] = [None] * len(records)
+        by_partition: dict[int, list[int]] = {}
+        for index, record in enumerate(records):
+            by_partition.setdefault(partitioner.partition(record.key), []).append(index)
+        await asyncio.gather(
+            *(
+                self._send_partition(
+                    connection, TopicPartition(topic, partition), records, indexes, outcomes
+                )
+                for partition, indexes in by_partition.items()
+            )
+        )
+        return outcomes
 
     async def _send_partition(
         self,
@@ -215,7 +181,7 @@ class IdempotentProducer:
                         (r.key, r.value, [*r.headers])
                         for r in map(records.__getitem__, indexes[done:])
                     )
-                    batch, count = _fill(connection.client, parts)
+                    batch, count = fill(connection.client, parts)
                     await (await connection.send(batch, to))
                     done += count
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
@@ -262,19 +228,3 @@ class IdempotentProducer:
 
 def _parts(record: OutgoingRecord) -> RecordParts:
     return record.key, record.value, [*record.headers]
-
-
-def _fill(client: AIOKafkaProducer, records: Iterable[RecordParts]) -> tuple[BatchBuilder, int]:
-    """A batch of the first records, as many as fit, and how many they are."""
-    batch = client.create_batch()
-    append = batch.append
-    now_ms = time.time_ns() // 1_000_000
-    count = 0
-    for key, value, headers in records:
-        if append(timestamp=now_ms, key=key, value=value, headers=headers) is None:
-            if count == 0:
-                raise ValueError("a record is larger than a batch")
-            return batch, count
-        count += 1
-    batch.close()
-    return batch, count

@@ -1,8 +1,11 @@
 """A journal that was damaged: what is before the damage survives, and the rest is put aside."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.relay.journal.directory import JournalDirectory
 from services.relay.journal.format import HEAD_BYTES, SEGMENT_HEADER, decode
@@ -92,6 +95,44 @@ def test_a_last_record_cut_at_any_byte_is_dropped_quietly(
         assert (scanned.unpublished, scanned.quarantined) == (records[:2], 0), f"at {cut - start}"
         overwrite(tmp_path, cut, whole[cut:end])
     assert quarantined(tmp_path) == []
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_last_record_copied_in_part_is_dropped_quietly(data: st.DataObject) -> None:
+    """kill -9 in the middle of the copy: the head is there, and any part of the rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        directory, journal = open_journal(root)
+        first, last = completed(size=60, at=1), completed(size=60, at=2)
+        journal.complete(first)
+        journal.complete(last)
+        died(directory, journal)
+        start, end = ends(root)[1], ends(root)[2]
+        hole = data.draw(st.integers(start + HEAD_BYTES, end - 1))
+        stop = data.draw(st.integers(hole + 1, end))
+        whole = segment(root).read_bytes()[hole:stop]
+        overwrite(root, hole, bytes(stop - hole))
+        scanned = found(root)
+        left = [first] if any(whole) else [first, last]
+        assert (scanned.unpublished, scanned.quarantined) == (left, 0)
+
+
+@given(offset=st.integers(0, 10_000), garbage=st.integers(1, 255))
+@settings(max_examples=200, deadline=None)
+def test_a_last_record_garbled_at_any_byte_costs_no_other(offset: int, garbage: int) -> None:
+    """It is dropped, or put aside for a person where it does not look like a death's cut."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        directory, journal = open_journal(root)
+        written = [completed(size=60, at=at) for at in (1, 2, 3)]
+        for record in written:
+            journal.complete(record)
+        died(directory, journal)
+        start, end = ends(root)[2], ends(root)[3]
+        at = start + offset % (end - start)
+        overwrite(root, at, bytes([segment(root).read_bytes()[at] ^ garbage]))
+        assert found(root).unpublished == written[:2]
 
 
 def test_a_file_that_ends_early_loses_its_last_record_only(
