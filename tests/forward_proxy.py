@@ -1,69 +1,74 @@
-"""An outgoing proxy, as a company has one: absolute URLs, CONNECT, and a password."""
+"""A proxy of a few lines: forwards what has an absolute URL, and tunnels what says CONNECT."""
 
 import asyncio
-import base64
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-USER, PASSWORD = "someone", "proxys-own-password"
-_AUTHORIZATION = b"Proxy-Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode())
-_REFUSAL = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
 
-
+@dataclass
 class ForwardProxy:
-    """Passes one request on for each connection; `passed` are their first lines."""
+    url: str = ""
+    heads: list[bytes] = field(default_factory=list)
+    """What each connection said first."""
+    refused: int = 0
 
-    def __init__(self) -> None:
-        self.passed: list[str] = []
-        self.refused = 0
-        self.port = 0
-
-    def url(self, password: str = PASSWORD) -> str:
-        """Its address, with credentials."""
-        return f"http://{USER}:{password}@127.0.0.1:{self.port}"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One client's connection."""
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            await self._pass(reader, writer)
-        writer.close()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        first, *fields = head[:-4].split(b"\r\n")
-        if _AUTHORIZATION not in fields:
-            self.refused += 1
-            writer.write(_REFUSAL)
-            return
-        self.passed.append(first.decode())
-        method, target, _ = first.split(b" ")
-        url = urlsplit(target if method != b"CONNECT" else b"//" + target)
-        upstream = await asyncio.open_connection((url.hostname or b"").decode(), url.port or 80)
-        if method == b"CONNECT":
-            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        else:
-            kept = [f for f in fields if not f.lower().startswith((b"proxy-", b"connection:"))]
-            lines = [b"%b %b HTTP/1.1" % (method, url.path), *kept, b"Connection: close"]
-            upstream[1].write(b"\r\n".join(lines) + b"\r\n\r\n")
-        await asyncio.gather(_copy(reader, upstream[1]), _copy(upstream[0], writer))
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    def url_for(self, credentials: str) -> str:
+        """Its address, with `user:password`."""
+        return self.url.replace("//", f"//{credentials}@")
 
 
 @asynccontextmanager
-async def forward_proxy() -> AsyncIterator[ForwardProxy]:
-    """A proxy that listens until the block ends."""
-    proxy = ForwardProxy()
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    proxy.port = server.sockets[0].getsockname()[1]
+async def proxying(*, refuses: bool = False, credentials: str = "") -> AsyncIterator[ForwardProxy]:
+    """A proxy that listens until the block ends; with `user:password` only for who says them."""
+    found = ForwardProxy()
+    wanted = (
+        b"Proxy-Authorization: Basic " + b64encode(credentials.encode()) if credentials else b""
+    )
+    tasks: set[asyncio.Task[Any]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(cast("asyncio.Task[Any]", asyncio.current_task()))
+        onward: asyncio.StreamWriter | None = None
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                head = await reader.readuntil(b"\r\n\r\n")
+                found.heads.append(head)
+                if refuses or wanted not in head:
+                    found.refused += 1
+                    writer.write(b"HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")
+                    return
+                method, target = head.split(b" ")[:2]
+                parts = urlsplit(b"//" + target if method == b"CONNECT" else target)
+                host = (parts.hostname or b"").decode()
+                back, onward = await asyncio.open_connection(host, parts.port)
+                if method == b"CONNECT":
+                    writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+                else:
+                    onward.write(head)
+                await asyncio.gather(_copied(reader, onward), _copied(back, writer))
+        finally:
+            for each in filter(None, (writer, onward)):
+                each.close()
+                with suppress(ConnectionError, asyncio.CancelledError):
+                    await each.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        yield proxy
+        yield found
     finally:
         server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _copied(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        to.write(data)
+        await to.drain()
+    to.close()

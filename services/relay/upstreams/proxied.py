@@ -11,6 +11,7 @@ from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 
 _SCHEMES: Final = frozenset({"http", "https"})
+_PROXY_REFUSES: Final = 407
 
 
 class ProxiedUpstream:
@@ -42,7 +43,12 @@ class ProxiedUpstream:
             is_allowed = False
         if not is_allowed:
             raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION)
-        return await self._upstream.send(call)
+        answer = await self._upstream.send(call)
+        if answer.status == _PROXY_REFUSES:
+            # Without TLS the proxy's own refusal looks like the provider's answer.
+            answer.abort()
+            raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION)
+        return answer
 
     async def _allows(self, origin: Origin) -> bool:
         loop = asyncio.get_running_loop()

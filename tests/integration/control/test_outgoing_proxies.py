@@ -9,7 +9,7 @@ from aiohttp import web
 from services.control.state.state_keys import ROUTING, channel_key
 from shared.crypto.sealed import PROXY, CannotOpenError, ChannelKeyBox
 from shared.events.routing import ChannelChanged
-from tests.forward_proxy import forward_proxy
+from tests.forward_proxy import proxying
 from tests.integration.control.conftest import Control, Followed, Person, until
 
 PASSWORD = "proxys-own-password"
@@ -134,14 +134,14 @@ async def test_a_test_of_a_channel_takes_the_way_of_its_calls(
     root: Person, provider: tuple[str, list[web.Request]]
 ) -> None:
     url, seen = provider
-    async with forward_proxy() as proxy:
-        through = {"base_url": url, "key": "good", "proxy_url": proxy.url()}
+    async with proxying(credentials="user:right") as proxy:
+        through = {"base_url": url, "key": "good", "proxy_url": proxy.url_for("user:right")}
         made = await root.do("POST", "/api/channel/", {**CHANNEL, **through})
         path = f"/api/channel/test/{made['id']}"
         _, answer = await root.send("GET", path)
         assert (answer["success"], len(seen)) == (True, 1)
-        assert proxy.passed == [f"POST {url}/chat/completions HTTP/1.1"]
-        wrong = {"proxy_url": proxy.url("not-the-password"), "key": "good"}
+        assert proxy.heads[0].startswith(f"POST {url}/chat/completions HTTP/1.1".encode())
+        wrong = {"proxy_url": proxy.url_for("user:not-the-password"), "key": "good"}
         await root.do("PUT", f"/api/channel/{made['id']}", wrong)
         _, answer = await root.send("GET", path)
         assert (answer["success"], proxy.refused) == (False, 1)
