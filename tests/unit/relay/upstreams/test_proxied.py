@@ -43,8 +43,15 @@ def call(url: str, proxy_url: str) -> UpstreamCall:
 
 
 async def failing(upstream: ProxiedUpstream, asked: UpstreamCall) -> ErrorCode:
+    async def read() -> None:
+        answer = await upstream.send(asked)
+        try:
+            await whole(answer)
+        finally:
+            answer.abort()
+
     with pytest.raises(UpstreamFailure) as caught:
-        await whole(await upstream.send(asked))
+        await read()
     return caught.value.code
 
 
