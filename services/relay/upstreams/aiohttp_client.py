@@ -9,6 +9,7 @@ import aiohttp
 
 from services.relay.upstream import BodySink, UpstreamAnswer, UpstreamCall, UpstreamFailure
 from services.relay.upstreams.pump import Pump
+from services.relay.upstreams.reading import read_whole
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy, EgressRefusedError, EgressResolver
 
@@ -68,8 +69,10 @@ class _AiohttpAnswer:
             async with asyncio.timeout(self._idle_s):
                 return await self._response.content.readany()
         except TimeoutError:
+            self._response.close()
             raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
         except (aiohttp.ClientError, OSError):
+            self._response.close()
             raise UpstreamFailure(ErrorCode.UPSTREAM_CUT) from None
 
     def ready(self) -> bytes | None:
@@ -80,15 +83,7 @@ class _AiohttpAnswer:
         return content.read_nowait() or (b"" if content.at_eof() else None)
 
     async def read(self, max_bytes: int) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while chunk := await self.next_chunk():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > max_bytes:
-                self.abort()
-                raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return await read_whole(self, max_bytes)
 
     def pass_to(self, sink: BodySink) -> None:
         self._pump.start(sink)

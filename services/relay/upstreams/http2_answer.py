@@ -10,6 +10,7 @@ from services.relay.http1.decoding import Decoder, NotDecodableError, decoder_fo
 from services.relay.http1.headers import Headers
 from services.relay.upstream import BodySink, UpstreamFailure
 from services.relay.upstreams.pump import Pump
+from services.relay.upstreams.reading import read_whole
 from shared.events.requests import ErrorCode
 
 
@@ -58,15 +59,7 @@ class Http2Answer:
 
     async def read(self, max_bytes: int) -> bytes:
         """See UpstreamAnswer."""
-        parts: list[bytes] = []
-        size = 0
-        while chunk := await self.next_chunk():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > max_bytes:
-                self.abort()
-                raise UpstreamFailure(ErrorCode.ANSWER_TOO_LARGE)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return await read_whole(self, max_bytes)
 
     def ready(self) -> bytes | None:
         """See Source. Nothing is read before it is asked for."""
