@@ -8,6 +8,7 @@ from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.caller import ApiCaller
 from services.relay.errors import RelayError
+from shared.events.keys import KeyChanged
 from shared.events.requests import ErrorCode
 from shared.events.routing import Status
 from shared.http.addresses import is_allowed
@@ -40,7 +41,7 @@ class Authenticator:
         self._lookup = lookup
         # Callers as they were put together last: until any of what they are made of changes.
         self._callers: dict[bytes, ApiCaller] = {}
-        self._made_of: tuple[int, int] = (0, 0)
+        self._generation = 0
 
     async def identify(self, shown_key: str | None, *, hint: str) -> ApiCaller:
         """The caller, whether or not its key may be used. Raises RelayError 401 or 503.
@@ -59,19 +60,21 @@ class Authenticator:
         key_hash = key_hash_of(shown_key)
         if key_hash is None:
             raise RelayError(ErrorCode.INVALID_API_KEY, 401, f"No API key was given: {hint}.")
-        made_of = (self._keys.generation, self._directory.generation)
-        if made_of != self._made_of or len(self._callers) > _REMEMBERED:
+        if self._directory.generation != self._generation or len(self._callers) > _REMEMBERED:
             self._callers.clear()
-            self._made_of = made_of
-        caller = self._callers.get(key_hash)
-        if caller is None and (caller := self._put_together(key_hash)) is not None:
-            self._callers[key_hash] = caller
-        return caller
-
-    def _put_together(self, key_hash: bytes) -> ApiCaller | None:
+            self._generation = self._directory.generation
         key = self._keys.find(key_hash)
         if key is None:
             return None
+        caller = self._callers.get(key_hash)
+        # The book gives the same object until the key changes: others' changes cost nothing.
+        if caller is None or caller.key is not key:
+            caller = self._put_together(key)
+            if caller is not None:
+                self._callers[key_hash] = caller
+        return caller
+
+    def _put_together(self, key: KeyChanged) -> ApiCaller | None:
         user = self._directory.users.get(key.user_id)
         workspace = self._directory.workspaces.get(key.workspace_id)
         if user is None or workspace is None:
