@@ -3,6 +3,7 @@
 from typing import Final
 
 from services.relay.exchange import Charge, Ending, Exchange
+from shared.events.numbers import MAX_TOKENS
 from shared.events.requests import Outcome
 from shared.events.usage import Usage, UsageSource
 from shared.money.rating import UnitCounts
@@ -44,12 +45,14 @@ def estimate(exchange: Exchange) -> Usage:
 
     What it told of the input stands.
     """
-    completion_tokens = -(-exchange.content_bytes // _BYTES_PER_TOKEN)
+    # However long an answer was: more than an event can tell would be no event at all.
+    completion_tokens = min(MAX_TOKENS, -(-exchange.content_bytes // _BYTES_PER_TOKEN))
     if exchange.told_input is not None:
         return exchange.told_input.model_copy(update={"completion_tokens": completion_tokens})
     facts = exchange.facts
     text_tokens = -(-facts.text_bytes // _BYTES_PER_TOKEN)
     likely_media_tokens = facts.likely_media_count * exchange.terms.offer.model.max_media_tokens
     return Usage(
-        prompt_tokens=text_tokens + likely_media_tokens, completion_tokens=completion_tokens
+        prompt_tokens=min(MAX_TOKENS, text_tokens + likely_media_tokens),
+        completion_tokens=completion_tokens,
     )

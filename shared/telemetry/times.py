@@ -7,7 +7,7 @@ class _Written:
     """The second that was written last: most times differ from it in their microseconds only."""
 
     def __init__(self) -> None:
-        self.unix_s = -1
+        self.unix_s: int | None = None
         self.text = ""
 
 

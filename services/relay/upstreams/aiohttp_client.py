@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
+from typing import Final
 
 import aiohttp
 
@@ -12,6 +13,8 @@ from services.relay.upstreams.pump import Pump
 from services.relay.upstreams.reading import read_whole
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy, EgressRefusedError, EgressResolver
+
+_FIRST_FINAL: Final = 200
 
 
 class AiohttpUpstream:
@@ -53,6 +56,10 @@ class AiohttpUpstream:
             raise UpstreamFailure(ErrorCode.UPSTREAM_TIMEOUT) from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise UpstreamFailure(ErrorCode.UPSTREAM_CONNECTION) from None
+        if response.status < _FIRST_FINAL:
+            # aiohttp takes `000` for a status; no event can tell it.
+            response.close()
+            raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
         return _AiohttpAnswer(response, self._idle_s)
 
 

@@ -1,0 +1,158 @@
+"""What an event must say, made by pydantic from the same things: slow, and plain to see."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.relay.books.prices import GroupRatioInForce, PriceInForce
+from services.relay.books.routing import Channel
+from services.relay.caller import ApiCaller
+from services.relay.completion import opening_json
+from services.relay.event_json import as_json
+from services.relay.exchange import Arrival, AttemptMade, Charge, Ending, Exchange
+from services.relay.holds import Hold
+from shared.events.requests import Attempt, LeaseUse, Outcome, Rating, RequestCompleted
+
+_MOST_ATTEMPTS = 16
+
+
+@dataclass(kw_only=True)
+class Opened:
+    """What is known of a request before it is served or refused."""
+
+    arrival: Arrival
+    caller: ApiCaller
+    dialect: str
+    model: str | None
+    is_stream: bool
+    request_bytes: int
+    holds: Sequence[Hold] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def written(self) -> str:
+        """As the relay writes it."""
+        return opening_json(
+            self.arrival,
+            self.caller,
+            dialect=self.dialect,
+            model_json=as_json(self.model),
+            is_stream=self.is_stream,
+            request_bytes=self.request_bytes,
+            holds=self.holds,
+            limits=self.limits,
+            tags=self.tags,
+        )
+
+    def event(self, **rest: Any) -> RequestCompleted:
+        """As pydantic says it."""
+        arrival, caller = self.arrival, self.caller
+        return RequestCompleted(
+            request_id=arrival.request_id,
+            workspace_id=caller.key.workspace_id,
+            workspace_name=caller.workspace.name,
+            project_id=caller.key.project_id,
+            project_name=caller.project_name,
+            key_id=caller.key.key_id,
+            key_name=caller.key.name,
+            user_id=caller.key.user_id,
+            username=caller.user.username,
+            user_group=caller.user.group,
+            dialect=self.dialect,
+            method=arrival.method,
+            path=arrival.path,
+            query_parameters=arrival.query_parameters,
+            requested_model=self.model,
+            is_stream=self.is_stream,
+            request_bytes=self.request_bytes,
+            started_at=arrival.started_at,
+            client_address=arrival.client_address,
+            user_agent=arrival.user_agent,
+            fitted=arrival.fitted,
+            tags=dict(self.tags),
+            hold_quota=self.holds[0].units if self.holds else 0,
+            leases=tuple(
+                LeaseUse(lease_id=hold.lease.lease_id, subject=hold.lease.subject)
+                for hold in self.holds
+            ),
+            **dict(self.limits),
+            **rest,
+        )
+
+
+def answered(
+    opened: Opened,
+    going: Exchange,
+    ending: Ending,
+    charge: Charge,
+    *,
+    at: datetime,
+    group: str,
+    rating: Rating,
+) -> RequestCompleted:
+    """The event of an admitted request that was tried in `group` at last."""
+    attempts, channel = going.attempts, going.channel
+    upstream_model = attempts[-1].upstream_model if attempts else None
+    gone = going.client_disconnected and ending.outcome is not Outcome.SUCCEEDED
+    return opened.event(
+        group=group,
+        upstream_model=upstream_model,
+        is_model_mapped=upstream_model not in (None, going.facts.model),
+        **(_named(channel) if channel else {}),
+        attempts=tuple(map(_attempt, attempts[:_MOST_ATTEMPTS])),
+        upstream_request_id=going.upstream_request_id,
+        outcome=ending.outcome,
+        error_code=ending.error_code,
+        http_status=499 if gone else ending.http_status,
+        client_disconnected=going.client_disconnected,
+        usage=charge.usage,
+        usage_source=charge.source,
+        quota=charge.quota_units,
+        rating=rating,
+        response_bytes=going.response_bytes,
+        first_byte_at=going.first_byte_at,
+        first_byte_ms=going.first_byte_ms,
+        upstream_latency_ms=int(going.upstream_s * 1000) if attempts else None,
+        completed_at=at,
+        latency_ms=going.arrival.elapsed_ms(),
+    )
+
+
+def rating_of(price: PriceInForce, group_ratio: GroupRatioInForce) -> Rating:
+    ratios = price.ratios
+    return Rating(
+        price_version=price.version,
+        model_ratio=ratios.model_ratio,
+        completion_ratio=ratios.completion_ratio,
+        cache_ratio=ratios.cache_ratio,
+        cache_creation_ratio=ratios.cache_creation_ratio,
+        cache_creation_1h_ratio=ratios.cache_creation_1h_ratio,
+        image_ratio=ratios.image_ratio,
+        audio_ratio=ratios.audio_ratio,
+        group_ratio=group_ratio.ratio,
+        user_group_ratio=group_ratio.ratio if group_ratio.is_for_user_group else None,
+        model_price=ratios.model_price,
+    )
+
+
+def _attempt(made: AttemptMade) -> Attempt:
+    return Attempt(
+        **_named(made.channel),
+        credential_id=made.credential_id if made.credential_id > 0 else None,
+        upstream_model=made.upstream_model,
+        offset_ms=made.offset_ms,
+        latency_ms=made.latency_ms,
+        http_status=made.http_status,
+        error_code=made.error_code,
+    )
+
+
+def _named(channel: Channel) -> dict[str, Any]:
+    return {
+        "channel_id": channel.channel_id,
+        "channel_name": channel.name,
+        "provider": channel.provider,
+        "provider_id": channel.provider_id,
+    }
