@@ -123,7 +123,14 @@ class Following:
             self.over.set_result(ending)
 
     async def _wait_for_room(self) -> None:
-        has_room = await self._body.room(self._client_idle_s)
+        try:
+            has_room = await self._body.room(self._client_idle_s)
+        except Exception:
+            # Nobody waits for this task: the stream would stand still for ever.
+            _logger.exception("stream.failed", request_id=self._exchange.arrival.request_id)
+            self._waiting = None
+            self._break_off(ErrorCode.INTERNAL)
+            return
         self._waiting = None
         if not has_room:
             self._client_left()

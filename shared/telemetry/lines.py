@@ -29,7 +29,7 @@ class _Sink:
 _sink: Final = _Sink()
 
 
-def open_lines(write: _Write | None, *, is_off: bool, **bound: str) -> None:
+def open_lines(write: _Write | None, *, is_off: bool, **bound: object) -> None:
     """Send lines to `write`, each with `bound`; null: through structlog. `is_off` drops them."""
     _sink.write = write
     _sink.is_off = is_off
@@ -43,5 +43,5 @@ def write_line(event: str, members: str) -> None:
     if _sink.write is None:
         structlog.get_logger().info(event, **orjson.loads(f"{{{members}}}"))
         return
-    at = iso_utc(datetime.now(UTC))
-    _sink.write(f'{{{members},"event":"{event}","timestamp":"{at}",{_sink.ending}\n')
+    at = iso_utc(datetime.now(UTC)).removesuffix("+00:00")
+    _sink.write(f'{{{members},"event":"{event}","timestamp":"{at}Z",{_sink.ending}\n')

@@ -58,8 +58,12 @@ def configure_logs(
     open_lines(
         output.line if log_format is LogFormat.JSON else None,
         is_off=minimum > logging.INFO,
-        service=service,
-        instance=instance,
+        # What is bound by now holds for the process, such as a worker's number.
+        **{
+            **structlog.contextvars.get_contextvars(),
+            "service": service,
+            "instance": instance,
+        },
     )
     handler = logging.StreamHandler(output)
     handler.setFormatter(

@@ -1,4 +1,4 @@
-"""The relay's public port with a test's own routes."""
+"""The relay's public port with a test's own routes, and the same without our own connections."""
 
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -24,3 +24,16 @@ async def served_routes(
         public, host="127.0.0.1", port=port, shutdown_timeout_s=0.1, refuse=malformed
     ):
         yield port
+
+
+@asynccontextmanager
+async def served_by_aiohttp(routes: Sequence[web.RouteDef]) -> AsyncIterator[int]:
+    """The same over aiohttp's own connections: no body is written past aiohttp."""
+    public = public_server(routes, max_body_bytes=1024 * 1024)
+    runner = web.ServerRunner(public, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
