@@ -7,34 +7,16 @@ import asyncio
 
 import orjson
 import pytest
-from aiohttp import web
 
 from shared.events.requests import ErrorCode, Outcome
 from shared.events.usage import UsageSource
-from shared.http.buffered_body import BufferedBody
-from shared.http.raw_body import RawBody, StreamBody, begin_body
 from tests.unit.relay.fake_upstream import FakeAnswer, Piece
 from tests.unit.relay.relayed import Tape, chunk, chunks, head, relayed, until
-from tests.unit.relay.served_routes import served_by_aiohttp
 from tests.unit.relay.streams import DONE, SPOKEN, delta, event, usage_chunk
 
 WHOLE = [*SPOKEN, usage_chunk(5, 7), DONE]
 SAID = b"".join(SPOKEN)
-
-
-@pytest.fixture(params=[RawBody, BufferedBody], autouse=True)
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[StreamBody]:
-    expected: type[StreamBody] = request.param
-    if expected is BufferedBody:
-        monkeypatch.setattr("tests.unit.relay.relayed.served_routes", served_by_aiohttp)
-
-    async def begun(asked: web.BaseRequest, response: web.StreamResponse) -> StreamBody:
-        body = await begin_body(asked, response)
-        assert isinstance(body, expected)
-        return body
-
-    monkeypatch.setattr("services.relay.passing.begin_body", begun)
-    return expected
+pytestmark = pytest.mark.usefixtures("kind_of_body")
 
 
 async def passed(*pieces: Piece, tape: Tape, wants_usage: bool = False) -> bytes:
