@@ -152,6 +152,11 @@ class Lanes:
         return oldest.place, oldest.ordinal
 
     @property
+    def has_backlog(self) -> bool:
+        """Whether any lane has more than is on its way."""
+        return any(lane.sent and (lane.waiting or lane.unread) for lane in self.all)
+
+    @property
     def is_busy(self) -> bool:
         """Whether anything that was taken is left to acknowledge."""
         return any(lane.oldest is not None for lane in self.all)
