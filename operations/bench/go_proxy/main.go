@@ -37,6 +37,11 @@ func main() {
 			writer.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+		// Else the server closes the request's body when the answer begins, at times before the
+		// transport has seen its end: that ends the answer in the middle.
+		if err := http.NewResponseController(writer).EnableFullDuplex(); err != nil {
+			log.Fatal(err)
+		}
 		proxy.ServeHTTP(writer, request)
 	}
 	log.Fatal(http.ListenAndServe(fmt.Sprintf("127.0.0.1:%d", *port), http.HandlerFunc(relay)))
