@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from services.relay.books.prices import GroupRatioInForce, PriceBook, PriceInForce
 from services.relay.books.routing import RoutingBook
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import RelayError, invalid_request
-from services.relay.event_json import as_json
+from services.relay.recording.event_json import as_json
 from shared.events.requests import ErrorCode, Rating
 from shared.events.routing import ModelChanged
 from shared.money.quota import QUOTA_PER_UNIT

@@ -9,6 +9,9 @@ from typing import Final
 import aiohttp
 
 from services.relay.admission import Admission
+from services.relay.answering.attempts import Attempts
+from services.relay.answering.draining import DrainLimits
+from services.relay.answering.passing import Passing
 from services.relay.api.calls import relayed
 from services.relay.api.dispatcher import public_server
 from services.relay.api.documentation import documentation
@@ -18,34 +21,31 @@ from services.relay.api.models import list_models, retrieve_model
 from services.relay.api.signing_in import SigningIn
 from services.relay.api.status import status
 from services.relay.arrivals import Arrivals
-from services.relay.attempts import Attempts
-from services.relay.authentication import Authenticator
-from services.relay.billing_client import BillingLeases
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
+from services.relay.callers.authentication import Authenticator
+from services.relay.callers.key_lookup import ControlKeyLookup
 from services.relay.dialects.calls import CALLS
-from services.relay.draining import DrainLimits
 from services.relay.handlers import CONSUMES, PASSED_OVER, StateHandlers
 from services.relay.health.composition import make_health
-from services.relay.holding import Holding
 from services.relay.journal.directory import JournalDirectory
 from services.relay.journal.journal import Journal
 from services.relay.journal.syncing import Syncing
 from services.relay.journal.tending import tend
-from services.relay.key_lookup import ControlKeyLookup
-from services.relay.lease_keeper import LeaseKeeper
-from services.relay.leasing import LeaseLimits
+from services.relay.leases.billing_client import BillingLeases
+from services.relay.leases.holding import Holding
+from services.relay.leases.lease_keeper import LeaseKeeper
+from services.relay.leases.leasing import LeaseLimits
 from services.relay.limits.composition import make_limits
 from services.relay.metrics import JournalMetrics, LeaseMetrics, RequestMetrics
-from services.relay.observing import observe
 from services.relay.open_requests import OpenRequests
-from services.relay.passing import Passing
-from services.relay.publishing import Publisher
-from services.relay.recorder import Recorder
-from services.relay.recovery import Recovery
-from services.relay.rejections import Rejections
+from services.relay.publishing.observing import observe
+from services.relay.publishing.publisher import Publisher
+from services.relay.publishing.recovery import Recovery
+from services.relay.recording.recorder import Recorder
+from services.relay.recording.rejections import Rejections
 from services.relay.relaying import Relaying
 from services.relay.routes import Surface, owners, relay_routes
 from services.relay.settings import RelaySettings

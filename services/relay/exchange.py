@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from services.relay.admission import GroupTerms, Terms
 from services.relay.books.routing import Channel
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
-from services.relay.holds import Hold
+from services.relay.leases.holds import Hold
 from services.relay.limits.taken import UNLIMITED, Taken
 from shared.events.requests import ErrorCode, Outcome
 from shared.events.usage import Usage, UsageSource
@@ -55,7 +55,7 @@ class AttemptMade(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """An admitted request. `completed` in `completion.py` makes its one event from it."""
+    """An admitted request. `recording/completion.py` makes its one event from it."""
 
     arrival: Arrival
     caller: ApiCaller

@@ -11,26 +11,26 @@ import asyncio
 from aiohttp import web
 
 from services.relay.admission import Admission, terms_of
+from services.relay.answering.attempts import Answered, Attempts
+from services.relay.answering.passing import LIMIT_HEADERS, Passing
 from services.relay.arrivals import Arrivals
-from services.relay.attempts import Answered, Attempts
-from services.relay.authentication import Authenticator, refusal
 from services.relay.books.routing import RoutingBook
-from services.relay.caller import ApiCaller
-from services.relay.completion import opening_json, skeleton_of
+from services.relay.callers.authentication import Authenticator, refusal
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import Call, Dialect, RequestFacts
 from services.relay.errors import RelayError, gateway_full
-from services.relay.event_json import as_json
 from services.relay.exchange import Arrival, Ending, Exchange
-from services.relay.holding import Holding
-from services.relay.holds import Hold
 from services.relay.journal.journal import Journal, JournalFullError
+from services.relay.leases.holding import Holding
+from services.relay.leases.holds import Hold
 from services.relay.limits.limiter import Limiter, RateLimitedError
 from services.relay.limits.taken import UNLIMITED
 from services.relay.metrics import RequestMetrics
 from services.relay.open_requests import OpenRequests
-from services.relay.passing import LIMIT_HEADERS, Passing
-from services.relay.recorder import Recorder
-from services.relay.rejections import Rejections
+from services.relay.recording.completion import opening_json, skeleton_of
+from services.relay.recording.event_json import as_json
+from services.relay.recording.recorder import Recorder
+from services.relay.recording.rejections import Rejections
 from services.relay.request_body import body_at_hand, read_body
 from services.relay.tags import read_tags
 from shared.events.requests import ErrorCode, Outcome

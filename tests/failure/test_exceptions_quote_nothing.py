@@ -20,9 +20,9 @@ _RELAY = (
     "services.relay.dialects.openai_chat:ChatCompletions.upstream_body",
     "services.relay.dialects.openai_chat:ChatCompletions.read_answer",
     "services.relay.dialects.openai_stream:OpenAIStreamReader.feed",
-    "services.relay.attempts:Attempts.answer",
-    "services.relay.passing:Passing.stream",
-    "services.relay.recorder:Recorder.complete",
+    "services.relay.answering.attempts:Attempts.answer",
+    "services.relay.answering.passing:Passing.stream",
+    "services.relay.recording.recorder:Recorder.complete",
 )
 _CONSUMERS = (
     ("billing", "services.billing.handlers:ChargeRequests.__call__"),

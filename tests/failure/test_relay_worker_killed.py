@@ -21,7 +21,7 @@ from tests.gateway.load import Clients
 from tests.gateway.operator import Operator
 
 _LOOKS_EVERY_S = 5.0
-"""How often a relay looks for journals of others (services/relay/recovery.py)."""
+"""How often a relay looks for journals of others (services/relay/publishing/recovery.py)."""
 _SLOW = {"messages": [{"role": "user", "content": '[[simulate {"event_interval_ms":100}]]'}]}
 
 

@@ -15,8 +15,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from services.relay.answering.passing import REQUEST_ID_HEADER
 from services.relay.api.signing_in import SigningIn, is_key_in_query, refresh_cookie
-from services.relay.passing import REQUEST_ID_HEADER
 from shared.events.event import new_event_id
 from shared.http.assertions import ASSERTION_HEADER
 from shared.http.connection import SERVER

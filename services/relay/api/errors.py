@@ -7,9 +7,9 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
+from services.relay.answering.passing import LIMIT_HEADERS, REQUEST_ID_HEADER
 from services.relay.dialects.calls import dialect_of
 from services.relay.errors import RelayError
-from services.relay.passing import LIMIT_HEADERS, REQUEST_ID_HEADER
 from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode
 from shared.http.connection import SERVER

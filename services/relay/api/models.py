@@ -15,7 +15,7 @@ from services.relay.api.dispatcher import PATH_NAMES
 from services.relay.api.errors import REQUEST_ID
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.anthropic import ANTHROPIC
 from services.relay.dialects.calls import MODELS_PATH, dialect_of
 from services.relay.dialects.dialect import Dialect

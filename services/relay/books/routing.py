@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.relay.event_json import members
-from services.relay.routing import Route, Tier, arrange
+from services.relay.answering.routing import Route, Tier, arrange
+from services.relay.recording.event_json import members
 from shared.crypto.sealed import PROXY, CannotOpenError, ChannelKeyBox
 from shared.events.routing import ChannelChanged, GroupChanged, ModelChanged, Status
 from shared.http.egress import EgressPolicy

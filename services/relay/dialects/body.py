@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
+from services.relay.dialects.json_fields import replace_values, top_level_fields
 from services.relay.errors import invalid_request
-from services.relay.json_fields import replace_values, top_level_fields
 
 # An ASCII letter or underscore written as an escape: nobody does, but a name can be hidden so.
 ESCAPED: Final = re.compile(rb"\\u00[4-7]")

@@ -7,11 +7,11 @@ import orjson
 from services.relay.dialects.answer_body import parse_answer
 from services.relay.dialects.body import parse_object, read_model, refuse_ambiguous, with_model
 from services.relay.dialects.dialect import AnswerFacts, Dialect, RequestFacts
+from services.relay.dialects.json_fields import insert_first, top_level_fields
 from services.relay.dialects.openai import OPENAI
 from services.relay.dialects.openai_media import media_of_parts
 from services.relay.dialects.openai_stream import OpenAIStreamReader
 from services.relay.errors import invalid_request
-from services.relay.json_fields import insert_first, top_level_fields
 
 DECIDING: Final = frozenset({"model", "input"})
 DEFAULT_MODEL: Final = "omni-moderation-latest"

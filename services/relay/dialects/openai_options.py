@@ -7,8 +7,13 @@ import orjson
 
 from services.relay.dialects.body import ESCAPED, read_count, read_typed
 from services.relay.dialects.dialect import RequestFacts
+from services.relay.dialects.json_fields import (
+    Field,
+    insert_first,
+    replace_values,
+    top_level_fields,
+)
 from services.relay.errors import invalid_request
-from services.relay.json_fields import Field, insert_first, replace_values, top_level_fields
 
 DECIDING_OPTIONS: Final = {"stream_options": frozenset({"include_usage"})}
 """What decides inside of objects at the top level."""

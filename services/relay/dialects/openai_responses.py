@@ -14,6 +14,12 @@ from services.relay.dialects.body import (
     refuse_ambiguous,
 )
 from services.relay.dialects.dialect import AnswerFacts, Dialect, RequestFacts
+from services.relay.dialects.json_fields import (
+    Field,
+    insert_first,
+    replace_values,
+    top_level_fields,
+)
 from services.relay.dialects.openai_content import output_bytes
 from services.relay.dialects.openai_media import media_of_items
 from services.relay.dialects.openai_offered import TIER, refuse_dearer_tier
@@ -26,7 +32,6 @@ from services.relay.dialects.openai_stateless import (
 from services.relay.dialects.openai_tools import hidden_tokens
 from services.relay.dialects.openai_usage import read_responses_usage
 from services.relay.errors import invalid_request
-from services.relay.json_fields import Field, insert_first, replace_values, top_level_fields
 
 DECIDING: Final = STATE | {
     *("model", "stream", "max_output_tokens", "store", "background", "input", "tools"),

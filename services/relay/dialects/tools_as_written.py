@@ -7,8 +7,8 @@ import json
 from typing import Any, Final
 
 from services.relay.dialects.body import ESCAPED
+from services.relay.dialects.json_fields import top_level_fields, value_of_sole
 from services.relay.errors import invalid_request
-from services.relay.json_fields import top_level_fields, value_of_sole
 
 _NAME: Final = "tools"
 _QUOTED: Final = b'"tools"'

@@ -11,12 +11,12 @@ a channel that failed is not tried again.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from services.relay.answering.routing import choose
 from services.relay.books.routing import Channel, Credential, RoutingBook
 from services.relay.dialects.dialect import Call
 from services.relay.exchange import Exchange
 from services.relay.health.findings import Trial
 from services.relay.health.keeper import ChannelHealth
-from services.relay.routing import choose
 
 
 class Choice(NamedTuple):

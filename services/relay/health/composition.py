@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from services.relay.event_records import source_of
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.publishing import HealthNews, HealthPublisher, observe_health
 from services.relay.health.rules import HealthLimits
 from services.relay.metrics import HealthMetrics
+from services.relay.publishing.event_records import source_of
 from services.relay.settings import RelaySettings
 from shared.kafka.producer import IdempotentProducer
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from services.relay.http1.decoding import Decoder, NotDecodableError, decoder_for
 from services.relay.http1.headers import Headers
 from services.relay.http1.response_parser import MalformedError, ResponseParser
-from services.relay.upstream import BodySink, UpstreamFailure
+from services.relay.upstreams.upstream import BodySink, UpstreamFailure
 from shared.events.requests import ErrorCode
 
 MAX_BUFFERED_BYTES: Final = 256 * 1024

@@ -9,7 +9,7 @@ from services.relay.http1.connection import Connection, Owner
 from services.relay.http1.pool import Place, Pool
 from services.relay.http1.request_bytes import RequestHeads
 from services.relay.http1.target import target_of
-from services.relay.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstreams.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from services.relay.http1.target import target_of
-from services.relay.upstream import UpstreamCall
+from services.relay.upstreams.upstream import UpstreamCall
 
 _REMEMBERED: Final = 1024
 _START: Final = (

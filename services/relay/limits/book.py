@@ -1,6 +1,6 @@
 """What limits whom, from `control.routing`; the limits of keys come with the keys themselves."""
 
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.limits.limit import Limit, Scope
 from services.relay.limits.policies import Rule, limits_of, rule_of
 from services.relay.limits.unlimited import is_unlimited

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from services.relay.admission import Terms
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import RelayError
 from services.relay.exchange import Arrival

@@ -8,9 +8,14 @@ from typing import Final
 
 import aiohttp
 
-from services.relay.upstream import BodySink, UpstreamAnswer, UpstreamCall, UpstreamFailure
 from services.relay.upstreams.pump import Pump
 from services.relay.upstreams.reading import read_whole
+from services.relay.upstreams.upstream import (
+    BodySink,
+    UpstreamAnswer,
+    UpstreamCall,
+    UpstreamFailure,
+)
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy, EgressRefusedError, EgressResolver
 

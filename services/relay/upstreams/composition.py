@@ -8,12 +8,12 @@ from prometheus_client import CollectorRegistry
 
 from services.relay.http1.client import KEEP_S, Http1Upstream
 from services.relay.settings import RelaySettings
-from services.relay.upstream import Upstream
 from services.relay.upstreams.aiohttp_client import AiohttpUpstream, open_session
 from services.relay.upstreams.dispatching import Upstreams
 from services.relay.upstreams.http2_client import Http2Upstream
 from services.relay.upstreams.metrics import ConnectionMetrics
 from services.relay.upstreams.proxied import ProxiedUpstream
+from services.relay.upstreams.upstream import Upstream
 from shared.http.egress import EgressPolicy
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property
 
-from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall
+from services.relay.upstreams.upstream import Upstream, UpstreamAnswer, UpstreamCall
 
 
 class Upstreams:

@@ -8,9 +8,9 @@ import httpcore2
 
 from services.relay.http1.decoding import Decoder, NotDecodableError, decoder_for
 from services.relay.http1.headers import Headers
-from services.relay.upstream import BodySink, UpstreamFailure
 from services.relay.upstreams.pump import Pump
 from services.relay.upstreams.reading import read_whole
+from services.relay.upstreams.upstream import BodySink, UpstreamFailure
 from shared.events.requests import ErrorCode
 
 

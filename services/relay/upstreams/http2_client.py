@@ -14,10 +14,10 @@ import httpcore2
 from services.relay.http1.decoding import NotDecodableError
 from services.relay.http1.pool import Place
 from services.relay.http1.target import Target, target_of
-from services.relay.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
 from services.relay.upstreams.egress_backend import EgressBackend
 from services.relay.upstreams.http2_answer import Http2Answer
 from services.relay.upstreams.http2_shelf import Connection, Leased, Shelf
+from services.relay.upstreams.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 

@@ -6,7 +6,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from services.relay.http1.target import Origin, target_of
-from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstreams.upstream import (
+    Upstream,
+    UpstreamAnswer,
+    UpstreamCall,
+    UpstreamFailure,
+)
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 

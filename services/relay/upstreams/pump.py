@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from services.relay.upstream import BodySink, UpstreamFailure
+from services.relay.upstreams.upstream import BodySink, UpstreamFailure
 
 
 class Source(Protocol):

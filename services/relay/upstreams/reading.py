@@ -1,6 +1,6 @@
 """Reading a body whole, piece by piece."""
 
-from services.relay.upstream import UpstreamAnswer, UpstreamFailure
+from services.relay.upstreams.upstream import UpstreamAnswer, UpstreamFailure
 from shared.events.requests import ErrorCode
 
 

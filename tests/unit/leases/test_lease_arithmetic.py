@@ -16,7 +16,7 @@ from services.billing.desk import LeaseDesk, Standing
 from services.billing.granting import Lease as StoredLease
 from services.billing.granting import LeaseRow, SubjectFigures, charged
 from services.billing.subjects import Subject, account, key, parse_subject
-from services.relay.leasing import Lease, LeaseLimits
+from services.relay.leases.leasing import Lease, LeaseLimits
 from shared.leases.protocol import LeaseAnswer, LeaseAsk
 
 UNITS = st.integers(0, 100)

@@ -22,5 +22,5 @@ def kind_of_body(
         assert isinstance(body, expected)
         return body
 
-    monkeypatch.setattr("services.relay.passing.begin_body", begun)
+    monkeypatch.setattr("services.relay.answering.passing.begin_body", begun)
     return expected

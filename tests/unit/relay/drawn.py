@@ -9,10 +9,10 @@ from hypothesis.strategies import SearchStrategy
 
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import Channel, Credential
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.exchange import Arrival, AttemptMade, Charge, Ending
-from services.relay.holds import Hold
-from services.relay.leasing import Lease, LeaseLimits
+from services.relay.leases.holds import Hold
+from services.relay.leases.leasing import Lease, LeaseLimits
 from shared.events.directory import Role, UserChanged, WorkspaceChanged
 from shared.events.keys import KeyChanged
 from shared.events.limits import LimitUse

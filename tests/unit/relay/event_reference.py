@@ -7,11 +7,11 @@ from typing import Any
 
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import Channel
-from services.relay.caller import ApiCaller
-from services.relay.completion import opening_json
-from services.relay.event_json import as_json
+from services.relay.callers.caller import ApiCaller
 from services.relay.exchange import Arrival, AttemptMade, Charge, Ending, Exchange
-from services.relay.holds import Hold
+from services.relay.leases.holds import Hold
+from services.relay.recording.completion import opening_json
+from services.relay.recording.event_json import as_json
 from shared.events.requests import Attempt, LeaseUse, Outcome, Rating, RequestCompleted
 
 _MOST_ATTEMPTS = 16

@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from services.relay.upstream import BodySink, UpstreamAnswer, UpstreamCall, UpstreamFailure
 from services.relay.upstreams.pump import Pump
+from services.relay.upstreams.upstream import (
+    BodySink,
+    UpstreamAnswer,
+    UpstreamCall,
+    UpstreamFailure,
+)
 from shared.events.requests import ErrorCode
 
 Piece = bytes | ErrorCode | float

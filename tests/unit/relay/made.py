@@ -9,15 +9,15 @@ from typing import Any, Final
 from services.relay.admission import GroupTerms, Offer, rating_json, terms_of
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import RoutingBook
-from services.relay.caller import ApiCaller
-from services.relay.completion import opening_json
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
-from services.relay.event_json import as_json
 from services.relay.exchange import Arrival, Exchange
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.rules import HealthLimits
-from services.relay.holds import Hold
-from services.relay.leasing import Lease, LeaseLimits
+from services.relay.leases.holds import Hold
+from services.relay.leases.leasing import Lease, LeaseLimits
+from services.relay.recording.completion import opening_json
+from services.relay.recording.event_json import as_json
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.directory import Role, UserChanged, WorkspaceChanged
 from shared.events.keys import KeyChanged

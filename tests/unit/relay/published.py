@@ -13,8 +13,8 @@ from services.relay.journal.journal import Journal
 from services.relay.journal.records import CompletedRecord
 from services.relay.journal.scan import Scanned
 from services.relay.metrics import JournalMetrics, RequestMetrics
-from services.relay.publishing import Publisher
-from services.relay.rejections import Rejections
+from services.relay.publishing.publisher import Publisher
+from services.relay.recording.rejections import Rejections
 from shared.kafka.partitioning import Partitioner
 from shared.kafka.producer import IdempotentProducer
 from tests.unit.relay.fake_kafka import FakeKafka

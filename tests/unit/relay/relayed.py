@@ -10,20 +10,20 @@ import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from services.relay.attempts import Answered
+from services.relay.answering.attempts import Answered
+from services.relay.answering.draining import DrainLimits
+from services.relay.answering.passing import Passing
 from services.relay.dialects.dialect import Call
 from services.relay.dialects.openai_chat import ChatCompletions
-from services.relay.draining import DrainLimits
 from services.relay.errors import RelayError
 from services.relay.exchange import Ending, Exchange
-from services.relay.holds import Hold
 from services.relay.journal.journal import Journal
 from services.relay.journal.records import CompletedRecord
-from services.relay.lease_keeper import LeaseKeeper
+from services.relay.leases.holds import Hold
+from services.relay.leases.lease_keeper import LeaseKeeper
 from services.relay.metrics import RequestMetrics
 from services.relay.open_requests import OpenRequests
-from services.relay.passing import Passing
-from services.relay.recorder import Recorder
+from services.relay.recording.recorder import Recorder
 from shared.events.requests import Outcome, RequestCompleted
 from tests.unit.relay.fake_upstream import FakeAnswer
 from tests.unit.relay.made import exchange, facts

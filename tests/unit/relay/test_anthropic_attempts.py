@@ -6,7 +6,7 @@ import pytest
 from multidict import CIMultiDict
 from prometheus_client import CollectorRegistry
 
-from services.relay.attempts import Answered, Attempts
+from services.relay.answering.attempts import Answered, Attempts
 from services.relay.dialects.anthropic import ANTHROPIC
 from services.relay.dialects.anthropic_messages import CountTokens, Messages
 from services.relay.dialects.dialect import Call

@@ -5,13 +5,13 @@ import json
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.attempts import Answered, Attempts, Refused
+from services.relay.answering.attempts import Answered, Attempts, Refused
 from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from services.relay.exchange import Exchange
 from services.relay.health.rules import HealthLimits
 from services.relay.metrics import RequestMetrics
-from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall
+from services.relay.upstreams.upstream import Upstream, UpstreamAnswer, UpstreamCall
 from shared.events.requests import ErrorCode
 from shared.events.routing import ChannelChanged
 from tests.unit.relay.fake_upstream import FakeAnswer, FakeUpstream, plain

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.authentication import Authenticator, refusal
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
-from services.relay.caller import ApiCaller
+from services.relay.callers.authentication import Authenticator, refusal
+from services.relay.callers.caller import ApiCaller
 from services.relay.errors import RelayError
 from shared.events.directory import ProjectChanged
 from shared.events.limits import RequestLimits

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.relay.dialects.json_fields import top_level_fields
 from services.relay.dialects.openai_options import upstream_body
 from services.relay.dialects.openai_request import read_chat_request
-from services.relay.json_fields import top_level_fields
 from tests.unit.relay.json_texts import EXTRA_NAMES, SPACE, VALUES, member
 
 EXTRAS = st.lists(member(EXTRA_NAMES, VALUES), max_size=3)

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.routing import Route, arrange, choose
+from services.relay.answering.routing import Route, arrange, choose
 
 CHOICES = 10_000
 # The 99.99 % quantile of chi-squared with 3 degrees of freedom.

@@ -7,11 +7,17 @@ from decimal import Decimal
 import orjson
 import pytest
 
-from services.relay.charging import charge_of
-from services.relay.completion import completed, interrupted, record_of, skeleton_of, time_of
 from services.relay.exchange import Arrival, AttemptMade, Ending, Exchange
 from services.relay.journal.journal import RESERVED_BYTES
 from services.relay.journal.records import encode_completed
+from services.relay.recording.charging import charge_of
+from services.relay.recording.completion import (
+    completed,
+    interrupted,
+    record_of,
+    skeleton_of,
+    time_of,
+)
 from shared.events.event import MAX_EVENT_BYTES
 from shared.events.requests import (
     MAX_ATTEMPTS,
@@ -246,7 +252,7 @@ def test_an_event_that_outgrows_its_bound_loses_what_it_can_spare(
     """No valid event does today; one more field could make one, and a charge must not be lost."""
     whole = largest(8)
     size = len(whole.model_dump_json().encode())
-    monkeypatch.setattr("services.relay.completion.MAX_EVENT_BYTES", size - 1)
+    monkeypatch.setattr("services.relay.recording.completion.MAX_EVENT_BYTES", size - 1)
     record = record_of(whole, b"i" * 16, "t" * 55)
     told = RequestCompleted.model_validate_json(record.value)
     assert len(record.value) < size

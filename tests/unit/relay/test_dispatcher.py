@@ -13,12 +13,12 @@ import orjson
 import pytest
 from aiohttp import web
 
+from services.relay.answering.passing import LIMIT_HEADERS
 from services.relay.api.dispatcher import PATH_NAMES
 from services.relay.api.door import Door
 from services.relay.api.paths import is_ambiguous
 from services.relay.dialects.calls import CALLS
 from services.relay.errors import invalid_request
-from services.relay.passing import LIMIT_HEADERS
 from services.relay.request_body import read_body
 from services.relay.routes import Surface, relay_routes
 from shared.http.connection import SERVER

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from services.relay.answering.passing import REQUEST_ID_HEADER
 from services.relay.api.door import Door, Owner
 from services.relay.api.signing_in import SigningIn
-from services.relay.passing import REQUEST_ID_HEADER
 from shared.http.envelope import envelope_errors
 from shared.http.internal_client import InternalClient
 from tests.unit.http.apps import served_handler

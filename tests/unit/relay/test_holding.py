@@ -9,17 +9,17 @@ from prometheus_client import CollectorRegistry
 
 from services.relay.admission import Terms
 from services.relay.errors import RelayError
-from services.relay.holding import Holding
-from services.relay.holds import (
+from services.relay.journal.journal import JournalFullError
+from services.relay.leases.holding import Holding
+from services.relay.leases.holds import (
     BalanceShortError,
     BillingUnreachableError,
     Hold,
     HoldError,
     RoomHeldError,
 )
-from services.relay.journal.journal import JournalFullError
-from services.relay.lease_keeper import LeaseKeeper
-from services.relay.leasing import Lease, LeaseLimits
+from services.relay.leases.lease_keeper import LeaseKeeper
+from services.relay.leases.leasing import Lease, LeaseLimits
 from services.relay.metrics import RequestMetrics
 from services.relay.open_requests import OpenRequests
 from services.relay.relaying import Relaying

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.relay.leasing import Lease, LeaseLimits
+from services.relay.leases.leasing import Lease, LeaseLimits
 from shared.leases.protocol import LeaseAnswer, LeaseAsk, LeaseState
 
 UNITS = st.integers(0, 1_000)

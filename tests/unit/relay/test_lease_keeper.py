@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.holds import BalanceShortError, BillingUnreachableError, Hold, RoomHeldError
-from services.relay.lease_keeper import LeaseKeeper
-from services.relay.leasing import LeaseLimits
+from services.relay.leases.holds import (
+    BalanceShortError,
+    BillingUnreachableError,
+    Hold,
+    RoomHeldError,
+)
+from services.relay.leases.lease_keeper import LeaseKeeper
+from services.relay.leases.leasing import LeaseLimits
 from services.relay.metrics import LeaseMetrics
 from tests.unit.relay.fake_billing import FakeBilling, FakeLeaseJournal
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from services.relay.api.models import MODEL_PATH, list_models, retrieve_model
 from services.relay.books.prices import PriceBook
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import Dialect
 from services.relay.exchange import Arrival
 from services.relay.relaying import Relaying

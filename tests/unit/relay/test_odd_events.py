@@ -6,20 +6,20 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.attempts import Attempts
+from services.relay.answering.attempts import Attempts
 from services.relay.books.routing import Channel, Credential
-from services.relay.charging import charge_of
-from services.relay.completion import completed
 from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from services.relay.exchange import Arrival, AttemptMade, Ending, Exchange
-from services.relay.holds import Hold
 from services.relay.journal.journal import RESERVED_BYTES
 from services.relay.journal.records import CompletedRecord, encode_completed
-from services.relay.leasing import Lease, LeaseLimits
+from services.relay.leases.holds import Hold
+from services.relay.leases.leasing import Lease, LeaseLimits
 from services.relay.metrics import RequestMetrics
-from services.relay.upstream import Upstream, UpstreamFailure
+from services.relay.recording.charging import charge_of
+from services.relay.recording.completion import completed
 from services.relay.upstreams.aiohttp_client import AiohttpUpstream
+from services.relay.upstreams.upstream import Upstream, UpstreamFailure
 from shared.events.event import MAX_EVENT_BYTES
 from shared.events.numbers import MAX_ID, MAX_TOKENS
 from shared.events.requests import ErrorCode, Outcome, RequestCompleted
@@ -148,7 +148,9 @@ def test_an_event_that_outgrows_its_bound_loses_what_it_can_spare_and_not_its_ch
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = RequestCompleted.model_validate_json(largest("é").value)
-    monkeypatch.setattr("services.relay.completion.MAX_EVENT_BYTES", len(largest("é").value) - 1)
+    monkeypatch.setattr(
+        "services.relay.recording.completion.MAX_EVENT_BYTES", len(largest("é").value) - 1
+    )
     record = largest("é")
     event = RequestCompleted.model_validate_json(record.value)
     assert len(record.value) < MAX_EVENT_BYTES

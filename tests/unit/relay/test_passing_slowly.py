@@ -82,7 +82,7 @@ async def test_a_stop_while_a_client_is_waited_for_completes_its_request(
         serving.append(asked.task)
         return await begin_body(asked, response)
 
-    monkeypatch.setattr("services.relay.passing.begin_body", begun)
+    monkeypatch.setattr("services.relay.answering.passing.begin_body", begun)
     tape = Tape()
     answer = FakeAnswer(*FLOOD, usage_chunk(5, 900), DONE)
     async with relayed(answer, tape) as (reader, _):

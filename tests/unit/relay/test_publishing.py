@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.relay.event_records import headers_from, source_of
+from services.relay.publishing.event_records import headers_from, source_of
 from shared.events.event import Attributes, encode_headers
 from shared.events.requests import RequestCompleted
 from shared.kafka.errors import SendError

@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry
 
 from services.relay.exchange import Ending, Exchange
 from services.relay.journal.journal import Journal
-from services.relay.lease_keeper import LeaseKeeper
+from services.relay.leases.lease_keeper import LeaseKeeper
 from services.relay.metrics import RequestMetrics
-from services.relay.recorder import Recorder
+from services.relay.recording.recorder import Recorder
 from shared.events.requests import ErrorCode, Outcome
 from shared.events.usage import Usage
 from tests.unit.relay.made import MODEL, exchange, facts
@@ -32,7 +32,7 @@ class Kept:
             metrics=RequestMetrics(self.registry),
         )
         monkeypatch.setattr(
-            "services.relay.request_log.write_line",
+            "services.relay.recording.request_log.write_line",
             lambda _event, members: self.lines.append(orjson.loads(f"{{{members}}}")),
         )
 

@@ -6,10 +6,10 @@ from typing import cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.holds import LeaseExchange
 from services.relay.journal.directory import JournalDirectory
+from services.relay.leases.holds import LeaseExchange
 from services.relay.metrics import JournalMetrics
-from services.relay.recovery import Recovery
+from services.relay.publishing.recovery import Recovery
 from shared.kafka.errors import SendError
 from shared.kafka.producer import IdempotentProducer
 from tests.unit.relay.fake_kafka import FakeKafka

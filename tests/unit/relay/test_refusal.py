@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.relay.authentication import Authenticator, key_hash_of, refusal
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
+from services.relay.callers.authentication import Authenticator, key_hash_of, refusal
 from services.relay.dialects.bearer import bearer_of
 from services.relay.errors import RelayError
 from shared.events.requests import ErrorCode

@@ -3,10 +3,10 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.completion import opening_json
 from services.relay.errors import RelayError
 from services.relay.metrics import RequestMetrics
-from services.relay.rejections import Rejections
+from services.relay.recording.completion import opening_json
+from services.relay.recording.rejections import Rejections
 from shared.events.requests import ErrorCode, Outcome, RequestCompleted
 from tests.unit.relay.made import arrival, caller
 
@@ -18,7 +18,7 @@ class Refusing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("services.relay.rejections.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("services.relay.recording.rejections.time.monotonic", lambda: self.now)
         self.registry = CollectorRegistry()
         self.rejections = Rejections(RequestMetrics(self.registry))
 

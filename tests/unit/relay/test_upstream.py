@@ -8,13 +8,13 @@ import aiohttp
 import pytest
 
 from deploy.simulator.app import running
-from services.relay.upstream import (
+from services.relay.upstreams.aiohttp_client import AiohttpUpstream
+from services.relay.upstreams.upstream import (
     Upstream,
     UpstreamAnswer,
     UpstreamCall,
     UpstreamFailure,
 )
-from services.relay.upstreams.aiohttp_client import AiohttpUpstream
 from shared.events.requests import ErrorCode
 from tests.unit.relay.http1.raw_server import client
 

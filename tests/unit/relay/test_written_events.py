@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from services.relay.admission import terms_of
-from services.relay.completion import (
+from services.relay.exchange import AttemptMade, Charge, Ending, Exchange
+from services.relay.journal.journal import RESERVED_BYTES
+from services.relay.journal.records import CompletedRecord, encode_completed
+from services.relay.recording.completion import (
     completed,
     interrupted,
     record_of,
@@ -23,10 +26,7 @@ from services.relay.completion import (
     skeleton_of,
     time_of,
 )
-from services.relay.event_json import as_json
-from services.relay.exchange import AttemptMade, Charge, Ending, Exchange
-from services.relay.journal.journal import RESERVED_BYTES
-from services.relay.journal.records import CompletedRecord, encode_completed
+from services.relay.recording.event_json import as_json
 from shared.events.event import MAX_EVENT_BYTES
 from shared.events.limits import LimitUse
 from shared.events.requests import (

@@ -12,7 +12,7 @@ from typing import Any, cast
 from services.relay.http1.client import Http1Upstream
 from services.relay.http1.pool import Place
 from services.relay.http1.target import target_of
-from services.relay.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstreams.upstream import UpstreamAnswer, UpstreamCall, UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 

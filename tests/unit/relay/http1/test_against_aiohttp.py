@@ -13,8 +13,8 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.relay.upstream import Upstream, UpstreamFailure
 from services.relay.upstreams.aiohttp_client import AiohttpUpstream
+from services.relay.upstreams.upstream import Upstream, UpstreamFailure
 from tests.unit.relay.http1.hearing import Hearing
 from tests.unit.relay.http1.raw_server import Asked, call, client, serving
 

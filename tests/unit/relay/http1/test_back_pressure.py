@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from services.relay.http1.answer import MAX_BUFFERED_BYTES, Http1Answer
-from services.relay.upstream import UpstreamAnswer
+from services.relay.upstreams.upstream import UpstreamAnswer
 from tests.unit.relay.http1.raw_server import Asked, call, client, serving
 
 SIZE = 100_000_000

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.relay.upstream import UpstreamFailure
+from services.relay.upstreams.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode
 from tests.unit.relay.http1.raw_server import (
     Asked,

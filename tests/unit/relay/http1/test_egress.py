@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.relay.upstream import UpstreamFailure
+from services.relay.upstreams.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 from tests.unit.relay.http1.raw_server import call, client, saying, serving, whole

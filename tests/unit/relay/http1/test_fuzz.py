@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.relay.http1.answer import Http1Answer
 from services.relay.http1.connection import Connection
 from services.relay.http1.response_parser import MalformedError, ResponseParser
-from services.relay.upstream import UpstreamAnswer, UpstreamFailure
+from services.relay.upstreams.upstream import UpstreamAnswer, UpstreamFailure
 from shared.events.requests import ErrorCode
 from tests.unit.relay.http1.fake_transport import FakeTransport
 from tests.unit.relay.http1.hearing import End, Hearing

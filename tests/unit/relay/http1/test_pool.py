@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.relay.upstream import UpstreamFailure
 from services.relay.upstreams.metrics import ConnectionMetrics
+from services.relay.upstreams.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode
 from tests.unit.relay.http1.raw_server import (
     Asked,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.relay.upstream import UpstreamFailure
+from services.relay.upstreams.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode
 from tests.unit.relay.http1.certificates import self_signed, server_side, trusting
 from tests.unit.relay.http1.raw_server import Asked, call, client, saying, serving, until, whole

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.relay.upstream import Upstream
 from services.relay.upstreams.dispatching import Upstreams
+from services.relay.upstreams.upstream import Upstream
 from tests.unit.relay.fake_upstream import FakeUpstream, plain
 from tests.unit.relay.http1.raw_server import call
 

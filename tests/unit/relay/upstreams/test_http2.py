@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.relay.upstream import UpstreamCall, UpstreamFailure
 from services.relay.upstreams.http2_client import Http2Upstream
+from services.relay.upstreams.upstream import UpstreamCall, UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 from tests.unit.relay.http1 import raw_server

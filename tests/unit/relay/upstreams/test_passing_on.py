@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import aiohttp
 import pytest
 
-from services.relay.upstream import Upstream, UpstreamAnswer
 from services.relay.upstreams.aiohttp_client import AiohttpUpstream
 from services.relay.upstreams.http2_client import Http2Upstream
+from services.relay.upstreams.upstream import Upstream, UpstreamAnswer
 from shared.events.requests import ErrorCode
 from tests.unit.relay.http1.hearing import Hearing
 from tests.unit.relay.http1.raw_server import (

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from services.relay.upstream import UpstreamCall, UpstreamFailure
 from services.relay.upstreams.aiohttp_client import AiohttpUpstream, open_session
 from services.relay.upstreams.proxied import ProxiedUpstream
+from services.relay.upstreams.upstream import UpstreamCall, UpstreamFailure
 from shared.events.requests import ErrorCode
 from shared.http.egress import EgressPolicy
 from tests.forward_proxy import proxying

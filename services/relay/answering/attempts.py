@@ -22,7 +22,12 @@ from services.relay.health.choosing import Choice, Choosing
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.rules import retry_after_s
 from services.relay.metrics import RequestMetrics
-from services.relay.upstream import Upstream, UpstreamAnswer, UpstreamCall, UpstreamFailure
+from services.relay.upstreams.upstream import (
+    Upstream,
+    UpstreamAnswer,
+    UpstreamCall,
+    UpstreamFailure,
+)
 from shared.events.requests import ErrorCode
 from shared.events.text import fit_text
 from shared.health.refusals import ANSWERED_BY_ANOTHER_CREDENTIAL, code_of

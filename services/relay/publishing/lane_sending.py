@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from services.relay.event_records import Headers
 from services.relay.journal.records import CompletedRecord
-from services.relay.lanes import Lane
 from services.relay.metrics import JournalMetrics
+from services.relay.publishing.event_records import Headers
+from services.relay.publishing.lanes import Lane
 from shared.kafka.connection import SentBatch
 from shared.kafka.errors import SendError
 from shared.kafka.producer import IdempotentProducer

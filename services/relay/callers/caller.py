@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.relay.event_json import members
 from services.relay.limits.unlimited import is_unlimited
+from services.relay.recording.event_json import members
 from shared.events.directory import UserChanged, WorkspaceChanged
 from shared.events.keys import KeyChanged
 from shared.events.routing import Status

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.errors import RelayError
 from shared.events.directory import UserChanged, WorkspaceChanged
 from shared.events.keys import KeyChanged

@@ -3,9 +3,9 @@
 What an operator searches for: ids, names of closed sets, figures; nothing that was said.
 """
 
-from services.relay.completion import code_json, value_of
-from services.relay.event_json import as_json
 from services.relay.exchange import Charge, Ending, Exchange
+from services.relay.recording.completion import code_json, value_of
+from services.relay.recording.event_json import as_json
 from shared.events.requests import RequestCompleted
 from shared.telemetry.lines import write_line
 

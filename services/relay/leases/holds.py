@@ -8,7 +8,7 @@ HoldError
 
 from typing import NamedTuple, Protocol
 
-from services.relay.leasing import Lease
+from services.relay.leases.leasing import Lease
 from shared.leases.protocol import LeaseAnswers, LeaseAsks
 
 

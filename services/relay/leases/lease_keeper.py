@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from services.relay.holds import (
+from services.relay.leases.holds import (
     BalanceShortError,
     BillingUnreachableError,
     Hold,
@@ -20,7 +20,7 @@ from services.relay.holds import (
     LeaseJournal,
     RoomHeldError,
 )
-from services.relay.leasing import Lease, LeaseLimits
+from services.relay.leases.leasing import Lease, LeaseLimits
 from services.relay.metrics import LeaseMetrics
 from shared.events.event import new_event_id
 from shared.http.internal_client import InternalCallError

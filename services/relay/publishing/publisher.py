@@ -9,14 +9,14 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Final
 
-from services.relay.completion import time_of
-from services.relay.event_records import headers_from, outgoing, source_of
 from services.relay.journal.journal import MAX_WAITING_BYTES, Journal
-from services.relay.lane_sending import LaneSender
-from services.relay.lanes import Lanes
-from services.relay.marks import mark_record
 from services.relay.metrics import JournalMetrics
-from services.relay.rejections import Rejections
+from services.relay.publishing.event_records import headers_from, outgoing, source_of
+from services.relay.publishing.lane_sending import LaneSender
+from services.relay.publishing.lanes import Lanes
+from services.relay.publishing.marks import mark_record
+from services.relay.recording.completion import time_of
+from services.relay.recording.rejections import Rejections
 from shared.events.catalog import RELAY_REQUESTS
 from shared.events.health import RelayMarked
 from shared.kafka.errors import SendError

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from services.relay.event_records import Headers, key_of
 from services.relay.journal.handover import Completion, Taken, Unread
 from services.relay.journal.places import Place
 from services.relay.journal.records import CompletedRecord
+from services.relay.publishing.event_records import Headers, key_of
 from shared.kafka.partitioning import Partitioner
 from shared.kafka.records import RecordParts
 

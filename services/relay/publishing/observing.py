@@ -4,10 +4,10 @@ import asyncio
 from typing import Final
 
 from services.relay.journal.journal import Journal
-from services.relay.lease_keeper import LeaseKeeper
-from services.relay.marks import age_s
+from services.relay.leases.lease_keeper import LeaseKeeper
 from services.relay.metrics import JournalMetrics, LeaseMetrics
-from services.relay.publishing import Publisher
+from services.relay.publishing.marks import age_s
+from services.relay.publishing.publisher import Publisher
 
 _EVERY_S: Final = 1.0
 

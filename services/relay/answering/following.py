@@ -7,10 +7,10 @@ A client that has left is passed nothing more, and its answer is read on for wha
 import asyncio
 from typing import Final
 
+from services.relay.answering.draining import DrainLimits
 from services.relay.dialects.dialect import AnswerMalformedError, StreamReader
-from services.relay.draining import DrainLimits
 from services.relay.exchange import Ending, Exchange
-from services.relay.upstream import UpstreamAnswer
+from services.relay.upstreams.upstream import UpstreamAnswer
 from shared.events.requests import ErrorCode, Outcome
 from shared.http.raw_body import StreamBody
 from shared.telemetry.logs import get_logger

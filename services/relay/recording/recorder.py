@@ -9,16 +9,16 @@ import time
 from datetime import UTC, datetime
 from typing import Final
 
-from services.relay.charging import charge_of
-from services.relay.completion import completed
 from services.relay.exchange import Charge, Ending, Exchange
 from services.relay.journal.journal import Journal
-from services.relay.lease_keeper import LeaseKeeper
+from services.relay.leases.lease_keeper import LeaseKeeper
 from services.relay.limits.reserving import used_tokens
 from services.relay.limits.taken import UNLIMITED
 from services.relay.metrics import RequestMetrics
-from services.relay.request_log import log_request
-from services.relay.request_series import RequestSeries
+from services.relay.recording.charging import charge_of
+from services.relay.recording.completion import completed
+from services.relay.recording.request_log import log_request
+from services.relay.recording.request_series import RequestSeries
 
 # Metrics and log lines are made many at a time: that takes half as long as one by one.
 _TELL_EVERY_S: Final = 0.02

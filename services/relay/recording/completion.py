@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import orjson
 
-from services.relay.caller import ApiCaller
-from services.relay.event_json import as_json, members
+from services.relay.callers.caller import ApiCaller
 from services.relay.exchange import Arrival, AttemptMade, Charge, Ending, Exchange
-from services.relay.holds import Hold
 from services.relay.journal.records import CompletedRecord
+from services.relay.leases.holds import Hold
+from services.relay.recording.event_json import as_json, members
 from shared.events.event import MAX_EVENT_BYTES
 from shared.events.requests import MAX_ATTEMPTS, ErrorCode, Outcome, RequestCompleted
 from shared.events.text import fit_text

@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from services.relay.completion import interrupted
-from services.relay.event_records import outgoing, source_of
-from services.relay.holds import LeaseExchange
 from services.relay.journal.directory import JournalDirectory
 from services.relay.journal.records import CompletedRecord
 from services.relay.journal.scan import Scanned, scan
-from services.relay.marks import mark_record
+from services.relay.leases.holds import LeaseExchange
 from services.relay.metrics import JournalMetrics
+from services.relay.publishing.event_records import outgoing, source_of
+from services.relay.publishing.marks import mark_record
+from services.relay.recording.completion import interrupted
 from shared.events.catalog import RELAY_REQUESTS
 from shared.events.health import RelayMarked
 from shared.http.internal_client import InternalCallError

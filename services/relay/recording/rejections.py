@@ -9,13 +9,13 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Final
 
-from services.relay.caller import ApiCaller
-from services.relay.completion import record_of, rejected
+from services.relay.callers.caller import ApiCaller
 from services.relay.errors import RelayError
 from services.relay.exchange import Arrival, Ending
 from services.relay.journal.records import CompletedRecord
 from services.relay.metrics import OTHER, RequestMetrics
-from services.relay.request_log import log_rejection
+from services.relay.recording.completion import record_of, rejected
+from services.relay.recording.request_log import log_rejection
 from shared.events.requests import Outcome
 
 _PER_SECOND: Final = 10

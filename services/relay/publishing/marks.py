@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from services.relay.completion import UTC_MICROSECONDS
+from services.relay.recording.completion import UTC_MICROSECONDS
 from shared.events.catalog import RELAY_HEALTH
 from shared.events.event import Attributes, encode_headers, encode_value
 from shared.events.health import RelayMarked

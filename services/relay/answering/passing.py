@@ -12,15 +12,15 @@ from typing import Final
 
 from aiohttp import web
 
-from services.relay.attempts import Answered, Refused
+from services.relay.answering.attempts import Answered, Refused
+from services.relay.answering.draining import DrainLimits
+from services.relay.answering.following import Following
 from services.relay.dialects.dialect import AnswerMalformedError, Call, Dialect, StreamReader
-from services.relay.draining import DrainLimits
 from services.relay.errors import RelayError, answer_not_whole
 from services.relay.exchange import Ending, Exchange
-from services.relay.following import Following
 from services.relay.limits.taken import UNLIMITED
-from services.relay.recorder import Recorder
-from services.relay.upstream import UpstreamFailure
+from services.relay.recording.recorder import Recorder
+from services.relay.upstreams.upstream import UpstreamFailure
 from shared.events.requests import ErrorCode, Outcome
 from shared.http.connection import SERVER
 from shared.http.gone_body import GONE

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.errors import RelayError
 from shared.events.keys import KeyChanged
 from shared.events.requests import ErrorCode

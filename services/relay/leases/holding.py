@@ -1,11 +1,16 @@
 """Setting aside what a request may cost: of its account, and of its key where that has a limit."""
 
 from services.relay.admission import Terms, quota_short
-from services.relay.caller import ApiCaller
+from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import RelayError, gateway_full
-from services.relay.holds import BalanceShortError, BillingUnreachableError, Hold, RoomHeldError
-from services.relay.lease_keeper import LeaseKeeper
+from services.relay.leases.holds import (
+    BalanceShortError,
+    BillingUnreachableError,
+    Hold,
+    RoomHeldError,
+)
+from services.relay.leases.lease_keeper import LeaseKeeper
 from shared.events.requests import ErrorCode
 
 

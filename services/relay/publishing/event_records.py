@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-from services.relay.completion import UTC_MICROSECONDS
 from services.relay.journal.records import CompletedRecord
+from services.relay.recording.completion import UTC_MICROSECONDS
 from shared.events.catalog import RELAY_REQUESTS
 from shared.events.requests import RequestCompleted
 from shared.kafka.records import OutgoingRecord
