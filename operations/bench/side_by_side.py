@@ -25,18 +25,18 @@ async def measure(stack: Stack, plan: Plan) -> Comparison:
                 # What the consumers are behind would disturb the next step.
                 await wait_until_applied(stack)
                 for side in started.sides if number % 2 == 0 else started.sides[::-1]:
-                    if _is_asked(step, side, plan):
+                    if _is_asked(step, side, plan, number):
                         result = await _measured(step, side, started, stack)
                         found.results.setdefault((side.name, step.name), []).append(result)
         found.rss_mib = {side.name: rss_mib(side.pid) for side in started.sides}
     return found
 
 
-def _is_asked(step: Step, side: Side, plan: Plan) -> bool:
-    # Paced, the upstream alone would only show that its streams are as long as they are.
-    if side.name == DIRECT:
-        return step.name == LATENCY or (DIRECT in plan.sides and step.events_per_s is None)
-    return True
+def _is_asked(step: Step, side: Side, plan: Plan, number: int) -> bool:
+    if side.name != DIRECT or step.name == LATENCY:
+        return True
+    # Alone it is only a ceiling, for which one round will do; paced, not even that.
+    return DIRECT in plan.sides and step.events_per_s is None and number == 0
 
 
 async def _measured(step: Step, side: Side, started: Sides, stack: Stack) -> LoadResult:
