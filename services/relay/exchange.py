@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from services.relay.admission import GroupTerms, Terms
 from services.relay.books.routing import Channel
@@ -100,6 +100,16 @@ class Ending(NamedTuple):
     outcome: Outcome
     http_status: int
     error_code: ErrorCode | None = None
+
+
+_OK: Final = 200
+ANSWERED: Final = Ending(Outcome.SUCCEEDED, _OK)
+"""The whole answer."""
+
+
+def broken_off(code: ErrorCode) -> Ending:
+    """An answer that had begun, or seemed to, and did not come to its end."""
+    return Ending(Outcome.FAILED, _OK, code)
 
 
 class Charge(NamedTuple):

@@ -224,7 +224,3 @@ class IdempotentProducer:
         if self._connection is connection:
             self._connection = None
         await connection.abandon()
-
-
-def _parts(record: OutgoingRecord) -> RecordParts:
-    return record.key, record.value, [*record.headers]

@@ -34,6 +34,8 @@ from shared.health.refusals import ANSWERED_BY_ANOTHER_CREDENTIAL, code_of
 
 OK: Final = 200
 _FIRST_ERROR: Final = 400
+_FIRST_STATUS: Final = 100
+_LAST_STATUS: Final = 999
 _REMEMBERED: Final = 4096
 _MAX_ERROR_BYTES: Final = 64 * 1024
 _EVENT_STREAM: Final = "text/event-stream"
@@ -134,7 +136,7 @@ class Attempts:
         answer: UpstreamAnswer | None = None
         try:
             answer = await self._upstream.send(sent)
-            status = answer.status
+            status = _sound(answer.status)
             if status == OK and not facts.is_stream:
                 result = Answered(answer, False, b"", started)  # is_stream
             else:
@@ -212,6 +214,13 @@ async def _error_body(answer: UpstreamAnswer) -> bytes:
         return b""
     answer.release()
     return body
+
+
+def _sound(status: int) -> int:
+    """A status that HTTP has. Raises UpstreamFailure: what an event cannot say nobody passes on."""
+    if not _FIRST_STATUS <= status <= _LAST_STATUS:
+        raise UpstreamFailure(ErrorCode.UPSTREAM_MALFORMED)
+    return status
 
 
 def _code_of(result: Answered | Refused | ErrorCode) -> ErrorCode | None:

@@ -5,19 +5,16 @@ A client that has left is passed nothing more, and its answer is read on for wha
 """
 
 import asyncio
-from typing import Final
 
 from services.relay.answering.draining import DrainLimits
 from services.relay.dialects.dialect import AnswerMalformedError, StreamReader
-from services.relay.exchange import Ending, Exchange
+from services.relay.exchange import ANSWERED, Ending, Exchange, broken_off
 from services.relay.upstreams.upstream import UpstreamAnswer
-from shared.events.requests import ErrorCode, Outcome
+from shared.events.requests import ErrorCode
 from shared.http.raw_body import StreamBody
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
-_OK: Final = 200
-_SUCCEEDED: Final = Ending(Outcome.SUCCEEDED, _OK)
 
 
 class Following:
@@ -75,12 +72,12 @@ class Following:
         """See BodySink."""
         reader = self._reader
         if reader.has_error:
-            self._end(_failed(ErrorCode.UPSTREAM_SERVER_ERROR))
+            self._end(broken_off(ErrorCode.UPSTREAM_SERVER_ERROR))
         elif self._drained is None and not reader.is_whole:
             self._break_off(ErrorCode.UPSTREAM_CUT)
             return
         else:
-            self._end(_SUCCEEDED)
+            self._end(ANSWERED)
         self._answer.release()
 
     def failed(self, code: ErrorCode) -> None:
@@ -90,7 +87,7 @@ class Following:
     def stop(self) -> None:
         """Nothing more is passed on or read. Idempotent."""
         self._answer.abort()
-        self._end(_failed(ErrorCode.SHUTTING_DOWN))
+        self._end(broken_off(ErrorCode.SHUTTING_DOWN))
 
     def _client_left(self) -> None:
         self._exchange.client_disconnected = True
@@ -108,11 +105,11 @@ class Following:
     def _stop_reading(self) -> None:
         self._answer.abort()
         has_error = self._reader.has_error
-        self._end(_failed(ErrorCode.UPSTREAM_SERVER_ERROR) if has_error else _SUCCEEDED)
+        self._end(broken_off(ErrorCode.UPSTREAM_SERVER_ERROR) if has_error else ANSWERED)
 
     def _break_off(self, code: ErrorCode) -> None:
         self._answer.abort()
-        self._end(_failed(code))
+        self._end(broken_off(code))
 
     def _end(self, ending: Ending) -> None:
         if self._drained is not None:
@@ -135,7 +132,3 @@ class Following:
         if not has_room:
             self._client_left()
         self._answer.resume()
-
-
-def _failed(code: ErrorCode) -> Ending:
-    return Ending(Outcome.FAILED, _OK, code)

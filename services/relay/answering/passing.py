@@ -17,7 +17,7 @@ from services.relay.answering.draining import DrainLimits
 from services.relay.answering.following import Following
 from services.relay.dialects.dialect import AnswerMalformedError, Call, Dialect, StreamReader
 from services.relay.errors import RelayError, answer_not_whole
-from services.relay.exchange import Ending, Exchange
+from services.relay.exchange import ANSWERED, Ending, Exchange, broken_off
 from services.relay.limits.taken import UNLIMITED
 from services.relay.recording.recorder import Recorder
 from services.relay.upstreams.upstream import UpstreamFailure
@@ -27,8 +27,6 @@ from shared.http.gone_body import GONE
 from shared.http.plain_answer import PlainAnswer
 from shared.http.raw_body import StreamBody, begin_body
 
-_OK: Final = 200
-_SUCCEEDED: Final = Ending(Outcome.SUCCEEDED, _OK)
 REQUEST_ID_HEADER: Final = "x-request-id"
 _JSON: Final = ("Content-Type", "application/json")
 LIMIT_HEADERS: Final = web.RequestKey("limit_headers", Mapping[str, str])
@@ -65,6 +63,9 @@ class Passing:
         except AnswerMalformedError as malformed:
             answer.abort()
             raise answer_not_whole(malformed.code) from None
+        except BaseException:
+            answer.abort()  # its connection must not wait for a reader that is gone
+            raise
         answer.release()
         _took(exchange, answered)
         exchange.usage = facts.usage
@@ -72,7 +73,7 @@ class Passing:
         exchange.response_bytes = len(body)
         self._first_byte(exchange)
         self._recorder.complete(
-            exchange, _failed(ErrorCode.UPSTREAM_SERVER_ERROR) if facts.has_error else _SUCCEEDED
+            exchange, broken_off(ErrorCode.UPSTREAM_SERVER_ERROR) if facts.has_error else ANSWERED
         )
         if self._durable is not None:
             await self._durable()
@@ -132,18 +133,22 @@ class Passing:
                 raise
         except asyncio.CancelledError:
             answer.abort()
-            self._finish(exchange, answered, reader, _failed(ErrorCode.SHUTTING_DOWN))
+            self._finish(exchange, answered, reader, broken_off(ErrorCode.SHUTTING_DOWN))
+            raise
+        except Exception:
+            answer.abort()
+            body.abort()
             raise
         try:
             self._finish(exchange, answered, reader, ending)
+            if self._durable is not None:
+                await self._durable()
+            if exchange.taken is not UNLIMITED:
+                await exchange.taken.wait_free()
         except Exception:
-            # Not charged: the client must not take it for whole, nor find another answer inside.
+            # The client must not take it for whole, nor find another answer inside.
             body.abort()
             raise
-        if self._durable is not None:
-            await self._durable()
-        if exchange.taken is not UNLIMITED:
-            await exchange.taken.wait_free()
         if exchange.client_disconnected:
             body.abort()
             return response
@@ -180,10 +185,6 @@ class Passing:
     def _first_byte(exchange: Exchange) -> None:
         exchange.first_byte_at = datetime.now(UTC)
         exchange.first_byte_ms = exchange.arrival.elapsed_ms()
-
-
-def _failed(code: ErrorCode) -> Ending:
-    return Ending(Outcome.FAILED, _OK, code)
 
 
 def _took(exchange: Exchange, answered: Answered) -> None:

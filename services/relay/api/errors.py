@@ -38,8 +38,14 @@ async def dialect_errors(
         response = await handler(request)
     except ConnectionError:
         raise  # the client is gone: there is nobody to answer
-    except Exception as error:  # noqa: BLE001  # logged where it was not foreseen
-        return _told(request, error)
+    except Exception as error:
+        told = _told(request, error)
+        if request.writer.output_size > 0:
+            # A head is out: another answer would stand inside of the one that has begun.
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError from error
+        return told
     if not isinstance(response, PlainAnswer) and not response.prepared:
         for name, value in _headers(request).items():
             response.headers.setdefault(name, value)

@@ -80,7 +80,7 @@ class ResponsesStreamReader:
             # What a client put into its tools is repeated here: only the event's own type counts.
             data = parse_data(event)
             kind = data.get("type")
-            if kind in _ENDS:
+            if isinstance(kind, str) and kind in _ENDS:
                 self._take_end(event, kind, data.get("response"))
                 return False
             if kind == _ERROR or data.get("error"):

@@ -11,6 +11,7 @@ import httptools
 
 MAX_QUIET_BYTES: Final = 64 * 1024
 """Bytes that may come with none of a body among them: heads, trailers, extensions of chunks."""
+_FIRST: Final = 100
 _FIRST_FINAL: Final = 200
 _BODILESS: Final = frozenset({204, 304})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
@@ -147,6 +148,8 @@ class ResponseParser:
             raise MalformedError
         self.status = status = parser.get_status_code()
         if status < _FIRST_FINAL:
+            if status < _FIRST:
+                raise MalformedError
             return
         if parser.get_http_version() not in _VERSIONS:
             raise MalformedError

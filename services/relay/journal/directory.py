@@ -7,6 +7,7 @@ read and write the rest, and nobody else: a relay for as long as it lives, then 
 import fcntl
 import os
 import shutil
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,8 @@ class JournalDirectory:
 
     def write_published(self, published: Published) -> None:
         """Whole or not at all."""
-        temporary = self.path / f".{_PUBLISHED}"
+        # A stop may write while a thread that was given up still does.
+        temporary = self.path / f".{_PUBLISHED}.{threading.get_ident()}"
         temporary.write_bytes(orjson.dumps([published.segment, published.offset, published.count]))
         temporary.replace(self.path / _PUBLISHED)
 

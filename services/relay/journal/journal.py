@@ -167,11 +167,6 @@ class Journal:
         self._directory.write_published(self._position())
 
     @property
-    def completed_count(self) -> int:
-        """Completions so far."""
-        return self._handover.total
-
-    @property
     def unpublished_count(self) -> int:
         """Completions from the oldest one on that is not on Kafka."""
         return self._handover.total - self.published_count

@@ -74,11 +74,6 @@ def decode_completed(payload: bytes) -> CompletedRecord:
     )
 
 
-def encode_admitted(request_id: bytes, skeleton: bytes) -> bytes:
-    """The payload of an ADMITTED record: the id, and what an `interrupted` event would need."""
-    return request_id + skeleton
-
-
 def decode_admitted(payload: bytes) -> tuple[bytes, bytes]:
     """The request's id and its skeleton."""
     return payload[:ID_BYTES], payload[ID_BYTES:]

@@ -64,10 +64,6 @@ class Lease:
         self.active_at = now
         return True
 
-    def is_valid(self, now: float) -> bool:
-        """Whether the lease may still be used."""
-        return not self.is_closed and now < self._valid_until
-
     def settle(self, held_units: int, used_units: int, now: float) -> None:
         """A request that held `held_units` has ended and used `used_units`; once for each hold."""
         self.held_units -= held_units

@@ -83,6 +83,18 @@ async def test_another_channel_answers(
     assert going.channel.channel_id == 2
 
 
+@pytest.mark.parametrize("status", [-5, 0, 99, 1_000, 10**20])
+async def test_a_status_that_http_does_not_have_is_told_nobody(status: int) -> None:
+    """An event could not be read with it, and a charge would be lost."""
+    odd = plain(ERROR, status=status)
+    result, going, upstream = await tried(odd, plain(GOOD))
+    assert isinstance(result, Answered)
+    assert upstream.called == [1, 2]
+    told = going.attempts[0]
+    assert (told.http_status, told.error_code) == (None, ErrorCode.UPSTREAM_MALFORMED)
+    assert odd.is_aborted
+
+
 @pytest.mark.parametrize(
     "first", [entry[0] for entry in FAIL_OVER if isinstance(entry[0], FakeAnswer)]
 )

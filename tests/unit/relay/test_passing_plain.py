@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from services.relay.dialects.openai_chat import ChatCompletions
 from shared.events.requests import ErrorCode, Outcome
 from shared.events.usage import UsageSource
 from tests.unit.relay.fake_upstream import FakeAnswer, Piece
@@ -74,6 +75,21 @@ async def test_an_answer_that_is_not_whole_is_502_and_costs_nothing(
     assert json.loads(body)["error"]["code"] == code.value
     told = tape.event
     assert (told.outcome, told.error_code, told.quota) == (Outcome.FAILED, code, 0)
+
+
+async def test_a_fault_of_ours_gives_the_upstreams_connection_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would be kept from others until its own time is over."""
+
+    def broken(_call: ChatCompletions, _body: bytes) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ChatCompletions, "read_answer", broken)
+    answer, tape = FakeAnswer(ANSWER), Tape()
+    async with relayed(answer, tape, stream=False) as (reader, _):
+        assert (await head(reader))[0] == 500
+    assert answer.is_aborted
 
 
 async def test_nothing_is_sent_before_the_charge_is_safe() -> None:

@@ -4,6 +4,7 @@ Each promise holds for a body that goes straight to the transport, and for one t
 """
 
 import asyncio
+from contextlib import suppress
 
 import orjson
 import pytest
@@ -198,6 +199,16 @@ async def test_a_client_that_takes_nothing_is_given_up() -> None:
     assert told.client_disconnected
     assert told.usage.completion_tokens == 9
     assert told.response_bytes < 30_000_000
+
+
+async def test_a_sync_that_fails_cuts_the_stream_and_puts_no_other_answer_into_it() -> None:
+    async def durable() -> None:
+        raise OSError("broken disk")
+
+    async with relayed(FakeAnswer(*WHOLE), Tape(), durable=durable) as (reader, _):
+        with suppress(ConnectionError):
+            assert b"500 Internal" not in await reader.read()
+        assert reader.at_eof() or reader.exception() is not None
 
 
 async def test_a_broken_disk_keeps_the_end_from_the_client() -> None:

@@ -118,7 +118,15 @@ def test_the_answers_own_bytes_are_counted() -> None:
 
 @pytest.mark.parametrize(
     "junk",
-    [b'data: {"type":"error"\n\n', b'data: ["error"]\n\n', b"data\n\n", b"\n\n", b"data: \xff\n\n"],
+    [
+        b'data: {"type":"error"\n\n',
+        b'data: ["error"]\n\n',
+        b'data: {"type":["response.completed"]}\n\n',
+        b'data: {"type":{"response.failed":1}}\n\n',
+        b"data\n\n",
+        b"\n\n",
+        b"data: \xff\n\n",
+    ],
 )
 def test_an_event_that_cannot_be_read_passes(junk: bytes) -> None:
     passed, reader = follow(junk + delta("x"))

@@ -296,6 +296,8 @@ async def test_a_body_until_the_close_is_whole_and_until_a_reset_is_not() -> Non
         (b"", ErrorCode.UPSTREAM_CONNECTION),
         (b"HTTP/1.1 200 OK\r\n", ErrorCode.UPSTREAM_CONNECTION),
         (b"SSH-2.0\r\n", ErrorCode.UPSTREAM_MALFORMED),
+        (b"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n", ErrorCode.UPSTREAM_MALFORMED),
+        (b"HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n", ErrorCode.UPSTREAM_MALFORMED),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, ErrorCode.UPSTREAM_MALFORMED),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", ErrorCode.UPSTREAM_MALFORMED),
         (
