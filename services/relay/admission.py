@@ -1,4 +1,7 @@
-"""What a request may use and what it may cost at the most. Pure."""
+"""What a request may use and what it may cost at the most.
+
+Pure, but for the offers that `Admission` remembers.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

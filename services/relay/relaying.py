@@ -22,7 +22,6 @@ from services.relay.errors import RelayError, gateway_full
 from services.relay.exchange import Arrival, Ending, Exchange
 from services.relay.journal.journal import Journal, JournalFullError
 from services.relay.leases.holding import Holding
-from services.relay.leases.holds import Hold
 from services.relay.limits.limiter import Limiter, RateLimitedError
 from services.relay.limits.taken import UNLIMITED
 from services.relay.metrics import RequestMetrics
@@ -146,21 +145,26 @@ class Relaying:
         holds = self._holding.try_take(caller, terms)
         if holds is None:
             holds = await self._holding.take(caller, facts, terms)
-        opening = opening_json(
-            arrival,
-            caller,
-            dialect=dialect.name,
-            model_json=offer.model_json,
-            is_stream=facts.is_stream,
-            request_bytes=len(body),
-            holds=holds,
-            limits=taken.fields,
-            tags=tags,
-        )
-        group_terms = offer.groups[caller.group]
-        self._write_down(
-            arrival, skeleton_of(opening, group_terms.group_json, arrival.traceparent), holds
-        )
+        try:
+            opening = opening_json(
+                arrival,
+                caller,
+                dialect=dialect.name,
+                model_json=offer.model_json,
+                is_stream=facts.is_stream,
+                request_bytes=len(body),
+                holds=holds,
+                limits=taken.fields,
+                tags=tags,
+            )
+            group_terms = offer.groups[caller.group]
+            skeleton = skeleton_of(opening, group_terms.group_json, arrival.traceparent)
+            self._journal.admit(arrival.id_bytes, skeleton)
+        except BaseException as error:
+            self._holding.give_back(holds)
+            if isinstance(error, (JournalFullError, OSError)):
+                raise gateway_full() from None
+            raise
         return Exchange(
             arrival, caller, facts, terms, holds, opening, group_terms, taken, forwarded
         ), body
@@ -184,15 +188,6 @@ class Relaying:
             raise
         except Exception:
             self._fail(exchange, ErrorCode.INTERNAL, 500)
-            raise
-
-    def _write_down(self, arrival: Arrival, skeleton: bytes, holds: tuple[Hold, ...]) -> None:
-        try:
-            self._journal.admit(arrival.id_bytes, skeleton)
-        except BaseException as error:
-            self._holding.give_back(holds)
-            if isinstance(error, (JournalFullError, OSError)):
-                raise gateway_full() from None
             raise
 
     def _fail(self, exchange: Exchange, code: ErrorCode, http_status: int) -> None:

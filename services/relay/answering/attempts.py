@@ -138,7 +138,7 @@ class Attempts:
             answer = await self._upstream.send(sent)
             status = _sound(answer.status)
             if status == OK and not facts.is_stream:
-                result = Answered(answer, False, b"", started)  # is_stream
+                result = Answered(answer, is_stream=False, first=b"", started=started)
             else:
                 result = await self._read_head(answer, facts.is_stream, started)
         except asyncio.CancelledError:

@@ -2,14 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from services.relay.admission import Terms
 from services.relay.errors import RelayError
-from services.relay.journal.journal import JournalFullError
 from services.relay.leases.holding import Holding
 from services.relay.leases.holds import (
     BalanceShortError,
@@ -20,11 +18,8 @@ from services.relay.leases.holds import (
 )
 from services.relay.leases.lease_keeper import LeaseKeeper
 from services.relay.leases.leasing import Lease, LeaseLimits
-from services.relay.metrics import RequestMetrics
-from services.relay.open_requests import OpenRequests
-from services.relay.relaying import Relaying
 from shared.events.requests import ErrorCode
-from tests.unit.relay.made import arrival, caller, facts, offer
+from tests.unit.relay.made import caller, facts, offer
 
 LIMITED = caller(key={"unlimited_quota": False})
 KEY, ACCOUNT = "key:70", "account:7"
@@ -104,35 +99,3 @@ async def test_a_request_that_ends_while_it_waits_leaves_nothing_held() -> None:
     with pytest.raises(asyncio.CancelledError):
         await taking
     assert keeper.held_units == {KEY: 0}
-
-
-@pytest.mark.parametrize(
-    ("failure", "raised"),
-    [(JournalFullError(), RelayError), (OSError(), RelayError), (TypeError(), TypeError)],
-)
-async def test_a_request_that_cannot_be_written_down_leaves_nothing_held(
-    failure: Exception, raised: type[Exception]
-) -> None:
-    class Full:
-        def admit(self, *_: object) -> None:
-            raise failure
-
-    keeper = Keeper()
-    kept = holding(keeper)
-    others: Any = dict.fromkeys(
-        (
-            *("arrivals", "authenticator", "admission", "routing", "limiter", "attempts"),
-            *("passing", "recorder", "rejections", "body_timeout_s"),
-        )
-    )
-    relaying = Relaying(
-        holding=kept,
-        journal=cast("Any", Full()),
-        metrics=RequestMetrics(CollectorRegistry()),
-        open_requests=OpenRequests(),
-        **others,
-    )
-    holds = await kept.take(LIMITED, facts(), terms(5))
-    with pytest.raises(raised):
-        relaying._write_down(arrival(), b"{}", holds)
-    assert keeper.held_units == {KEY: 0, ACCOUNT: 0}
