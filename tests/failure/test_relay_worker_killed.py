@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 from deploy.local.stack import Stack
 from services.relay.workers.report import EVERY_S
@@ -113,19 +114,29 @@ async def test_the_sum_of_all_workers_is_every_request_before_and_after_a_crash(
             await clients.at_least(60)
         sent += len(got.whole)
         assert got.broken == 0
-        assert await _settled(worker_stack) == start + sent
-        busiest(worker_stack)[0].kill()
-        await until(lambda: len(workers(worker_stack)) < WORKERS)
+        assert await _settled(worker_stack, at_least=start + sent) == start + sent
+        victim = busiest(worker_stack)[0]
+        victim.kill()
+        # Not "until there is one fewer": the next may start between two looks.
+        await until(partial(_is_replaced, worker_stack, victim.pid))
         await all_ready(worker_stack)
         assert await served(worker_stack) == start + sent
 
 
-async def _settled(stack: Stack) -> float:
-    """The sum once each worker has reported again: a report is two of them old at the most."""
+def _is_replaced(stack: Stack, pid: int) -> bool:
+    now = {worker.pid for worker in workers(stack).values()}
+    return len(now) == WORKERS and pid not in now
+
+
+async def _settled(stack: Stack, *, at_least: float = 0) -> float:
+    """The sum once each worker has reported again: a report is two of them old at the most.
+
+    A busy machine may have them report later: `at_least` is what is waited for in any case.
+    """
     deadline, last, since = time.monotonic() + 20, -1.0, time.monotonic()
     while time.monotonic() < deadline:
         value = await served(stack)
-        if value != last:
+        if value != last or value < at_least:
             last, since = value, time.monotonic()
         if time.monotonic() - since > 2 * EVERY_S:
             return last
