@@ -136,7 +136,12 @@ class Journal:
 
     def take(self) -> Taken:
         """The completions since the last call."""
-        return self._handover.take(self._segment_place | self._segment.end)
+        return self._handover.take(self.end)
+
+    @property
+    def end(self) -> Place:
+        """Where the next record will be."""
+        return self._segment_place | self._segment.end
 
     def read(self, place: Place, ordinal: int) -> tuple[Sequence[Completion], Place]:
         """Some of the completions from `place` on, where `ordinal` is the first one's.

@@ -42,6 +42,16 @@ class LaneSender:
         self._send_from = 0.0
         self._retry_s = _FIRST_RETRY_S
 
+    @property
+    def has_batch(self) -> bool:
+        """Whether one is on its way."""
+        return self._batch is not None
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there is anything for a next batch."""
+        return bool(self._lane.waiting)
+
     async def look(self) -> None:
         """See whether the last batch has arrived; where it has not, its records go again."""
         if self._batch is not None:

@@ -108,9 +108,14 @@ class Lanes:
         self._end = taken.end
 
     @property
+    def end(self) -> Place:
+        """The journal's end when they took from it the last time."""
+        return self._end.place
+
+    @property
     def next_to_read(self) -> Unread | None:
         """Where to read on in the journal for lanes that have room; null: none needs it."""
-        unread = (lane.unread for lane in self.all if lane.unread and lane.has_room)
+        unread = [lane.unread for lane in self.all if lane.unread and lane.has_room]
         return min(unread, default=None)
 
     def take_read(self, completions: Sequence[Completion], end: Place) -> None:
@@ -143,7 +148,7 @@ class Lanes:
     @property
     def oldest(self) -> Unread | None:
         """A place before which all is acknowledged; null: all that was taken is."""
-        return min((oldest for lane in self.all if (oldest := lane.oldest)), default=None)
+        return min([oldest for lane in self.all if (oldest := lane.oldest)], default=None)
 
     @property
     def published(self) -> tuple[Place, int]:
@@ -159,7 +164,7 @@ class Lanes:
     @property
     def is_busy(self) -> bool:
         """Whether anything that was taken is left to acknowledge."""
-        return any(lane.oldest is not None for lane in self.all)
+        return any(lane.sent or lane.waiting or lane.unread for lane in self.all)
 
     def _lane_of(self, workspace_id: int) -> Lane:
         lane = self._by_workspace.get(workspace_id)

@@ -31,6 +31,7 @@ _BUSY_LINGER_S: Final = 0.04
 _BUSY_PER_S: Final = 2_000
 _BACKLOG_LINGER_S: Final = 0.005
 """While a partition has more than went into its batch, or is read from the file."""
+_PARTITIONS_EVERY_S: Final = 1.0
 _RETRY_S: Final = 0.2
 _MARK_EVERY_S: Final = 5.0
 _REJECTIONS_EVERY_S: Final = 0.1
@@ -52,7 +53,9 @@ class Publisher:
         metrics: JournalMetrics,
         max_lanes_bytes: int = MAX_WAITING_BYTES,
         timeout_s: float = _TIMEOUT_S,
+        partitions_every_s: float = _PARTITIONS_EVERY_S,
     ) -> None:
+        """`partitions_every_s`: how often it asks how many partitions there are."""
         self._relay_id = relay_id
         self._source = source_of(relay_id)
         self._journal = journal
@@ -62,6 +65,9 @@ class Publisher:
         self._max_lanes_bytes = max_lanes_bytes
         self._timeout_s = timeout_s
         self._lanes: Lanes | None = None
+        self._partitioner: Partitioner | None = None
+        self._partitions_every_s = partitions_every_s
+        self._ask_from = 0.0
         self._senders: list[LaneSender] = []
         self._linger_s = _LINGER_S
 
@@ -77,9 +83,14 @@ class Publisher:
 
         Raises SendError where Kafka does not say which partitions there are.
         """
+        lanes = self._lanes
+        if lanes is not None and self._journal.end == lanes.end and not lanes.is_busy:
+            self._linger_s = _LINGER_S
+            return
         for sender in self._senders:
-            await sender.look()
-        partitioner = await self._producer.partitioner(RELAY_REQUESTS.name)
+            if sender.has_batch:
+                await sender.look()
+        partitioner = await self._partitions()
         lanes = self._lanes_for(partitioner)
         # More partitions move workspaces: not before all is acknowledged where they were.
         if lanes.partitions == partitioner.partitions:
@@ -89,7 +100,8 @@ class Publisher:
             self._linger_s = _BUSY_LINGER_S if is_busy else _LINGER_S
         await self._read_on(lanes)
         for sender in self._senders:
-            await sender.send()
+            if sender.has_waiting:
+                await sender.send()
         self._journal.published(*lanes.published)
         if lanes.has_backlog:
             self._linger_s = _BACKLOG_LINGER_S
@@ -155,6 +167,13 @@ class Publisher:
             except SendError:
                 _logger.warning("journal.mark_failed")
             await asyncio.sleep(_MARK_EVERY_S)
+
+    async def _partitions(self) -> Partitioner:
+        now = asyncio.get_running_loop().time()
+        if self._partitioner is None or now >= self._ask_from:
+            self._partitioner = await self._producer.partitioner(RELAY_REQUESTS.name)
+            self._ask_from = now + self._partitions_every_s
+        return self._partitioner
 
     def _lanes_for(self, partitioner: Partitioner) -> Lanes:
         lanes = self._lanes

@@ -55,6 +55,7 @@ class Published:
             metrics=JournalMetrics(registry),
             max_lanes_bytes=self.max_bytes,
             timeout_s=self.timeout_s,
+            partitions_every_s=0,
         )
 
     def complete(self, count: int, *, size: int = 300) -> None:
