@@ -7,6 +7,7 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
+from services.billing.accounts.key_terms import ControlKeys
 from services.billing.api.accounts import AccountsApi
 from services.billing.api.charges import ChargesApi
 from services.billing.api.hours import HoursApi
@@ -16,14 +17,13 @@ from services.billing.api.tools import TOOL_PATHS, ToolsApi, dashboard_errors
 from services.billing.directory import Directory
 from services.billing.errors import database_errors
 from services.billing.handlers import CHARGED, CONSUMER_GROUP, ChargeRequests
-from services.billing.key_quotas import KeyQuotas
-from services.billing.key_terms import ControlKeys
+from services.billing.keys.key_quotas import KeyQuotas
 from services.billing.metrics import BillingMetrics
-from services.billing.price_book import render
+from services.billing.prices.price_book import render
 from services.billing.routes import Apis, api_routes, internal_routes
 from services.billing.settings import BillingSettings
-from services.billing.store_hours import HoursOfUse
 from services.billing.sweep import sweep_always
+from services.billing.usage.store_hours import HoursOfUse
 from shared.events.catalog import CONTROL_DIRECTORY
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.callers import authenticated

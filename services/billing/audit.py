@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from aiohttp import web
 
-from services.billing.ledger_events import SOURCE
+from services.billing.ledger.events import SOURCE
 from shared.audit.actions import Actor
 from shared.audit.actions import record_action as record_action_from
 from shared.http.callers import admin_of

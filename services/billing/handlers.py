@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.billing.chargeable import Charge, NotChargeableError, charge_of, read_request
+from services.billing.charging.chargeable import Charge, NotChargeableError, charge_of, read_request
+from services.billing.charging.posting import post_charges
 from services.billing.metrics import BillingMetrics
-from services.billing.posting import post_charges
 from shared.events.catalog import (
     AUDIT_ACTIONS,
     BILLING_LEDGER,

@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.billing.chargeable import Charge
+from services.billing.charging.chargeable import Charge
 from shared.leases.protocol import LeaseAnswers, LeaseState
 
 _SECONDS_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)

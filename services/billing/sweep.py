@@ -6,9 +6,9 @@ from typing import Final
 
 import asyncpg
 
+from services.billing.leases.releases import Order, release
+from services.billing.leases.store_lease_lists import abandoned_leases, lease_figures, prune_leases
 from services.billing.metrics import BillingMetrics
-from services.billing.releases import Order, release
-from services.billing.store_lease_lists import abandoned_leases, lease_figures, prune_leases
 from shared.http.envelope import EnvelopeError
 from shared.postgres.failures import describe_error
 from shared.postgres.retrying import in_transaction

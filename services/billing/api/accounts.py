@@ -7,13 +7,13 @@ import asyncpg
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
+from services.billing.accounts.store_accounts import read_account
 from services.billing.api.requests import Body, Note, Paging, RowId, workspace_to_read
 from services.billing.audit import Admin
 from services.billing.directory import Directory
+from services.billing.ledger.store_entries import list_entries
+from services.billing.ledger.top_ups import TopUp, top_up
 from services.billing.metrics import BillingMetrics
-from services.billing.store_accounts import read_account
-from services.billing.store_ledger import list_entries
-from services.billing.top_ups import TopUp, top_up
 from shared.events.numbers import MAX_ID, MAX_QUOTA_UNITS
 from shared.http.callers import user_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed

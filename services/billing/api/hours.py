@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from services.billing.api.requests import Body
-from services.billing.store_hours import HoursOfUse, TooManyRowsError
+from services.billing.usage.store_hours import HoursOfUse, TooManyRowsError
 from shared.events.numbers import MAX_ID
 from shared.http.callers import admin_of, user_of
 from shared.http.envelope import EnvelopeError, read_query, succeed

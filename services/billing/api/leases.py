@@ -10,10 +10,10 @@ from pydantic import Field, ValidationError
 from services.billing.api.requests import Body, Named, RowId
 from services.billing.audit import Admin
 from services.billing.errors import database_told
-from services.billing.leasing import answer_message
+from services.billing.leases.leasing import answer_message
+from services.billing.leases.releases import Order, release
+from services.billing.leases.store_lease_lists import list_leases
 from services.billing.metrics import BillingMetrics
-from services.billing.releases import Order, release
-from services.billing.store_lease_lists import list_leases
 from shared.events.text import Line
 from shared.http.callers import admin_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed

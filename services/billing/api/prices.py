@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from services.billing.api.requests import Body, path_name
 from services.billing.audit import Admin
-from services.billing.price_book import UNSET, remove_price, set_group_ratio, set_price
-from services.billing.price_versions import coming, current
-from services.billing.store_prices import read_group_ratios, read_prices
+from services.billing.prices.price_book import UNSET, remove_price, set_group_ratio, set_price
+from services.billing.prices.price_versions import coming, current
+from services.billing.prices.store_prices import read_group_ratios, read_prices
 from shared.events.numbers import Ratio, Time, Tokens
 from shared.events.prices import GroupRatio, ModelPrice
 from shared.events.text import Name

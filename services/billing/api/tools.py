@@ -9,9 +9,9 @@ import asyncpg
 import orjson
 from aiohttp import web
 
-from services.billing.key_terms import ControlKeys
-from services.billing.store_means import means_of_account, means_of_key
-from services.billing.tool_shapes import subscription, token_usage, usage
+from services.billing.accounts.key_terms import ControlKeys
+from services.billing.accounts.store_means import means_of_account, means_of_key
+from services.billing.accounts.tool_shapes import subscription, token_usage, usage
 from shared.http.callers import caller_of
 from shared.http.envelope import EnvelopeError, Handler, allowed_methods
 

@@ -1,7 +1,7 @@
 """A lease as its relay keeps it. Pure: time comes in as a value, messages go out as values.
 
 Room = granted_total − used_total − the holds in flight. Billing's half is
-`services/billing/granting.py`; what they say to one another, `shared/leases/protocol.py`.
+`services/billing/leases/granting.py`; what they say to one another, `shared/leases/protocol.py`.
 """
 
 import math

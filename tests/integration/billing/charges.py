@@ -5,8 +5,8 @@ from typing import Any
 
 import asyncpg
 
-from services.billing.chargeable import Charge, charge_of, read_request
-from services.billing.posting import post_charges
+from services.billing.charging.chargeable import Charge, charge_of, read_request
+from services.billing.charging.posting import post_charges
 from shared.events.event import encode_value, new_event_id
 from shared.events.requests import LeaseUse, Outcome, RequestCompleted
 from shared.events.usage import Usage

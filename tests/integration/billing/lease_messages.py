@@ -4,7 +4,7 @@ from functools import partial
 
 import asyncpg
 
-from services.billing.leasing import answer_message
+from services.billing.leases.leasing import answer_message
 from shared.leases.protocol import LeaseAnswer, LeaseAsk, LeaseAsks
 from shared.postgres.retrying import in_transaction
 

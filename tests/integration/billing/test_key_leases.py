@@ -5,10 +5,10 @@ from functools import partial
 
 import asyncpg
 
-from services.billing.key_quota import KeyQuota
-from services.billing.releases import Order, release
-from services.billing.store_keys import apply_quotas
-from services.billing.store_lease_lists import list_leases
+from services.billing.keys.key_quota import KeyQuota
+from services.billing.keys.store_keys import apply_quotas
+from services.billing.leases.releases import Order, release
+from services.billing.leases.store_lease_lists import list_leases
 from shared.leases.protocol import LeaseState
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import assert_sums_agree, balance, one_row, post, request

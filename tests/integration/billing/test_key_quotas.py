@@ -7,7 +7,7 @@ from typing import cast
 
 import asyncpg
 
-from services.billing.key_quotas import KeyQuotas
+from services.billing.keys.key_quotas import KeyQuotas
 from shared.events.directory import KeyListed
 from shared.events.routing import Status
 from shared.kafka.producer import IdempotentProducer

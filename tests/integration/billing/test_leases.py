@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.billing.leases.releases import Order, release
 from services.billing.metrics import BillingMetrics
-from services.billing.releases import Order, release
 from services.billing.sweep import sweep
 from shared.http.envelope import EnvelopeError
 from shared.leases.protocol import LeaseState

@@ -5,10 +5,10 @@ from functools import partial
 
 import asyncpg
 
-from services.billing.key_quota import KeyQuota
-from services.billing.leasing import answer_message
-from services.billing.posting import post_charges
-from services.billing.store_keys import apply_quotas
+from services.billing.charging.posting import post_charges
+from services.billing.keys.key_quota import KeyQuota
+from services.billing.keys.store_keys import apply_quotas
+from services.billing.leases.leasing import answer_message
 from shared.leases.protocol import LeaseAsks
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import assert_sums_agree, charge, request

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from services.billing.audit import Admin
-from services.billing.top_ups import ToppedUp, TopUp, top_up
+from services.billing.ledger.top_ups import ToppedUp, TopUp, top_up
 from shared.events.audit import ActionTaken
 from shared.events.directory import Role
 from shared.http.envelope import EnvelopeError

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.billing.chargeable import (
+from services.billing.charging.chargeable import (
     ChargeableRequest,
     ChargeableUsage,
     NotChargeableError,

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.billing.desk import LeaseDesk, Standing
-from services.billing.granting import Lease, LeaseRow, SubjectFigures
-from services.billing.subjects import Subject, SubjectKind, account, key, parse_subject
+from services.billing.leases.desk import LeaseDesk, Standing
+from services.billing.leases.granting import Lease, LeaseRow, SubjectFigures
+from services.billing.leases.subjects import Subject, SubjectKind, account, key, parse_subject
 from shared.leases.protocol import LeaseAsk, LeaseState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.billing.price_versions import MAX_COMING, coming, current, told
+from services.billing.prices.price_versions import MAX_COMING, coming, current, told
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 

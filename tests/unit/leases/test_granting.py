@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from services.billing.granting import (
+from services.billing.leases.granting import (
     SHORTAGE_LASTS,
     Ask,
     Lease,

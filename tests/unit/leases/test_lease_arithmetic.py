@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.billing.desk import LeaseDesk, Standing
-from services.billing.granting import Lease as StoredLease
-from services.billing.granting import LeaseRow, SubjectFigures, charged
-from services.billing.subjects import Subject, account, key, parse_subject
+from services.billing.leases.desk import LeaseDesk, Standing
+from services.billing.leases.granting import Lease as StoredLease
+from services.billing.leases.granting import LeaseRow, SubjectFigures, charged
+from services.billing.leases.subjects import Subject, account, key, parse_subject
 from services.relay.leases.leasing import Lease, LeaseLimits
 from shared.leases.protocol import LeaseAnswer, LeaseAsk
 

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from services.billing.accounts.store_accounts import (
+    add_missing_accounts,
+    lock_accounts,
+    write_accounts,
+)
 from services.billing.audit import Admin, record_action
-from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
-from services.billing.store_ledger import (
+from services.billing.ledger.store_entries import (
     PostedEntry,
     entry_by_cause,
     insert_entry,

@@ -7,8 +7,8 @@ from typing import Final
 
 import asyncpg
 
-from services.billing.key_quota import KeyQuota, quota_of
-from services.billing.store_keys import apply_quotas
+from services.billing.keys.key_quota import KeyQuota, quota_of
+from services.billing.keys.store_keys import apply_quotas
 from shared.events.directory import KeyListed
 from shared.postgres.failures import describe_error
 from shared.postgres.retrying import CommitUnknownError, backoff_s, in_transaction

@@ -17,21 +17,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from services.billing import charging
-from services.billing.chargeable import Charge
-from services.billing.charging import KeyRemain, KeyUse, LeaseOf
-from services.billing.granting import Lease, LeaseRow, SubjectFigures, charged
-from services.billing.ledger_events import charge_records
-from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
-from services.billing.store_charges import (
+from services.billing.accounts.store_accounts import (
+    add_missing_accounts,
+    lock_accounts,
+    write_accounts,
+)
+from services.billing.charging import sums
+from services.billing.charging.chargeable import Charge
+from services.billing.charging.store_charges import (
     count_hours,
     insert_charges,
     known_causes,
     take_entry_ids,
 )
-from services.billing.store_keys import KeyRow, count_keys, write_keys
-from services.billing.store_leases import lock_leases, put_leases
-from services.billing.subjects import Subject, SubjectKind, account, by_id, ids_of, key
+from services.billing.charging.sums import KeyRemain, KeyUse, LeaseOf
+from services.billing.keys.store_keys import KeyRow, count_keys, write_keys
+from services.billing.leases.granting import Lease, LeaseRow, SubjectFigures, charged
+from services.billing.leases.store_leases import lock_leases, put_leases
+from services.billing.leases.subjects import Subject, SubjectKind, account, by_id, ids_of, key
+from services.billing.ledger.events import charge_records
 from shared.events.catalog import BILLING_LEDGER
 from shared.kafka.outbox import enqueue
 from shared.kafka.outbox_rows import OutboxRecord
@@ -48,15 +52,15 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
     workspaces = {charge.workspace_id for charge in charges}
     await add_missing_accounts(connection, workspaces)
     accounts = await lock_accounts(connection, workspaces)
-    new = charging.distinct(charges, await known_causes(connection, charges))
+    new = sums.distinct(charges, await known_causes(connection, charges))
     if not new:
         return []
     balances = {i: figures.balance_units for i, figures in accounts.items()}
-    after = charging.balances_after(new, balances)
-    spent, used, leased = charging.by_account(new), charging.by_key(new), charging.by_lease(new)
+    after = sums.balances_after(new, balances)
+    spent, used, leased = sums.by_account(new), sums.by_key(new), sums.by_lease(new)
     with_leases = ids_of((of.subject for of in leased), SubjectKind.KEY)
     keys = await count_keys(connection, used, with_leases=with_leases)
-    remains = charging.remains_after(new, _remains_before(keys.values(), used))
+    remains = sums.remains_after(new, _remains_before(keys.values(), used))
     entry_ids = await take_entry_ids(connection, len(new))
     records = await _insert(connection, new, entry_ids, after, remains)
 
@@ -67,7 +71,7 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
     moved = await _charge_leases(connection, figures, leased)
     await write_accounts(connection, by_id(figures, SubjectKind.ACCOUNT), spent)
     await write_keys(connection, by_id(moved, SubjectKind.KEY))
-    await count_hours(connection, charging.by_hour(new))
+    await count_hours(connection, sums.by_hour(new))
     await enqueue(connection, BILLING_LEDGER.name, records)
     return new
 

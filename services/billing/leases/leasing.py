@@ -3,11 +3,15 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from services.billing.desk import LeaseDesk, Standing, refused
-from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
-from services.billing.store_keys import lock_keys, write_keys
-from services.billing.store_leases import lock_leases, put_leases
-from services.billing.subjects import (
+from services.billing.accounts.store_accounts import (
+    add_missing_accounts,
+    lock_accounts,
+    write_accounts,
+)
+from services.billing.keys.store_keys import lock_keys, write_keys
+from services.billing.leases.desk import LeaseDesk, Standing, refused
+from services.billing.leases.store_leases import lock_leases, put_leases
+from services.billing.leases.subjects import (
     Subject,
     SubjectKind,
     account,

@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from services.billing.ledger_events import entry_record
+from services.billing.ledger.events import entry_record
 from shared.events.catalog import BILLING_LEDGER
 from shared.events.ledger import LedgerEntryPosted
 from shared.kafka.outbox import enqueue

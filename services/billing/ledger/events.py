@@ -6,8 +6,8 @@ from typing import Final
 
 import orjson
 
-from services.billing.chargeable import Charge
-from services.billing.charging import KeyRemain, cause_of
+from services.billing.charging.chargeable import Charge
+from services.billing.charging.sums import KeyRemain, cause_of
 from shared.events.event import Attributes, encode_headers, encode_value, new_event_id
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.kafka.outbox_rows import OutboxRecord

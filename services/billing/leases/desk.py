@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from services.billing.granting import Ask, Lease, LeaseRow, SubjectFigures, answer
-from services.billing.subjects import Subject, parse_subject
+from services.billing.leases.granting import Ask, Lease, LeaseRow, SubjectFigures, answer
+from services.billing.leases.subjects import Subject, parse_subject
 from shared.leases.protocol import LeaseAnswer, LeaseAsk, LeaseState
 
 

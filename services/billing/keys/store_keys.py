@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from services.billing.charging import KeyUse
-from services.billing.granting import SubjectFigures
-from services.billing.key_quota import KeyQuota
+from services.billing.charging.sums import KeyUse
+from services.billing.keys.key_quota import KeyQuota
+from services.billing.leases.granting import SubjectFigures
 from shared.events.numbers import MAX_QUOTA_UNITS
 from shared.postgres.retrying import Connection
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from services.billing.tool_shapes import KeyTerms
+from services.billing.accounts.tool_shapes import KeyTerms
 from shared.http.envelope import EnvelopeError
 from shared.http.internal_client import InternalCallError, InternalClient
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import asyncpg
 
-from services.billing.granting import Lease, LeaseRow
-from services.billing.subjects import parse_subject
+from services.billing.leases.granting import Lease, LeaseRow
+from services.billing.leases.subjects import parse_subject
 from shared.postgres.retrying import Connection
 
 

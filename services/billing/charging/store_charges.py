@@ -5,8 +5,8 @@ from typing import Final
 
 import asyncpg
 
-from services.billing.chargeable import Charge
-from services.billing.charging import HourOfUser, HourUse, cause_of
+from services.billing.charging.chargeable import Charge
+from services.billing.charging.sums import HourOfUser, HourUse, cause_of
 from shared.events.ledger import EntryKind
 from shared.postgres.retrying import Connection
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.billing import charging
-from services.billing.chargeable import Charge
-from services.billing.charging import KeyRemain
-from services.billing.ledger_events import charge_records, entry_record
-from services.billing.subjects import SubjectKind
+from services.billing.charging import sums
+from services.billing.charging.chargeable import Charge
+from services.billing.charging.sums import KeyRemain
+from services.billing.leases.subjects import SubjectKind
+from services.billing.ledger.events import charge_records, entry_record
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.events.numbers import MAX_QUOTA_UNITS
 
@@ -41,7 +41,7 @@ def test_a_request_is_charged_once_and_not_when_the_ledger_has_it(
     charges: list[Charge], known: int
 ) -> None:
     causes = frozenset(f"request:r{n}" for n in range(known))
-    new = charging.distinct(charges, causes)
+    new = sums.distinct(charges, causes)
     ids = [charge.request_id for charge in new]
     assert len(set(ids)) == len(ids)
     assert set(ids) == {c.request_id for c in charges} - {f"r{n}" for n in range(known)}
@@ -50,15 +50,15 @@ def test_a_request_is_charged_once_and_not_when_the_ledger_has_it(
 @given(CHARGES)
 def test_every_sum_is_the_sum_of_the_charges(charges: list[Charge]) -> None:
     total = sum(charge.quota_units for charge in charges)
-    by_key = charging.by_key(charges).values()
-    by_hour = charging.by_hour(charges).values()
-    assert sum(charging.by_account(charges).values()) == total
+    by_key = sums.by_key(charges).values()
+    by_hour = sums.by_hour(charges).values()
+    assert sum(sums.by_account(charges).values()) == total
     assert sum(use.quota_units for use in by_key) == total
     assert sum(use.quota_units for use in by_hour) == total
     assert sum(use.requests for use in by_key) == len(charges)
     assert sum(use.requests for use in by_hour) == len(charges)
     assert sum(use.tokens for use in by_hour) == sum(charge.tokens for charge in charges)
-    by_lease = charging.by_lease(charges)
+    by_lease = sums.by_lease(charges)
     of_accounts = sum(charge.quota_units for charge in charges if charge.account_lease_id)
     of_keys = sum(charge.quota_units for charge in charges if charge.key_lease_id)
     for kind, leased in ((SubjectKind.ACCOUNT, of_accounts), (SubjectKind.KEY, of_keys)):
@@ -68,7 +68,7 @@ def test_every_sum_is_the_sum_of_the_charges(charges: list[Charge]) -> None:
 @given(CHARGES)
 def test_each_balance_follows_from_the_one_before(charges: list[Charge]) -> None:
     running = {1: 5, 2: -7, 3: 10**18}
-    for charge, after in zip(charges, charging.balances_after(charges, running), strict=True):
+    for charge, after in zip(charges, sums.balances_after(charges, running), strict=True):
         assert after == running[charge.workspace_id] - charge.quota_units
         running[charge.workspace_id] = after
 
@@ -76,7 +76,7 @@ def test_each_balance_follows_from_the_one_before(charges: list[Charge]) -> None
 @given(CHARGES)
 def test_what_is_left_of_a_limit_follows_from_what_was_left_before(charges: list[Charge]) -> None:
     remains = {1: KeyRemain(5, 3), 2: KeyRemain(-7, 1)}
-    after = charging.remains_after(charges, remains)
+    after = sums.remains_after(charges, remains)
     for charge, told in zip(charges, after, strict=True):
         if charge.key_id == 3:
             assert told is None
@@ -88,8 +88,8 @@ def test_what_is_left_of_a_limit_follows_from_what_was_left_before(charges: list
 
 @given(CHARGES)
 def test_a_charge_is_told_as_the_model_would_tell_it(charges: list[Charge]) -> None:
-    after = charging.balances_after(charges, {1: 0, 2: 0, 3: 0})
-    remains = charging.remains_after(charges, {1: KeyRemain(9, 4)})
+    after = sums.balances_after(charges, {1: 0, 2: 0, 3: 0})
+    remains = sums.remains_after(charges, {1: KeyRemain(9, 4)})
     records = charge_records(charges, range(1, len(charges) + 1), after, remains, now=AT)
     for number, (charge, balance, remain, record) in enumerate(
         zip(charges, after, remains, records, strict=True), 1

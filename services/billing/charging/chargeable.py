@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
-from services.billing import subjects
+from services.billing.leases import subjects
 from shared.events.event import Event
 from shared.events.numbers import Id, QuotaUnits, Time, Tokens
 from shared.events.requests import LeaseUse, Outcome, RequestCompleted

@@ -4,7 +4,7 @@ from typing import Final
 
 import asyncpg
 
-from services.billing.tool_shapes import Means
+from services.billing.accounts.tool_shapes import Means
 
 _OF_KEY: Final = "SELECT used_quota, limit_units - used_quota FROM token_usage WHERE key_id = $1"
 _OF_ACCOUNT: Final = "SELECT charged_units, balance_units FROM accounts WHERE workspace_id = $1"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from services.billing.granting import SubjectFigures
+from services.billing.leases.granting import SubjectFigures
 from shared.postgres.retrying import Connection
 
 # Before anything is locked: who waits here for another's new account holds nothing yet.

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from services.billing import subjects
-from services.billing.chargeable import Charge
-from services.billing.subjects import Subject
+from services.billing.charging.chargeable import Charge
+from services.billing.leases import subjects
+from services.billing.leases.subjects import Subject
 
 
 class KeyUse(NamedTuple):

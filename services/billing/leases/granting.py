@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.billing.subjects import Subject
+from services.billing.leases.subjects import Subject
 
 SHORTAGE_LASTS: Final = timedelta(seconds=6)
 """How long a subject remembers that somebody was short: a heartbeat (5 s) and a little, so that

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.billing.audit import Admin, record_action
-from services.billing.ledger_events import SOURCE
-from services.billing.price_versions import MAX_COMING, Version, coming, told
-from services.billing.store_prices import (
+from services.billing.ledger.events import SOURCE
+from services.billing.prices.price_versions import MAX_COMING, Version, coming, told
+from services.billing.prices.store_prices import (
     add_group_ratio,
     add_price,
     lock_price_book,

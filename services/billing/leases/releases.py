@@ -3,13 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from services.billing.accounts.store_accounts import (
+    add_missing_accounts,
+    lock_accounts,
+    write_accounts,
+)
 from services.billing.audit import Admin, record_action
-from services.billing.granting import released
-from services.billing.store_accounts import add_missing_accounts, lock_accounts, write_accounts
-from services.billing.store_keys import lock_keys, write_keys
-from services.billing.store_leases import CloseReason, lock_leases, put_leases
-from services.billing.store_ledger import insert_entry, next_entry_id
-from services.billing.subjects import SubjectKind, parse_subject
+from services.billing.keys.store_keys import lock_keys, write_keys
+from services.billing.leases.granting import released
+from services.billing.leases.store_leases import CloseReason, lock_leases, put_leases
+from services.billing.leases.subjects import SubjectKind, parse_subject
+from services.billing.ledger.store_entries import insert_entry, next_entry_id
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.events.numbers import MAX_QUOTA_UNITS
 from shared.http.envelope import EnvelopeError
