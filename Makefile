@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install run infrastructure reset test check format bench
+.PHONY: help install run infrastructure reset test check format bench compiled compiled-if-possible
 
 UV_VERSION := 0.13.9
 PYTHON ?=
@@ -53,7 +53,14 @@ infrastructure: install ## Start only PostgreSQL and Kafka
 reset: install ## Throw the data of `make run` away
 	@$(RUN) -m deploy.local reset
 
-test: install ## Run the tests against real servers (ARGS="-k lease" for some of them)
+compiled: install ## Compile the relay's hot path (optional; test and bench do it)
+	@$(RUN) -m deploy.compiled
+
+# What has no C compiler goes on interpreted.
+compiled-if-possible: install
+	@$(RUN) -m deploy.compiled --if-possible
+
+test: compiled-if-possible ## Run the tests against real servers (ARGS="-k lease" for some of them)
 	$(RUN) -m pytest $(ARGS)
 
 check: install ## Format, lint, types, import contracts, and the alert rules
@@ -67,5 +74,5 @@ format: install ## Put the code into its one format
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-bench: install ## Measure, beside a bare proxy, at the default durability
+bench: compiled-if-possible ## Measure, beside a bare proxy, at the default durability
 	$(RUN) -m operations.bench $(ARGS)

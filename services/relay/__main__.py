@@ -1,9 +1,10 @@
 """`python -P -m services.relay`."""
 
 import argparse
+import sys
 from functools import partial
 
-from services.relay.settings import RelaySettings
+from shared.compiled.using import NotCompiledError, use_compiled
 
 
 def main() -> None:
@@ -12,12 +13,19 @@ def main() -> None:
     parser.add_argument("--worker", type=int, help="its number; for the supervisor's use")
     parser.add_argument("--line", type=int, help="its line to the supervisor, a file descriptor")
     arguments = parser.parse_args()
+    try:
+        code = use_compiled("LEDGERLINE_RELAY_COMPILED")
+    except NotCompiledError as error:
+        sys.exit(str(error))
+    # PLC0415: what is compiled is found as such from here on only. Each process imports what it
+    # runs, and the supervisor needs next to nothing of it.
+    from services.relay.settings import RelaySettings  # noqa: PLC0415
+
     settings = RelaySettings()  # type: ignore[call-arg]  # the environment has them
-    # PLC0415: each process imports what it runs, and the supervisor needs next to nothing of it.
     if arguments.worker is not None:
         from services.relay.workers.worker import work  # noqa: PLC0415
 
-        work(settings, number=arguments.worker, line_fd=arguments.line)
+        work(settings, number=arguments.worker, line_fd=arguments.line, code=code)
     elif settings.relay_workers > 1:
         from services.relay.workers.running import supervise  # noqa: PLC0415
 
@@ -27,7 +35,7 @@ def main() -> None:
         from services.relay.workers.place import Alone  # noqa: PLC0415
         from shared.service.running import run  # noqa: PLC0415
 
-        run("relay", settings, partial(open_app, place=Alone()))
+        run("relay", settings, partial(open_app, place=Alone(), code=code))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from services.relay.leases.holding import Holding
 from services.relay.leases.lease_keeper import LeaseKeeper
 from services.relay.leases.leasing import LeaseLimits
 from services.relay.limits.composition import make_limits
-from services.relay.metrics import JournalMetrics, LeaseMetrics, RequestMetrics
+from services.relay.metrics import CodeMetrics, JournalMetrics, LeaseMetrics, RequestMetrics
 from services.relay.open_requests import OpenRequests
 from services.relay.publishing.observing import observe
 from services.relay.publishing.publisher import Publisher
@@ -48,10 +48,12 @@ from services.relay.recording.recorder import Recorder
 from services.relay.recording.rejections import Rejections
 from services.relay.relaying import Relaying
 from services.relay.routes import Surface, owners, relay_routes
+from services.relay.running_code import tell_code
 from services.relay.settings import RelaySettings
 from services.relay.upstreams.composition import open_upstreams
 from services.relay.version import VERSION
 from services.relay.workers.place import Place
+from shared.compiled.using import Running
 from shared.crypto.sealed import ChannelKeyBox
 from shared.events.event import new_event_id
 from shared.http.egress import EgressPolicy
@@ -72,13 +74,13 @@ _logger = get_logger()
 
 @asynccontextmanager
 async def open_app(
-    settings: RelaySettings, *, background: BackgroundTasks, place: Place
+    settings: RelaySettings, *, background: BackgroundTasks, place: Place, code: Running
 ) -> AsyncIterator[None]:
     """Open the relay; at the end: stop accepting, finish, close leases, flush the journal."""
     registry = new_registry()
+    tell_code(code, CodeMetrics(registry))
     request_metrics = RequestMetrics(registry)
-    lease_metrics = LeaseMetrics(registry)
-    journal_metrics = JournalMetrics(registry)
+    lease_metrics, journal_metrics = LeaseMetrics(registry), JournalMetrics(registry)
     relay_id = new_event_id()
     egress = EgressPolicy(settings.egress_allowed_networks)
     async with AsyncExitStack() as stack:

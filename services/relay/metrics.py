@@ -88,6 +88,17 @@ class RequestMetrics:
         )
 
 
+class CodeMetrics:
+    """How the code of the process runs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.compiled = Gauge(
+            "ledgerline_relay_compiled",
+            "1 where the way of a request runs compiled, 0 where it is interpreted",
+            registry=registry,
+        )
+
+
 class HealthMetrics:
     """How the channels do."""
 

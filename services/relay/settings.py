@@ -42,6 +42,9 @@ class RelaySettings(ServiceSettings):
         validation_alias=AliasChoices("LEDGERLINE_RELAY_WORKERS", "relay_workers"),
     )
     """Processes that share the public port; also as `RELAY_WORKERS`. About one for each core."""
+    relay_compiled: Literal["auto", "never", "required"] = "auto"
+    """Whether modules that `make compiled` has compiled are run: `auto`, where that was done from
+    the sources that are here; `required`, which refuses to start without; `never`."""
     worker_hang_s: float = Field(default=30.0, ge=3)
     """How long one of several workers may say nothing before it is killed and started again."""
 

@@ -7,7 +7,7 @@ channel is never tried twice in one request.
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,20 +21,14 @@ class Route:
 
 _Route = TypeVar("_Route", bound=Route)
 
-
-@dataclass(frozen=True, slots=True)
-class Tier(Generic[_Route]):
-    """The channels of one priority."""
-
-    routes: tuple[_Route, ...]
+Tier = tuple[_Route, ...]
+"""The channels of one priority."""
 
 
 def arrange(routes: Iterable[_Route]) -> tuple[Tier[_Route], ...]:
     """Tiers by priority, the highest first."""
     ordered = sorted(routes, key=lambda route: (-route.priority, route.channel_id))
-    return tuple(
-        Tier(tuple(group)) for _, group in groupby(ordered, key=lambda route: route.priority)
-    )
+    return tuple(tuple(group) for _, group in groupby(ordered, key=lambda route: route.priority))
 
 
 def choose(
@@ -46,9 +40,9 @@ def choose(
     only where nothing else of the tier is left, and then evenly.
     """
     for tier in tiers:
-        if not tried and len(tier.routes) == 1:
-            return tier.routes[0]
-        left = [route for route in tier.routes if route.channel_id not in tried]
+        if not tried and len(tier) == 1:
+            return tier[0]
+        left = [route for route in tier if route.channel_id not in tried]
         if not left:
             continue
         if len(left) == 1:

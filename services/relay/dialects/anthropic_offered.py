@@ -33,7 +33,7 @@ def refuse_unoffered(parsed: dict[str, Any]) -> None:
         if parsed.get(name) not in (None, []):
             raise _refused(name, why)
     for name, usual in _USUAL.items():
-        if parsed.get(name) not in (None, *usual):
+        if parsed.get(name) is not None and parsed[name] not in usual:
             offered = " or ".join(f"`{value}`" for value in usual)
             raise _refused(name, f"has a price of its own, unless it is {offered}")
     managed = parsed.get("context_management")

@@ -75,7 +75,7 @@ class Choosing:
     def _serving(self, exchange: Exchange, call: Call) -> Iterator[tuple[str, Channel]]:
         for group in exchange.terms.offer.groups:
             for tier in self._routing.tiers(exchange.facts.model, group, call.dialect.name):
-                for channel in tier.routes:
+                for channel in tier:
                     yield group, channel
 
     def _credential(self, channel: Channel, refused: set[tuple[int, int]]) -> Credential | None:

@@ -237,7 +237,7 @@ class ChannelHealth:
         first_s, last_s = _LEFT_TO_OTHERS_S
         gate = gate_of(
             standing,
-            is_disabled=is_known and not frozenset(credentials or ()) - standing.refused.keys(),
+            is_disabled=is_known and all(one in standing.refused for one in credentials or ()),
             is_mine=self._findings.condition(channel_id).state is HealthState.RESTING,
             max_rest_s=self._limits.max_rest_s,
             now=now,

@@ -1,7 +1,6 @@
 """Which client a call goes through."""
 
 from collections.abc import Callable
-from functools import cached_property
 
 from services.relay.upstreams.upstream import Upstream, UpstreamAnswer, UpstreamCall
 
@@ -23,19 +22,17 @@ class Upstreams:
         self._plain = plain
         self._make_proxied = make_proxied
         self._make_http2 = make_http2
+        self._proxied: Upstream | None = None
+        self._http2: Upstream | None = None
 
     async def send(self, call: UpstreamCall) -> UpstreamAnswer:
         """See Upstream."""
         if call.proxy_url is not None:
+            if self._proxied is None:
+                self._proxied = self._make_proxied()
             return await self._proxied.send(call)
         if call.http2:
+            if self._http2 is None:
+                self._http2 = self._make_http2()
             return await self._http2.send(call)
         return await self._plain.send(call)
-
-    @cached_property
-    def _proxied(self) -> Upstream:
-        return self._make_proxied()
-
-    @cached_property
-    def _http2(self) -> Upstream:
-        return self._make_http2()

@@ -38,6 +38,7 @@ GAUGES: Final[Mapping[str, _Combine]] = {
     "ledgerline_relay_journal_oldest_unpublished_seconds": max,
     "ledgerline_relay_limit_store_up": min,
     "ledgerline_relay_keys": min,
+    "ledgerline_relay_compiled": min,
     "ledgerline_state_reader_lag_offsets": max,
     "process_open_fds": max,
     "process_max_fds": min,

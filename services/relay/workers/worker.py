@@ -10,11 +10,12 @@ import structlog
 from services.relay.app import open_app
 from services.relay.settings import RelaySettings
 from services.relay.workers.link import SupervisorLink
+from shared.compiled.using import Running
 from shared.service.background import BackgroundTasks
 from shared.service.running import run
 
 
-def work(settings: RelaySettings, *, number: int, line_fd: int) -> None:
+def work(settings: RelaySettings, *, number: int, line_fd: int, code: Running) -> None:
     """Run worker `number` to its end; `line_fd` is its end of the line to the supervisor."""
     os.set_inheritable(line_fd, False)
     line = socket.socket(fileno=line_fd)
@@ -27,7 +28,7 @@ def work(settings: RelaySettings, *, number: int, line_fd: int) -> None:
     ) -> AsyncIterator[None]:
         async with (
             SupervisorLink.opened(line, failed=background.failed) as link,
-            open_app(settings, background=background, place=link),
+            open_app(settings, background=background, place=link, code=code),
         ):
             yield
 

@@ -8,13 +8,19 @@ from services.billing.metrics import BillingMetrics
 from services.control.metrics import ControlMetrics
 from services.logging.metrics import LoggingMetrics
 from services.relay.limits.metrics import LimitMetrics
-from services.relay.metrics import HealthMetrics, JournalMetrics, LeaseMetrics, RequestMetrics
+from services.relay.metrics import (
+    CodeMetrics,
+    HealthMetrics,
+    JournalMetrics,
+    LeaseMetrics,
+    RequestMetrics,
+)
 from services.relay.workers.metrics import WorkerMetrics
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 
 _HOUSES = (
     *(RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics, LimitMetrics),
-    WorkerMetrics,
+    *(CodeMetrics, WorkerMetrics),
     *(BillingMetrics, LoggingMetrics, ControlMetrics, ConsumerMetrics, OutboxMetrics),
 )
 _SUFFIXES = {

@@ -140,7 +140,7 @@ def test_a_client_that_left(ending: Ending, status: int) -> None:
     assert (told.client_disconnected, told.http_status) == (True, status)
 
 
-(CHANNEL,) = routing(channel(1)).tiers(MODEL, GROUP, "openai")[0].routes
+(CHANNEL,) = routing(channel(1)).tiers(MODEL, GROUP, "openai")[0]
 
 
 def attempt(upstream_model: str = MODEL) -> AttemptMade:

@@ -12,7 +12,7 @@ def _channel(**changes: object) -> Channel | None:
     key = _BOX.seal("key", channel_id=1)
     book.put_channel(made.channel(1, key_ciphertext=key, credentials=(), **changes))
     tiers = book.tiers(made.MODEL, made.GROUP, "openai")
-    return tiers[0].routes[0] if tiers else None
+    return tiers[0][0] if tiers else None
 
 
 def test_a_channel_is_called_through_the_proxy_that_was_sealed_for_it() -> None:

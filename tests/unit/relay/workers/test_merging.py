@@ -6,7 +6,13 @@ from prometheus_client.registry import Collector
 
 from services.relay.books.keys import KeyBook
 from services.relay.limits.metrics import LimitMetrics
-from services.relay.metrics import HealthMetrics, JournalMetrics, LeaseMetrics, RequestMetrics
+from services.relay.metrics import (
+    CodeMetrics,
+    HealthMetrics,
+    JournalMetrics,
+    LeaseMetrics,
+    RequestMetrics,
+)
 from services.relay.workers.merging import GAUGES, lasting, merged
 from services.relay.workers.metrics import WorkerMetrics
 from services.relay.workers.report import families_of, figures_of
@@ -126,6 +132,7 @@ def test_of_every_gauge_it_is_said_what_becomes_of_several() -> None:
     registry = new_registry()
     for house in (RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics, LimitMetrics):
         house(registry)
+    CodeMetrics(registry)
     StateReaderMetrics(registry)
     WorkerMetrics(registry)
     KeyBook(registry)
