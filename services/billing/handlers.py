@@ -8,6 +8,7 @@ from services.billing.charging.posting import post_charges
 from services.billing.metrics import BillingMetrics
 from shared.events.catalog import (
     AUDIT_ACTIONS,
+    BILLING_BUDGETS,
     BILLING_LEDGER,
     BILLING_PRICES,
     CONTROL_DIRECTORY,
@@ -22,7 +23,7 @@ CONSUMER_GROUP: Final = "billing"
 CHARGED: Final = RELAY_REQUESTS
 """Read by the consumer group; `control.directory` is read whole, see `directory.py`."""
 CONSUMES: Final = (CHARGED, CONTROL_DIRECTORY)
-PRODUCES: Final = (BILLING_PRICES, BILLING_LEDGER, AUDIT_ACTIONS)
+PRODUCES: Final = (BILLING_PRICES, BILLING_BUDGETS, BILLING_LEDGER, AUDIT_ACTIONS)
 _REQUEST_COMPLETED: Final = RequestCompleted.TYPE.encode()
 
 

@@ -22,6 +22,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     ErrorCode.MODEL_PRICE_NOT_SET: "The model has no price",
     ErrorCode.INSUFFICIENT_QUOTA: "The balance does not cover the request",
     ErrorCode.QUOTA_HELD: "The balance is held by other requests",
+    ErrorCode.BUDGET_EXCEEDED: "A budget does not cover the request",
     ErrorCode.LEASE_UNAVAILABLE: "Billing could not be asked for quota",
     ErrorCode.JOURNAL_FULL: "The relay's journal is full",
     ErrorCode.NO_CHANNEL: "No channel serves this model in this group",

@@ -21,6 +21,7 @@ from services.relay.api.models import list_models, retrieve_model
 from services.relay.api.signing_in import SigningIn
 from services.relay.api.status import status
 from services.relay.arrivals import Arrivals
+from services.relay.books.budgets import BudgetBook
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
@@ -110,6 +111,7 @@ async def open_app(
             routing=routing,
             directory=directory,
             prices=prices,
+            budgets=BudgetBook(),
             limits=limits.book,
             health=health.keeper,
         )

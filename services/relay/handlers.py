@@ -6,13 +6,16 @@ It writes requests, its mark, and how it finds the channels.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from services.relay.books.budgets import BudgetBook
 from services.relay.books.directory import DirectoryBook
 from services.relay.books.keys import KeyBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.health.keeper import ChannelHealth
 from services.relay.limits.book import LimitBook
+from shared.events.budgets import BudgetChanged
 from shared.events.catalog import (
+    BILLING_BUDGETS,
     BILLING_PRICES,
     CONTROL_DIRECTORY,
     CONTROL_KEYS,
@@ -37,6 +40,7 @@ CONSUMES: Final = (
     CONTROL_KEYS,
     CONTROL_DIRECTORY,
     BILLING_PRICES,
+    BILLING_BUDGETS,
     RELAY_HEALTH,
 )
 PRODUCES: Final = (RELAY_REQUESTS, RELAY_HEALTH)
@@ -54,6 +58,7 @@ class StateHandlers:
         routing: RoutingBook,
         directory: DirectoryBook,
         prices: PriceBook,
+        budgets: BudgetBook,
         limits: LimitBook,
         health: ChannelHealth,
     ) -> None:
@@ -83,12 +88,14 @@ class StateHandlers:
             ProjectChanged: directory.put_project,
             PriceChanged: prices.put_model,
             GroupRatioChanged: prices.put_group,
+            BudgetChanged: budgets.put_budget,
             ChannelHealthChanged: health.hear,
         }
         self._tombstones: Mapping[str, Callable[[str], None]] = {
             CONTROL_ROUTING.name: forget_routing,
             CONTROL_DIRECTORY.name: directory.forget,
             BILLING_PRICES.name: prices.forget,
+            BILLING_BUDGETS.name: budgets.forget,
             RELAY_HEALTH.name: health.forget_view,
         }
         self._decoder = Decoder(tuple(self._handlers))

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from shared.events.audit import ActionTaken
+from shared.events.budgets import BudgetChanged, BudgetPeriodClosed, BudgetThresholdCrossed
 from shared.events.directory import KeyListed, ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Event
 from shared.events.health import ChannelHealthChanged, RelayMarked
@@ -120,11 +121,20 @@ BILLING_PRICES: Final = TopicSpec(
     consumers=(Service.RELAY,),
     partitions=1,
 )
+BILLING_BUDGETS: Final = TopicSpec(
+    name="billing.budgets",
+    kind=Kind.COMPACTED,
+    key="budget:<id>",
+    events=(BudgetChanged,),
+    producers=(Service.BILLING,),
+    consumers=(Service.RELAY,),
+    partitions=1,
+)
 BILLING_LEDGER: Final = TopicSpec(
     name="billing.ledger",
     kind=Kind.KEPT,
     key="workspace id",
-    events=(LedgerEntryPosted,),
+    events=(LedgerEntryPosted, BudgetThresholdCrossed, BudgetPeriodClosed),
     producers=(Service.BILLING,),
     consumers=(Service.LOGGING, Service.CONTROL),
     partitions=8,
@@ -149,6 +159,7 @@ CATALOG: Final = (
     CONTROL_KEYS,
     CONTROL_DIRECTORY,
     BILLING_PRICES,
+    BILLING_BUDGETS,
     BILLING_LEDGER,
     AUDIT_ACTIONS,
 )

@@ -5,7 +5,7 @@ from enum import IntEnum
 from shared.events.event import Event
 from shared.events.numbers import Count, Id, QuotaUnits
 from shared.events.routing import Status
-from shared.events.text import Code, Name
+from shared.events.text import Code, Line, Name
 
 
 class Role(IntEnum):
@@ -42,6 +42,8 @@ class WorkspaceChanged(Event):
     owner_user_id: Id
     status: Status
     is_deleted: bool = False
+    timezone: Line = "UTC"
+    """An IANA name: where its days, weeks and months begin."""
 
 
 class ProjectChanged(Event):

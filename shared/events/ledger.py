@@ -1,10 +1,16 @@
 """`billing.ledger`: every movement of money, once."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 from shared.events.event import Event
 from shared.events.numbers import Balance, Count, Id, QuotaUnits, SignedQuotaUnits, Time
 from shared.events.text import Code, Line, ModelName, Name
+
+HashHex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$", max_length=64)]
+"""A SHA-256 in hex; empty: there is none."""
 
 
 class EntryKind(StrEnum):
@@ -14,6 +20,16 @@ class EntryKind(StrEnum):
     TOP_UP = "top_up"
     RELEASE = "release"
     """A lease that an operator forced open: it moves nothing, and names what it exposes."""
+    REFUND = "refund"
+    """The whole or a part of one charge, given back."""
+    GRANT = "grant"
+    """Units that were given, perhaps until a day."""
+    EXPIRY = "expiry"
+    """What was left of a grant on that day."""
+    ADJUSTMENT = "adjustment"
+    """A correction of either sign, of one charge or of none."""
+    TRANSFER = "transfer"
+    """From one workspace to another: an entry in each."""
 
 
 class LedgerEntryPosted(Event):
@@ -47,3 +63,19 @@ class LedgerEntryPosted(Event):
     note: Line = ""
     posted_at: Time
     """For a charge, the request's `completed_at`."""
+    refers_to_entry_id: Id | None = None
+    """The charge that a refund or an adjustment is of."""
+    refers_to_request_id: Code | None = None
+    """The request of that charge."""
+    bucket_at: Time | None = None
+    """The moment whose hour and budget period it counts to; null: `posted_at`."""
+    username: Name = ""
+    """As it was at the charge: whose hour of use moves."""
+    project_id: Id | None = None
+    provider_id: Id | None = None
+    detail_hash: HashHex = ""
+    """Of what the entry was reckoned from, which billing keeps."""
+    prev_hash: HashHex = ""
+    """Of the account's entry before; empty: from before the chain."""
+    entry_hash: HashHex = ""
+    """Of this entry and `prev_hash`: a change of any entry shows in all that follow."""

@@ -4,7 +4,21 @@ from pydantic import Field
 
 from shared.events.event import Event
 from shared.events.numbers import Count, Ratio, Time, Tokens
-from shared.events.text import ModelName, Name
+from shared.events.text import Code, ModelName, Name
+
+
+class ContextTier(Event):
+    """What holds for a whole request whose input is longer than so many tokens."""
+
+    TYPE = "ledgerline.context-tier.v1"
+
+    above_prompt_tokens: Tokens
+    model_ratio: Ratio
+    completion_ratio: Ratio
+    cache_ratio: Ratio
+    cache_creation_ratio: Ratio
+    cache_creation_1h_ratio: Ratio | None = None
+    """Null: as `cache_creation_ratio`."""
 
 
 class ModelPrice(Event):
@@ -28,6 +42,20 @@ class ModelPrice(Event):
     """Dollars a call; the token ratios are then unused."""
     max_output_tokens: Tokens | None = None
     """What a hold reckons with when the request names no maximum; null: the model's own."""
+    output_audio_ratio: Ratio | None = None
+    """Of output audio, relative to plain input; null: as `completion_ratio`."""
+    output_image_ratio: Ratio | None = None
+    """Of output images, likewise."""
+    tiers: tuple[ContextTier, ...] = Field(default=(), max_length=8)
+    """By the length of the input, shortest first. The last one that is exceeded holds."""
+    service_tiers: dict[Code, Ratio] = Field(default_factory=dict, max_length=8)
+    """What the tokens' cost is multiplied by, by the tier of service; a tier not named: 1."""
+    tool_prices: dict[Code, Ratio] = Field(default_factory=dict, max_length=16)
+    """Dollars for 1,000 calls, by the provider's tool; one not named costs nothing."""
+    second_prices: dict[Code, Ratio] = Field(default_factory=dict, max_length=32)
+    """Dollars a second, by size such as `1280x720`; `any` is for all others."""
+    max_input_tokens: Tokens | None = None
+    """The model's context: what a hold reckons with where a request's bytes are no bound."""
 
 
 class PriceChanged(Event):

@@ -1,5 +1,6 @@
 """`relay.requests`: one `RequestCompleted` for each request that the relay admitted or refused."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from shared.events.numbers import (
     QuotaUnits,
     Ratio,
     Time,
+    Tokens,
 )
 from shared.events.text import Address, Code, Line, ModelName, Name
 from shared.events.usage import Usage, UsageSource
@@ -50,6 +52,7 @@ class ErrorCode(StrEnum):
     MODEL_PRICE_NOT_SET = "model_price_not_set"
     INSUFFICIENT_QUOTA = "insufficient_user_quota"
     QUOTA_HELD = "quota_held"
+    BUDGET_EXCEEDED = "budget_exceeded"
     LEASE_UNAVAILABLE = "lease_unavailable"
     JOURNAL_FULL = "journal_full"
     NO_CHANNEL = "no_channel"
@@ -98,7 +101,7 @@ class LeaseUse(Event):
 
     lease_id: Code
     subject: Code
-    """`account:<workspace_id>` or `key:<key_id>`; later also a budget."""
+    """`account:<workspace_id>`, `key:<key_id>` or `budget:<budget_id>`."""
 
 
 class Rating(Event):
@@ -122,6 +125,18 @@ class Rating(Event):
     """Set where the ratio is the one for (the user's group, the group in use)."""
     model_price: Ratio | None = None
     """Dollars a call, for a model priced per call; the ratios are then unused."""
+    output_audio_ratio: Ratio | None = None
+    """Null: as `completion_ratio`."""
+    output_image_ratio: Ratio | None = None
+    """Null: as `completion_ratio`."""
+    tier_above_tokens: Tokens | None = None
+    """The context tier whose ratios these are; null: the price's own."""
+    service_tier: Code = ""
+    """The tier of service that was charged."""
+    service_tier_ratio: Ratio = Decimal(1)
+    """What the tokens' cost was multiplied by for it."""
+    tool_prices: dict[Code, Ratio] = Field(default_factory=dict, max_length=16)
+    """Dollars for 1,000 calls, by the provider's tool."""
 
 
 class RequestCompleted(Event):

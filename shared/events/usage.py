@@ -2,8 +2,11 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from shared.events.event import Event
-from shared.events.numbers import Tokens
+from shared.events.numbers import Count, Tokens
+from shared.events.text import Code
 
 
 class UsageSource(StrEnum):
@@ -37,3 +40,11 @@ class Usage(Event):
     """The part of the output that was reasoning."""
     prompt_includes_cached: bool = True
     """OpenAI's counts include the cached tokens, Anthropic's leave them out."""
+    output_audio_tokens: Tokens = 0
+    """The part of the output that was audio, where it is priced apart."""
+    output_image_tokens: Tokens = 0
+    """The part of the output that was images, where they are priced apart."""
+    tool_calls: dict[Code, Count] = Field(default_factory=dict, max_length=16)
+    """How often the provider ran each of its own tools, such as `web_search`."""
+    service_tier: Code = ""
+    """The tier of service that the provider says it served with."""

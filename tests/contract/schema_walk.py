@@ -71,8 +71,8 @@ def _longest_text(schema: Schema) -> str:
         return str(max(schema["enum"], key=len))
     if schema.get("format") == "date-time":
         return _LATEST
-    is_code = schema["pattern"].startswith("^[A-Za-z")
-    return ("a" if is_code else _WIDEST) * int(schema["maxLength"])
+    takes_any = schema["pattern"].startswith("^[^")
+    return (_WIDEST if takes_any else "a") * int(schema["maxLength"])
 
 
 def _entries(schema: Schema) -> list[Schema]:

@@ -22,7 +22,12 @@ KEPT = [
 WHAT_WAS_SAID = re.compile(
     r"prompt|messages?|content|answer|body|text|input|output|completion|tool|metadata|arguments"
 )
-FIGURES = {"prompt_tokens", "prompt_includes_cached", "completion_tokens", "completion_ratio"}
+FIGURES = {
+    *("prompt_tokens", "prompt_includes_cached", "completion_tokens", "completion_ratio"),
+    *("output_audio_tokens", "output_image_tokens", "output_audio_ratio", "output_image_ratio"),
+    *("tool_calls", "tool_calls{}", "tool_prices", "tool_prices{}"),
+}
+"""Numbers, each looked at. `tool_calls` and `tool_prices` name the provider's own tools."""
 FREE_TEXT = {
     *("workspace_name", "project_name", "key_name", "username", "path", "group", "user_group"),
     *("requested_model", "upstream_model", "channel_name", "provider", "upstream_request_id"),

@@ -58,7 +58,7 @@ async def test_hours_are_those_of_completion(pool: asyncpg.Pool) -> None:
     [
         "UPDATE ledger_entries SET amount_units = 0",
         "DELETE FROM ledger_entries",
-        "TRUNCATE ledger_entries",
+        "TRUNCATE ledger_entries CASCADE",
     ],
 )
 async def test_the_ledger_is_never_changed(
