@@ -7,28 +7,47 @@ from shared.events.ids import event_uuid
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.money.quota import to_cents
 
-LOGGED_KINDS: Final = frozenset({EntryKind.TOP_UP, EntryKind.RELEASE})
+LOGGED_KINDS: Final = frozenset(EntryKind) - {EntryKind.CHARGE}
 """A charge has its row from the request itself."""
 _CENTS_PER_DOLLAR: Final = 100
+_SENTENCES: Final = {
+    EntryKind.TOP_UP: ("Topped up by {}", "Topped up by -{}"),
+    EntryKind.REFUND: ("Refunded {}", "Refunded -{}"),
+    EntryKind.GRANT: ("Granted {}", "Granted -{}"),
+    EntryKind.EXPIRY: ("{} of a grant expired", "{} of a grant expired"),
+    EntryKind.ADJUSTMENT: ("Adjusted by {}", "Adjusted by -{}"),
+    EntryKind.TRANSFER: ("Received {} by transfer", "Transferred {}"),
+}
+"""What is said of what was added to the balance, and of what was taken from it."""
+_SYSTEM: Final = frozenset({EntryKind.RELEASE, EntryKind.EXPIRY, EntryKind.TRANSFER})
 
 
 def ledger_row(event_id: str, entry: LedgerEntryPosted) -> LogRow | None:
-    """The row of a top-up or a forced release; None for an entry that has none."""
+    """The row of an entry that is no charge's; None for a charge.
+
+    What is of a request's charge is consumption, with the request's id: less than nothing where it
+    gives back, so that the consumption of a request sums to what it cost in the end.
+    """
     if entry.kind not in LOGGED_KINDS:
         return None
-    is_top_up = entry.kind is EntryKind.TOP_UP
+    is_of_use = entry.is_of_use
     return LogRow(
         event_id=event_uuid(event_id),
         workspace_id=entry.workspace_id,
         user_id=entry.user_id or 0,
         created_at=int(entry.posted_at.timestamp()),
-        type=int(LogType.RECHARGE if is_top_up else LogType.SYSTEM),
-        content=_top_up(entry) if is_top_up else _release(entry),
-        quota=entry.amount_units,
+        type=int(_type_of(entry)),
+        content=_content(entry),
+        username=entry.username,
+        model_name=entry.model or "",
+        quota=-entry.amount_units if is_of_use else entry.amount_units,
         token_id=entry.key_id or 0,
+        request_id=(entry.refers_to_request_id or "") if is_of_use else "",
         other=json_text(
             {
                 "entry_id": entry.entry_id,
+                "entry_kind": entry.kind,
+                "refers_to_entry_id": entry.refers_to_entry_id,
                 "balance_after": entry.balance_after_units,
                 "note": entry.note,
                 "admin_info": {"user_id": entry.actor_user_id, "username": entry.actor_name},
@@ -37,10 +56,16 @@ def ledger_row(event_id: str, entry: LedgerEntryPosted) -> LogRow | None:
     )
 
 
-def _top_up(entry: LedgerEntryPosted) -> str:
-    dollars = to_cents(entry.amount_units) / _CENTS_PER_DOLLAR
-    return f"Topped up by {entry.amount_units} quota (${dollars:.6f})"
+def _type_of(entry: LedgerEntryPosted) -> LogType:
+    if entry.is_of_use:
+        return LogType.CONSUMPTION
+    return LogType.SYSTEM if entry.kind in _SYSTEM else LogType.RECHARGE
 
 
-def _release(entry: LedgerEntryPosted) -> str:
-    return f"A lease was released by force, with {entry.exposure_units} quota exposed"
+def _content(entry: LedgerEntryPosted) -> str:
+    if entry.kind is EntryKind.RELEASE:
+        return f"A lease was released by force, with {entry.exposure_units} quota exposed"
+    units = abs(entry.amount_units)
+    amount = f"{units} quota (${to_cents(units) / _CENTS_PER_DOLLAR:.6f})"
+    given, taken = _SENTENCES[entry.kind]
+    return (given if entry.amount_units >= 0 else taken).format(amount)

@@ -46,7 +46,8 @@ class LogStats:
             rates = await connection.fetchrow(
                 "SELECT count(*) AS rpm,"
                 " coalesce(sum(prompt_tokens::bigint + completion_tokens), 0)::bigint AS tpm"
-                f" FROM logs WHERE {in_window} AND type IN (2, 4)",
+                # What a refund or an adjustment gave back is no request: it has no group.
+                f" FROM logs WHERE {in_window} AND (type = 4 OR type = 2 AND \"group\" <> '')",
                 *window_values,
             )
         assert rates is not None  # noqa: S101 - an aggregate always has its row

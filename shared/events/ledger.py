@@ -79,3 +79,8 @@ class LedgerEntryPosted(Event):
     """Of the account's entry before; empty: from before the chain."""
     entry_hash: HashHex = ""
     """Of this entry and `prev_hash`: a change of any entry shows in all that follow."""
+
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it moves what was used: a charge does, and whatever refers to one."""
+        return self.kind is EntryKind.CHARGE or self.refers_to_entry_id is not None

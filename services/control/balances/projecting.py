@@ -51,11 +51,8 @@ def project(entries: Iterable[LedgerEntryPosted], applied: Mapping[int, int]) ->
         if entry.entry_id <= newest.get(entry.workspace_id, 0):
             continue
         newest[entry.workspace_id] = entry.entry_id
-        is_charge = entry.kind is EntryKind.CHARGE
-        balances[entry.workspace_id] = _balance(
-            balances.get(entry.workspace_id), entry, is_charge=is_charge
-        )
-        if is_charge and entry.key_id is not None:
+        balances[entry.workspace_id] = _balance(balances.get(entry.workspace_id), entry)
+        if entry.is_of_use and entry.key_id is not None:
             keys[entry.key_id] = _key_use(keys.get(entry.key_id), entry.key_id, entry)
     return Projection(
         balances=[balances[workspace_id] for workspace_id in sorted(balances)],
@@ -63,25 +60,31 @@ def project(entries: Iterable[LedgerEntryPosted], applied: Mapping[int, int]) ->
     )
 
 
-def _balance(
-    before: BalanceChange | None, entry: LedgerEntryPosted, *, is_charge: bool
-) -> BalanceChange:
+def _balance(before: BalanceChange | None, entry: LedgerEntryPosted) -> BalanceChange:
+    used = -entry.amount_units if entry.is_of_use else 0
     return BalanceChange(
         workspace_id=entry.workspace_id,
         quota_units=entry.balance_after_units,
-        used_units=(before.used_units if before else 0) - (entry.amount_units if is_charge else 0),
-        request_count=(before.request_count if before else 0) + is_charge,
+        used_units=(before.used_units if before else 0) + used,
+        request_count=(before.request_count if before else 0) + _requests(entry),
         last_entry_id=entry.entry_id,
         as_of=max(before.as_of, entry.posted_at) if before else entry.posted_at,
     )
 
 
 def _key_use(before: KeyUseChange | None, key_id: int, entry: LedgerEntryPosted) -> KeyUseChange:
+    # A refund is no use: the time is that of what it refunds.
+    used_at = entry.bucket_at or entry.posted_at
     return KeyUseChange(
         key_id=key_id,
         used_units=(before.used_units if before else 0) - entry.amount_units,
-        request_count=(before.request_count if before else 0) + 1,
+        request_count=(before.request_count if before else 0) + _requests(entry),
         remain_units=entry.key_remain_units,
         quota_version=entry.key_quota_version,
-        last_used_at=max(before.last_used_at, entry.posted_at) if before else entry.posted_at,
+        last_used_at=max(before.last_used_at, used_at) if before else used_at,
     )
+
+
+def _requests(entry: LedgerEntryPosted) -> int:
+    """A request was made once, whatever is given back of it."""
+    return int(entry.kind is EntryKind.CHARGE)

@@ -6,11 +6,13 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.logging.handlers import to_row
 from services.logging.store_rows import insert_rows
+from shared.events.ledger import EntryKind
 from shared.events.requests import Outcome
 from shared.events.usage import Usage
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
-from tests.made_events import NOON, request
+from tests.made_events import NOON, ledger_entry, outgoing, received, request
 from tests.made_rows import row_of
 from tests.stack_fixtures import Database
 
@@ -52,6 +54,23 @@ async def test_a_minute_is_the_last_sixty_seconds(api: LogApi) -> None:
     await add(api, seconds_ago(30), seconds_ago(65), seconds_ago(3600))
 
     assert (await stat(api))[1] == 1
+
+
+async def test_a_refund_lowers_the_quota_and_is_no_request(api: LogApi) -> None:
+    await add(api, {"quota": 9, **LATELY, **seconds_ago(5)})
+    refund = ledger_entry(
+        kind=EntryKind.REFUND,
+        amount_units=4,
+        refers_to_entry_id=1,
+        bucket_at=NOON,
+        posted_at=datetime.now(UTC),
+    )
+    row = to_row(received(outgoing("billing.ledger", refund)))
+    assert row is not None
+    async with api.pool.acquire() as connection:
+        await insert_rows(connection, [row])
+
+    assert await stat(api) == (5, 1, 107)
 
 
 async def test_quota_sums_consumption_and_a_request_that_failed_is_one_too(api: LogApi) -> None:

@@ -1,5 +1,6 @@
 """Balances and key use out of ledger entries: each counts once, however the batches come."""
 
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -74,6 +75,25 @@ def test_a_charge_of_nothing_is_a_request() -> None:
     tables = Tables()
     tables.take([entry(1, amount_units=0)])
     assert tables.balances[1][1:3] == (0, 1)
+
+
+def test_a_refund_takes_back_use_and_is_no_request() -> None:
+    tables = Tables()
+    of_charge = {"refers_to_entry_id": 1, "bucket_at": NOON, "posted_at": NOON + timedelta(days=9)}
+    refund = entry(2, kind=EntryKind.REFUND, amount_units=4, key_remain_units=503, **of_charge)
+    made = tables.take([entry(1), refund])
+    assert tables.balances == {1: (998, 6, 1, 2)}
+    assert tables.keys == {7: (6, 1, 503, 1)}
+    assert made.keys[0].last_used_at == NOON
+
+
+def test_an_adjustment_is_use_only_where_it_is_of_a_charge() -> None:
+    tables = Tables()
+    adjusted = {"kind": EntryKind.ADJUSTMENT, "amount_units": -5}
+    of_charge = {"refers_to_entry_id": 1, "bucket_at": NOON}
+    tables.take([entry(1), entry(2, **adjusted), entry(3, **adjusted, **of_charge)])
+    assert tables.balances[1][1:3] == (15, 1)
+    assert tables.keys[7][:2] == (15, 1)
 
 
 @st.composite

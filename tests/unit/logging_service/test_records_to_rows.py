@@ -50,6 +50,52 @@ def test_a_forced_release_is_a_system_row_that_names_its_exposure() -> None:
     assert "42 quota" in row.content
 
 
+def test_a_refund_is_consumption_below_nothing_of_the_request_it_refunds() -> None:
+    entry = ledger_entry(
+        kind=EntryKind.REFUND,
+        amount_units=3,
+        key_id=70,
+        model="gpt-4o-mini",
+        username="ada",
+        refers_to_entry_id=1,
+        refers_to_request_id="request-1",
+        bucket_at=NOON,
+    )
+
+    row = to_row(received(outgoing("billing.ledger", entry)))
+
+    assert row is not None
+    assert (row.type, row.quota, row.request_id) == (LogType.CONSUMPTION, -3, "request-1")
+    assert (row.username, row.model_name, row.token_id) == ("ada", "gpt-4o-mini", 70)
+    assert row.content == "Refunded 3 quota ($0.000006)"
+    assert row.group == "", "what tells it from a request, in the rates"
+
+
+OF_CHARGE = {"refers_to_entry_id": 1, "bucket_at": NOON}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "expected_type", "quota", "content"),
+    [
+        (EntryKind.ADJUSTMENT, {"amount_units": -5, **OF_CHARGE}, 2, 5, "Adjusted by -5 quota"),
+        (EntryKind.ADJUSTMENT, {"amount_units": 5, **OF_CHARGE}, 2, -5, "Adjusted by 5 quota"),
+        (EntryKind.ADJUSTMENT, {"amount_units": -5}, 1, -5, "Adjusted by -5 quota"),
+        (EntryKind.GRANT, {"amount_units": 5}, 1, 5, "Granted 5 quota"),
+        (EntryKind.EXPIRY, {"amount_units": -5}, 5, -5, "5 quota ($0.000010) of a grant expired"),
+        (EntryKind.TRANSFER, {"amount_units": -5}, 5, -5, "Transferred 5 quota"),
+        (EntryKind.TRANSFER, {"amount_units": 5}, 5, 5, "Received 5 quota"),
+    ],
+)
+def test_every_other_movement_has_a_row_that_says_what_moved(
+    kind: EntryKind, changes: dict[str, object], expected_type: int, quota: int, content: str
+) -> None:
+    row = to_row(received(outgoing("billing.ledger", ledger_entry(kind=kind, **changes))))
+
+    assert row is not None
+    assert (row.type, row.quota) == (expected_type, quota)
+    assert row.content.startswith(content)
+
+
 def test_an_action_is_a_management_row_of_who_acted() -> None:
     action = ActionTaken(
         action_id="a-1",
