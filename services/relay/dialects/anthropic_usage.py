@@ -5,10 +5,12 @@
 
 from typing import Any, Final
 
-from services.relay.dialects.figures import sound_tokens
+from services.relay.dialects.figures import sound_tier, sound_tokens
 from shared.events.usage import Usage
 
 _IMPOSSIBLE: Final = -1
+_TOOLS: Final = {f"{name}_requests": name for name in ("web_search", "web_fetch", "code_execution")}
+"""What counts the calls of the tools that the provider runs, and the tools' names."""
 
 
 def read_usage(reported: Any) -> Usage | None:
@@ -25,12 +27,13 @@ def read_usage(reported: Any) -> Usage | None:
         return None
     details = reported.get("output_tokens_details")
     thought = details.get("thinking_tokens") if isinstance(details, dict) else None
-    return told.model_copy(
-        update={
-            "completion_tokens": output,
-            "reasoning_tokens": min(output, sound_tokens(thought) or 0),
-        }
-    )
+    used: dict[str, Any] = {
+        "completion_tokens": output,
+        "reasoning_tokens": min(output, sound_tokens(thought) or 0),
+    }
+    if run := reported.get("server_tool_use"):
+        used["tool_calls"] = _calls(run)
+    return told.model_copy(update=used)
 
 
 def read_input(reported: dict[str, Any]) -> Usage | None:
@@ -52,7 +55,15 @@ def read_input(reported: dict[str, Any]) -> Usage | None:
         cache_creation_tokens=max(written, for_5m + for_1h),
         cache_creation_1h_tokens=for_1h,
         prompt_includes_cached=False,
+        service_tier=sound_tier(reported.get("service_tier")),
     )
+
+
+def _calls(told: Any) -> dict[str, int]:
+    """How often the provider ran which of its tools."""
+    if not isinstance(told, dict):
+        return {}
+    return {tool: calls for name, tool in _TOOLS.items() if (calls := sound_tokens(told.get(name)))}
 
 
 def _cache_tokens(value: Any) -> int:

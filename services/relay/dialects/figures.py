@@ -1,10 +1,12 @@
-"""Figures that a provider told, as far as they can be true."""
+"""What a provider told of a request's use, as far as it can be true."""
 
+import re
 from typing import Any, Final
 
 from shared.events.numbers import MAX_TOKENS
 
 _MAX_DIGITS: Final = len(str(MAX_TOKENS))
+_CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 def sound_tokens(value: Any) -> int | None:
@@ -21,3 +23,8 @@ def sound_tokens(value: Any) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_TOKENS:
         return None
     return value
+
+
+def sound_tier(value: Any) -> str:
+    """The name of a tier of service; empty where it is none that an event can tell."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) is not None else ""

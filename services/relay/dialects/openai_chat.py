@@ -32,7 +32,7 @@ class ChatCompletions:
     def read_answer(self, body: bytes) -> AnswerFacts:
         """See Call."""
         parsed = parse_answer(body)
-        usage = read_usage(parsed.get("usage"))
+        usage = read_usage(parsed)
         # What is told need not be estimated.
         return AnswerFacts(usage, content_bytes(parsed, "message") if usage is None else 0)
 

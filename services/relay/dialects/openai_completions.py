@@ -56,7 +56,7 @@ class Completions:
     def read_answer(self, body: bytes) -> AnswerFacts:
         """See Call."""
         parsed = parse_answer(body)
-        return AnswerFacts(read_usage(parsed.get("usage")), text_bytes(parsed))
+        return AnswerFacts(read_usage(parsed), text_bytes(parsed))
 
     def stream_reader(self, facts: RequestFacts) -> OpenAIStreamReader:
         """See Call."""

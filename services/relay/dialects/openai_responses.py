@@ -89,7 +89,7 @@ class Responses:
         """See Call."""
         parsed = parse_answer(body)
         return AnswerFacts(
-            read_responses_usage(parsed.get("usage")),
+            read_responses_usage(parsed),
             output_bytes(parsed),
             has_error=is_failed(parsed),
         )

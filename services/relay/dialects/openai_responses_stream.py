@@ -97,4 +97,4 @@ class ResponsesStreamReader:
         self.is_ended = True
         self.has_error = self.has_error or kind == _FAILED
         if isinstance(response, dict):
-            self.usage = read_responses_usage(response.get("usage"))
+            self.usage = read_responses_usage(response)

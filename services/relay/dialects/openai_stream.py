@@ -68,7 +68,7 @@ class OpenAIStreamReader:
             return False
         if _USAGE_WORD in event and _USAGE.search(event):
             data = parse_data(event)
-            self.usage = read_usage(data.get("usage")) or self.usage
+            self.usage = read_usage(data) or self.usage
             if data.get("choices") == [] and not self._passes_usage:
                 return False
         if _ERROR in event and parse_data(event).get("error"):

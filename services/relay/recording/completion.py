@@ -20,7 +20,7 @@ from services.relay.recording.event_json import as_json, members
 from shared.events.event import MAX_EVENT_BYTES
 from shared.events.requests import MAX_ATTEMPTS, ErrorCode, Outcome, RequestCompleted
 from shared.events.text import fit_text
-from shared.events.usage import UsageSource
+from shared.events.usage import Usage, UsageSource
 from shared.money.quota import QUOTA_PER_UNIT
 from shared.telemetry.times import iso_utc
 
@@ -31,6 +31,7 @@ _NO_LIMITS: Final = (
 )
 _NO_CHANNEL: Final = '"channel_id":null,"channel_name":null,"provider":null,"provider_id":null'
 
+_RARE: Final = {"output_audio_tokens", "output_image_tokens", "tool_calls", "service_tier"}
 # An enum's `value` is a Python call each time.
 _VALUES: Final[Mapping[Outcome | UsageSource, str]] = {
     each: each.value for kind in (Outcome, UsageSource) for each in kind
@@ -154,7 +155,7 @@ def _ending_json(exchange: Exchange, ending: Ending, charge: Charge, at: datetim
         f'"cache_creation_1h_tokens":{usage.cache_creation_1h_tokens},'
         f'"image_tokens":{usage.image_tokens},"audio_tokens":{usage.audio_tokens},'
         f'"reasoning_tokens":{usage.reasoning_tokens},'
-        f'"prompt_includes_cached":{_bool(usage.prompt_includes_cached)}}},'
+        f'"prompt_includes_cached":{_bool(usage.prompt_includes_cached)}{_rare_json(usage)}}},'
         f'"usage_source":"{_VALUES[charge.source]}","quota":{charge.quota_units},'
         f'"quota_per_unit":{QUOTA_PER_UNIT},"rating":{terms.rating_json},'
         f'"response_bytes":{exchange.response_bytes},'
@@ -163,6 +164,18 @@ def _ending_json(exchange: Exchange, ending: Ending, charge: Charge, at: datetim
         f'"first_byte_ms":{"null" if first_byte_ms is None else first_byte_ms},'
         f'"upstream_latency_ms":{upstream_ms},"cache_hit":null,"cache_key":null'
     )
+
+
+def _rare_json(usage: Usage) -> str:
+    """Of the usage what few requests have, as further members."""
+    if not (
+        usage.service_tier
+        or usage.tool_calls
+        or usage.output_audio_tokens
+        or usage.output_image_tokens
+    ):
+        return ""
+    return f",{members(usage.model_dump(include=_RARE, exclude_defaults=True))}"
 
 
 def _attempt_json(made: AttemptMade) -> str:

@@ -138,15 +138,13 @@ ATTEMPTS: Final[SearchStrategy[list[AttemptMade]]] = st.lists(
     max_size=3,
 ).flatmap(lambda few: st.sampled_from([list(few), few * 5, few * 13, few[:1] * 40]))
 _TOKENS: Final = st.one_of(st.integers(0, 9), st.integers(0, MAX_TOKENS), st.just(MAX_TOKENS))
-_NOT_READ: Final = {
-    *("output_audio_tokens", "output_image_tokens", "tool_calls", "service_tier"),
+_NO_TOKENS: Final[dict[str, SearchStrategy[Any]]] = {
+    "prompt_includes_cached": st.booleans(),
+    "tool_calls": st.dictionaries(CODES, COUNTS, max_size=16),
+    "service_tier": CODES,
 }
-"""What no dialect reads, and no event of the relay says."""
 USAGES: Final[SearchStrategy[Usage]] = st.fixed_dictionaries(
-    {
-        name: st.booleans() if name == "prompt_includes_cached" else _TOKENS
-        for name in Usage.model_fields.keys() - _NOT_READ
-    }
+    {name: _NO_TOKENS.get(name, _TOKENS) for name in Usage.model_fields}
 ).map(Usage.model_validate)
 CHARGES: Final = st.builds(Charge, QUOTA, USAGES, st.sampled_from(UsageSource))
 ENDINGS: Final = st.builds(Ending, st.sampled_from(Outcome), STATUSES, ERROR_CODES)

@@ -46,6 +46,18 @@ def test_a_split_without_its_sum_is_summed() -> None:
     assert (told.cache_creation_tokens, told.cache_creation_1h_tokens) == (50, 30)
 
 
+def test_what_the_provider_ran_by_itself_is_counted() -> None:
+    """It is charged by the call."""
+    told = usage(
+        service_tier="priority",
+        server_tool_use={"web_search_requests": 3, "web_fetch_requests": 0, "made_up_requests": 9},
+    )
+    assert told is not None
+    assert (told.tool_calls, told.service_tier) == ({"web_search": 3}, "priority")
+    for odd in (None, {}, [3], {"web_search_requests": -1}, {"web_search_requests": "many"}):
+        assert usage(server_tool_use=odd, service_tier=7) == usage()
+
+
 def test_zeros_are_zeros_and_strings_are_taken() -> None:
     assert usage(input_tokens=0, output_tokens=0) == Usage(prompt_includes_cached=False)
     assert usage(input_tokens="10", output_tokens="20") == usage()

@@ -147,6 +147,8 @@ def test_an_admitted_request_is_told_as_it_was(
     opened, going, group, rating = made
     record = completed(going, ending, charge, at)
     says(record, answered(opened, going, ending, charge, at=at, group=group, rating=rating))
+    usage = json.loads(record.value)["usage"]
+    assert all(usage[field] for field in usage.keys() & WHERE_SET["usage"])
     assert record.request_id == going.arrival.id_bytes
     assert record.traceparent == going.arrival.traceparent
 
