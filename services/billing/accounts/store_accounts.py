@@ -1,9 +1,11 @@
 """Accounts: made when first met, locked in order of id, and written back."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from services.billing.leases.granting import SubjectFigures
+from shared.money.chain import ChainHead
 from shared.postgres.retrying import Connection
 
 # Before anything is locked: who waits here for another's new account holds nothing yet.
@@ -16,7 +18,8 @@ ON CONFLICT DO NOTHING
 """
 # An UPDATE of many rows locks them in the order of the heap; this order is the same for all.
 _LOCK: Final = """
-SELECT workspace_id, balance_units, held_units, uncharged_units, short_until
+SELECT workspace_id, balance_units, held_units, uncharged_units, short_until, charged_units,
+    head_entry_id, head_hash
 FROM accounts WHERE workspace_id = ANY($1::bigint[])
 ORDER BY workspace_id FOR UPDATE
 """
@@ -24,9 +27,18 @@ _WRITE: Final = """
 UPDATE accounts AS account
 SET balance_units = changed.balance, held_units = changed.held,
     uncharged_units = changed.uncharged, short_until = changed.short_until,
-    charged_units = account.charged_units + changed.charged
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bigint[])
-    AS changed (id, balance, held, uncharged, short_until, charged)
+    charged_units = changed.charged, head_entry_id = changed.head, head_hash = changed.hash
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::timestamptz[],
+        $6::bigint[], $7::bigint[], $8::bytea[])
+    AS changed (id, balance, held, uncharged, short_until, charged, head, hash)
+WHERE account.workspace_id = changed.id
+"""
+_WRITE_HELD: Final = """
+UPDATE accounts AS account
+SET held_units = changed.held, uncharged_units = changed.uncharged,
+    short_until = changed.short_until
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[])
+    AS changed (id, held, uncharged, short_until)
 WHERE account.workspace_id = changed.id
 """
 _READ: Final = """
@@ -42,20 +54,35 @@ class AccountSummary(NamedTuple):
     charged_units: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """An account under lock."""
+
+    figures: SubjectFigures
+    charged_units: int
+    """What its charges come to, less what was given back of them."""
+    head: ChainHead
+    """Its last ledger entry."""
+
+
 async def lock_accounts(
     connection: Connection, workspace_ids: Iterable[int]
-) -> dict[int, SubjectFigures]:
+) -> dict[int, AccountRow]:
     """Lock these accounts to the end of the transaction, before any other row."""
     wanted = sorted(set(workspace_ids))
     rows = await connection.fetch(_LOCK, wanted)
     if len(rows) < len(wanted):
         raise RuntimeError("accounts must be added before they are locked")
     return {
-        row["workspace_id"]: SubjectFigures(
-            balance_units=row["balance_units"],
-            held_units=row["held_units"],
-            uncharged_units=row["uncharged_units"],
-            short_until=row["short_until"],
+        row["workspace_id"]: AccountRow(
+            figures=SubjectFigures(
+                balance_units=row["balance_units"],
+                held_units=row["held_units"],
+                uncharged_units=row["uncharged_units"],
+                short_until=row["short_until"],
+            ),
+            charged_units=row["charged_units"],
+            head=ChainHead(row["head_entry_id"], row["head_hash"]),
         )
         for row in rows
     }
@@ -66,22 +93,35 @@ async def add_missing_accounts(connection: Connection, workspace_ids: Iterable[i
     await connection.execute(_ADD_MISSING, sorted(set(workspace_ids)))
 
 
-async def write_accounts(
-    connection: Connection,
-    accounts: Mapping[int, SubjectFigures],
-    charged: Mapping[int, int] | None = None,
-) -> None:
-    """Write locked accounts back; `charged` is what to add to the sum of an account's charges."""
+async def write_accounts(connection: Connection, accounts: Mapping[int, AccountRow]) -> None:
+    """Write locked accounts back, whole."""
     ids = sorted(accounts)
-    figures = [accounts[i] for i in ids]
+    rows = [accounts[i] for i in ids]
     await connection.execute(
         _WRITE,
         ids,
-        [a.balance_units for a in figures],
+        [row.figures.balance_units for row in rows],
+        [row.figures.held_units for row in rows],
+        [row.figures.uncharged_units for row in rows],
+        [row.figures.short_until for row in rows],
+        [row.charged_units for row in rows],
+        [row.head.entry_id for row in rows],
+        [row.head.entry_hash for row in rows],
+    )
+
+
+async def write_held(connection: Connection, accounts: Mapping[int, SubjectFigures]) -> None:
+    """Write what the leases of locked accounts hold: that moves no balance."""
+    if not accounts:
+        return
+    ids = sorted(accounts)
+    figures = [accounts[i] for i in ids]
+    await connection.execute(
+        _WRITE_HELD,
+        ids,
         [a.held_units for a in figures],
         [a.uncharged_units for a in figures],
         [a.short_until for a in figures],
-        [(charged or {}).get(i, 0) for i in ids],
     )
 
 

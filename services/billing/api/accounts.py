@@ -108,7 +108,15 @@ class AccountsApi:
         )
         if not done.is_repeated:
             self._metrics.top_ups.inc(body.quota_units)
-        return succeed({**done.entry._asdict(), "is_repeated": done.is_repeated})
+        return succeed(
+            {
+                "entry_id": done.entry_id,
+                "workspace_id": done.workspace_id,
+                "amount_units": done.amount_units,
+                "balance_after_units": done.balance_after_units,
+                "is_repeated": done.is_repeated,
+            }
+        )
 
     def _whose(self, body: TopUpBody) -> int:
         match body.workspace_id, body.user_id:

@@ -5,7 +5,7 @@ The order of the steps matters:
   2. lock the accounts, by id         from here on no other charge or lease of theirs moves
   3. see what the ledger has          after the lock, so that nothing can come in between
   4. count the keys, by id            their events say what is left of a limit
-  5. insert the entries               the unique cause has the last word; meanwhile their events
+  5. chain and insert the entries     the unique cause has the last word; meanwhile their events
                                       are built
   6. leases, hours, by id             accounts, keys, leases, hours: the order of everybody
   7. the events, in the outbox
@@ -18,17 +18,18 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.billing.accounts.store_accounts import (
+    AccountRow,
     add_missing_accounts,
     lock_accounts,
     write_accounts,
 )
 from services.billing.charging import sums
 from services.billing.charging.chargeable import Charge
+from services.billing.charging.entries import ChainedCharge, NumberedCharge, chain
 from services.billing.charging.store_charges import (
     count_hours,
     insert_charges,
     known_causes,
-    take_entry_ids,
 )
 from services.billing.charging.sums import KeyRemain, KeyUse, LeaseOf
 from services.billing.keys.store_keys import KeyRow, count_keys, write_keys
@@ -36,13 +37,15 @@ from services.billing.leases.granting import Lease, LeaseRow, SubjectFigures, ch
 from services.billing.leases.store_leases import lock_leases, put_leases
 from services.billing.leases.subjects import Subject, SubjectKind, account, by_id, ids_of, key
 from services.billing.ledger.events import charge_records
+from services.billing.ledger.store_entries import take_entry_ids
 from shared.events.catalog import BILLING_LEDGER
 from shared.kafka.outbox import enqueue
 from shared.kafka.outbox_rows import OutboxRecord
+from shared.money.chain import ChainHead
 from shared.postgres.retrying import Connection
 
 _PIECE: Final = 100
-"""Events that are built without letting others on the loop: half a millisecond."""
+"""Entries that are chained, and events that are built, without letting others on the loop."""
 
 
 async def post_charges(connection: Connection, charges: Sequence[Charge]) -> list[Charge]:
@@ -55,21 +58,35 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
     new = sums.distinct(charges, await known_causes(connection, charges))
     if not new:
         return []
-    balances = {i: figures.balance_units for i, figures in accounts.items()}
+    balances = {i: row.figures.balance_units for i, row in accounts.items()}
     after = sums.balances_after(new, balances)
     spent, used, leased = sums.by_account(new), sums.by_key(new), sums.by_lease(new)
     with_leases = ids_of((of.subject for of in leased), SubjectKind.KEY)
     keys = await count_keys(connection, used, with_leases=with_leases)
     remains = sums.remains_after(new, _remains_before(keys.values(), used))
     entry_ids = await take_entry_ids(connection, len(new))
-    records = await _insert(connection, new, entry_ids, after, remains)
+    numbered = list(map(NumberedCharge, new, entry_ids, after, remains))
+    heads = {i: row.head for i, row in accounts.items()}
+    records = await _insert(connection, await _chain(heads, numbered))
 
     figures = {
-        account(i): replace(accounts[i], balance_units=accounts[i].balance_units - units)
+        account(i): replace(
+            accounts[i].figures, balance_units=accounts[i].figures.balance_units - units
+        )
         for i, units in spent.items()
     } | {key(row.key_id): row.figures for row in keys.values()}
     moved = await _charge_leases(connection, figures, leased)
-    await write_accounts(connection, by_id(figures, SubjectKind.ACCOUNT), spent)
+    await write_accounts(
+        connection,
+        {
+            i: AccountRow(
+                figures=figures[account(i)],
+                charged_units=accounts[i].charged_units + units,
+                head=heads[i],
+            )
+            for i, units in spent.items()
+        },
+    )
     await write_keys(connection, by_id(moved, SubjectKind.KEY))
     await count_hours(connection, sums.by_hour(new))
     await enqueue(connection, BILLING_LEDGER.name, records)
@@ -87,28 +104,25 @@ def _remains_before(keys: Iterable[KeyRow], used: Mapping[int, KeyUse]) -> dict[
     }
 
 
-async def _insert(
-    connection: Connection,
-    charges: Sequence[Charge],
-    entry_ids: Sequence[int],
-    balances_after: Sequence[int],
-    key_remains: Sequence[KeyRemain | None],
-) -> list[OutboxRecord]:
+async def _chain(
+    heads: dict[int, ChainHead], numbered: Sequence[NumberedCharge]
+) -> list[ChainedCharge]:
+    entries: list[ChainedCharge] = []
+    for start in range(0, len(numbered), _PIECE):
+        await asyncio.sleep(0)
+        entries += chain(heads, numbered[start : start + _PIECE])
+    return entries
+
+
+async def _insert(connection: Connection, entries: Sequence[ChainedCharge]) -> list[OutboxRecord]:
     """Write the entries, and build their events while the database does."""
-    writing = asyncio.create_task(insert_charges(connection, charges, entry_ids, balances_after))
+    writing = asyncio.create_task(insert_charges(connection, entries))
     now = datetime.now(UTC)
     records: list[OutboxRecord] = []
     try:
-        for start in range(0, len(charges), _PIECE):
+        for start in range(0, len(entries), _PIECE):
             await asyncio.sleep(0)
-            piece = slice(start, start + _PIECE)
-            records += charge_records(
-                charges[piece],
-                entry_ids[piece],
-                balances_after[piece],
-                key_remains[piece],
-                now=now,
-            )
+            records += charge_records(entries[start : start + _PIECE], now=now)
         await writing
     finally:
         # Only after an error: nobody may use the connection before its statement has ended.

@@ -3,17 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import asyncpg
-
 from services.billing.charging.chargeable import Charge
+from services.billing.charging.entries import ChainedCharge
 from services.billing.charging.sums import HourOfUser, HourUse, cause_of
+from services.billing.ledger.store_entries import copy_entries
 from shared.events.ledger import EntryKind
 from shared.postgres.retrying import Connection
 
 _KNOWN: Final = "SELECT cause FROM ledger_entries WHERE cause = ANY($1::text[])"
-_TAKE_IDS: Final = """
-SELECT nextval('ledger_entries_entry_id_seq') FROM generate_series(1, $1::int)
-"""
 _COLUMNS: Final = (
     "entry_id",
     "workspace_id",
@@ -26,8 +23,9 @@ _COLUMNS: Final = (
     "user_id",
     "model",
     "posted_at",
+    "prev_hash",
+    "entry_hash",
 )
-_UNIQUE_CAUSE: Final = "ledger_entries_cause_key"
 _CHARGE: Final = EntryKind.CHARGE.value
 _COUNT_HOURS: Final = """
 INSERT INTO quota_data AS data
@@ -42,34 +40,14 @@ SET token_used = data.token_used + EXCLUDED.token_used,
 """
 
 
-class ConcurrentChargeError(Exception):
-    """Another transaction has put one of these charges into the ledger: try the batch again."""
-
-    sqlstate = "40001"
-    """What the database calls the same thing, so that the consumer tries again."""
-
-
 async def known_causes(connection: Connection, charges: Sequence[Charge]) -> frozenset[str]:
     """Those of the charges' causes that are in the ledger."""
     rows = await connection.fetch(_KNOWN, [cause_of(charge) for charge in charges])
     return frozenset(row["cause"] for row in rows)
 
 
-async def take_entry_ids(connection: Connection, count: int) -> list[int]:
-    """Ids for new entries, in order. Under the accounts' lock, so that each account's ids rise."""
-    return [row[0] for row in await connection.fetch(_TAKE_IDS, count)]
-
-
-async def insert_charges(
-    connection: Connection,
-    charges: Sequence[Charge],
-    entry_ids: Sequence[int],
-    balances_after: Sequence[int],
-) -> None:
-    """Put charges into the ledger.
-
-    The unique cause has the last word: raises ConcurrentChargeError where one was there after all.
-    """
+async def insert_charges(connection: Connection, entries: Sequence[ChainedCharge]) -> None:
+    """Put charges into the ledger. Raises ConcurrentEntryError, see `copy_entries`."""
     rows = [
         (
             entry_id,
@@ -83,16 +61,11 @@ async def insert_charges(
             charge.user_id,
             charge.model,
             charge.completed_at,
+            *link,
         )
-        for charge, entry_id, balance_after in zip(charges, entry_ids, balances_after, strict=True)
+        for charge, entry_id, balance_after, _, link in entries
     ]
-    try:
-        # Takes the database and the client library half of what an INSERT of arrays does.
-        await connection.copy_records_to_table("ledger_entries", records=rows, columns=_COLUMNS)
-    except asyncpg.UniqueViolationError as error:
-        if error.constraint_name != _UNIQUE_CAUSE:
-            raise
-        raise ConcurrentChargeError from None
+    await copy_entries(connection, rows, _COLUMNS)
 
 
 async def count_hours(connection: Connection, uses: Mapping[HourOfUser, HourUse]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from services.billing.accounts.store_accounts import (
     add_missing_accounts,
     lock_accounts,
-    write_accounts,
+    write_held,
 )
 from services.billing.keys.store_keys import lock_keys, write_keys
 from services.billing.leases.desk import LeaseDesk, Standing, refused
@@ -39,7 +39,7 @@ async def answer_message(connection: Connection, message: LeaseAsks) -> LeaseAns
     desk = LeaseDesk(message.relay_id, now, standings, leases)
     answers = tuple(desk.answer(ask) for ask in message.leases)
     await put_leases(connection, desk.changed_leases, is_heartbeat=True)
-    await write_accounts(connection, by_id(desk.changed_subjects, SubjectKind.ACCOUNT))
+    await write_held(connection, by_id(desk.changed_subjects, SubjectKind.ACCOUNT))
     await write_keys(connection, by_id(desk.changed_subjects, SubjectKind.KEY))
     return LeaseAnswers(leases=answers)
 
@@ -50,7 +50,7 @@ async def _lock(connection: Connection, named: Collection[Subject]) -> dict[Subj
     await add_missing_accounts(connection, workspaces)
     accounts = await lock_accounts(connection, workspaces)
     keys = await lock_keys(connection, ids_of(named, SubjectKind.KEY))
-    return {account(i): Standing(figures, i) for i, figures in accounts.items()} | {
+    return {account(i): Standing(row.figures, i) for i, row in accounts.items()} | {
         key(i): Standing(row.figures, row.workspace_id, is_known=row.quota_version is not None)
         for i, row in keys.items()
     }

@@ -3,18 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from services.billing.accounts.store_accounts import (
-    add_missing_accounts,
-    lock_accounts,
-    write_accounts,
-)
+from services.billing.accounts.store_accounts import add_missing_accounts, lock_accounts
 from services.billing.audit import Admin, record_action
 from services.billing.keys.store_keys import lock_keys, write_keys
 from services.billing.leases.granting import released
 from services.billing.leases.store_leases import CloseReason, lock_leases, put_leases
 from services.billing.leases.subjects import SubjectKind, parse_subject
-from services.billing.ledger.store_entries import insert_entry, next_entry_id
-from shared.events.ledger import EntryKind, LedgerEntryPosted
+from services.billing.ledger.entering import EntryDraft, post_entries
+from shared.events.ledger import EntryKind
 from shared.events.numbers import MAX_QUOTA_UNITS
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
@@ -56,23 +52,23 @@ async def release(connection: Connection, order: Order) -> Release:
     workspace: int = whose["workspace_id"]
     # The account also of a key's lease: the entry in its ledger says the balance.
     await add_missing_accounts(connection, [workspace])
-    account = (await lock_accounts(connection, [workspace]))[workspace]
+    accounts = await lock_accounts(connection, [workspace])
     key_id = _key_of(whose["subject"])
     keys = {} if key_id is None else await lock_keys(connection, [key_id])
     row = (await lock_leases(connection, [order.lease_id]))[order.lease_id]
     if not row.lease.is_open and row.lease.held_units == 0:
         raise EnvelopeError("the lease is closed and holds nothing")
-    holder = account if key_id is None else keys[key_id].figures
+    holder = accounts[workspace].figures if key_id is None else keys[key_id].figures
     holder, lease, exposure = released(holder, row.lease)
+    if key_id is None:
+        accounts[workspace] = replace(accounts[workspace], figures=holder)
     # An open lease and what it leaves behind are released one after the other, each once.
     stage = "open" if row.lease.is_open else "used"
-    entry = LedgerEntryPosted(
-        entry_id=await next_entry_id(connection),
+    draft = EntryDraft(
         workspace_id=workspace,
         kind=EntryKind.RELEASE,
         cause=f"release:{order.lease_id}:{stage}",
         amount_units=0,
-        balance_after_units=account.balance_units,
         exposure_units=min(exposure, MAX_QUOTA_UNITS),
         key_id=key_id,
         actor_user_id=None if order.admin is None else order.admin.user_id,
@@ -80,7 +76,8 @@ async def release(connection: Connection, order: Order) -> Release:
         note=order.reason,
         posted_at=utc_now(),
     )
-    if not await insert_entry(connection, entry):
+    (posted,) = await post_entries(connection, accounts, [draft])
+    if posted.is_repeated:
         raise EnvelopeError("the lease was released before")
     await put_leases(
         connection,
@@ -88,9 +85,7 @@ async def release(connection: Connection, order: Order) -> Release:
         is_heartbeat=False,
         close_reason=CloseReason.ABANDONED if order.admin is None else CloseReason.OPERATOR,
     )
-    if key_id is None:
-        await write_accounts(connection, {workspace: holder})
-    else:
+    if key_id is not None:
         await write_keys(connection, {key_id: holder})
     if order.admin is not None:
         await record_action(
@@ -109,7 +104,7 @@ async def release(connection: Connection, order: Order) -> Release:
         order.lease_id,
         str(row.subject),
         workspace,
-        entry.entry_id,
+        posted.entry_id,
         exposure,
         lease.held_units,
     )

@@ -6,8 +6,8 @@ from typing import Final
 
 import orjson
 
-from services.billing.charging.chargeable import Charge
-from services.billing.charging.sums import KeyRemain, cause_of
+from services.billing.charging.entries import ChainedCharge
+from services.billing.charging.sums import cause_of
 from shared.events.event import Attributes, encode_headers, encode_value, new_event_id
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.kafka.outbox_rows import OutboxRecord
@@ -24,18 +24,11 @@ def entry_record(entry: LedgerEntryPosted, *, now: datetime) -> OutboxRecord:
     return OutboxRecord(str(entry.workspace_id).encode(), encode_value(entry), (*headers, kind))
 
 
-def charge_records(
-    charges: Sequence[Charge],
-    entry_ids: Sequence[int],
-    balances_after: Sequence[int],
-    key_remains: Sequence[KeyRemain | None],
-    *,
-    now: datetime,
-) -> list[OutboxRecord]:
+def charge_records(entries: Sequence[ChainedCharge], *, now: datetime) -> list[OutboxRecord]:
     """The records of a batch of charges.
 
-    The same JSON as `entry_record` would give, without the model: that would cost more than all
-    else that is done for a charge. A test holds the two together.
+    What `entry_record` would tell, without the model: that would cost more than all else that is
+    done for a charge. A test holds the two together.
     """
     headers = encode_headers(LedgerEntryPosted.TYPE, Attributes(id="", source=SOURCE, time=now))
     in_common = (*(h for h in headers if h[0] != "ce_id"), _CHARGE_HEADER)
@@ -63,12 +56,12 @@ def charge_records(
                     "actor_name": "",
                     "note": "",
                     "posted_at": charge.completed_at,
+                    "prev_hash": link.prev_hash.hex(),
+                    "entry_hash": link.entry_hash.hex(),
                 }
             ),
             in_common,
             new_event_id().encode(),
         )
-        for charge, entry_id, balance_after, remain in zip(
-            charges, entry_ids, balances_after, key_remains, strict=True
-        )
+        for charge, entry_id, balance_after, remain, link in entries
     ]

@@ -1,31 +1,23 @@
-"""Single ledger entries, written and read."""
+"""Ledger entries, written and read."""
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 
-from services.billing.ledger.events import entry_record
-from shared.events.catalog import BILLING_LEDGER
-from shared.events.ledger import LedgerEntryPosted
-from shared.kafka.outbox import enqueue
 from shared.postgres.retrying import Connection
-from shared.service.clock import utc_now
 
 MAX_COUNTED: Final = 100_000
 """A list says that it has so many entries where it has more: counting all would take too long."""
 
 _REQUEST: Final = "request:"
-_NEXT_ID: Final = "SELECT nextval('ledger_entries_entry_id_seq')"
-_INSERT: Final = """
-INSERT INTO ledger_entries (entry_id, workspace_id, kind, cause, amount_units,
-    balance_after_units, excess_units, exposure_units, key_id, user_id, actor_user_id, actor_name,
-    note, posted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-ON CONFLICT (cause) DO NOTHING
+_UNIQUE_CAUSE: Final = "ledger_entries_cause_key"
+_TAKE_IDS: Final = """
+SELECT array_agg(nextval('ledger_entries_entry_id_seq')) FROM generate_series(1, $1::int)
 """
 _BY_CAUSE: Final = """
-SELECT entry_id, workspace_id, amount_units, balance_after_units FROM ledger_entries
-WHERE cause = $1
+SELECT cause, entry_id, workspace_id, amount_units, balance_after_units, refers_to_entry_id
+FROM ledger_entries WHERE cause = ANY($1::text[])
 """
 _LIST: Final = """
 SELECT entry_id, workspace_id, kind, cause, amount_units, balance_after_units, excess_units,
@@ -49,45 +41,44 @@ class PostedEntry(NamedTuple):
     workspace_id: int
     amount_units: int
     balance_after_units: int
+    refers_to_entry_id: int | None = None
+    is_repeated: bool = False
+    """It was in the ledger before."""
 
 
-async def next_entry_id(connection: Connection) -> int:
-    """An id for an entry."""
-    return int(await connection.fetchval(_NEXT_ID))
+class ConcurrentEntryError(Exception):
+    """Another transaction has put an entry of the same cause into the ledger: try again, whole."""
+
+    sqlstate = "40001"
+    """What the database calls the same thing, so that whoever retries it does so."""
 
 
-async def insert_entry(connection: Connection, entry: LedgerEntryPosted) -> bool:
-    """Put an entry into the ledger and its event into the outbox.
+async def take_entry_ids(connection: Connection, count: int) -> list[int]:
+    """Ids for new entries, in order. Under the accounts' lock, so that each account's ids rise."""
+    ids: list[int] = await connection.fetchval(_TAKE_IDS, count)
+    return ids
 
-    Answers False, and does nothing, where its cause is in the ledger already.
+
+async def copy_entries(
+    connection: Connection, rows: Sequence[tuple[object, ...]], columns: Sequence[str]
+) -> None:
+    """Put entries into the ledger.
+
+    The unique cause has the last word: raises ConcurrentEntryError where one was there after all.
     """
-    status = await connection.execute(
-        _INSERT,
-        entry.entry_id,
-        entry.workspace_id,
-        entry.kind.value,
-        entry.cause,
-        entry.amount_units,
-        entry.balance_after_units,
-        entry.excess_units,
-        entry.exposure_units,
-        entry.key_id,
-        entry.user_id,
-        entry.actor_user_id,
-        entry.actor_name,
-        entry.note,
-        entry.posted_at,
-    )
-    if status == "INSERT 0 0":
-        return False
-    await enqueue(connection, BILLING_LEDGER.name, [entry_record(entry, now=utc_now())])
-    return True
+    try:
+        # Takes the database and the client library half of what an INSERT of arrays does.
+        await connection.copy_records_to_table("ledger_entries", records=rows, columns=columns)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _UNIQUE_CAUSE:
+            raise
+        raise ConcurrentEntryError from None
 
 
-async def entry_by_cause(connection: Connection, cause: str) -> PostedEntry | None:
-    """The entry of a cause."""
-    row = await connection.fetchrow(_BY_CAUSE, cause)
-    return None if row is None else PostedEntry(*row)
+async def entries_by_cause(connection: Connection, causes: Sequence[str]) -> dict[str, PostedEntry]:
+    """Those of the causes that are in the ledger, as repeats."""
+    rows = await connection.fetch(_BY_CAUSE, causes)
+    return {row["cause"]: PostedEntry(*row[1:])._replace(is_repeated=True) for row in rows}
 
 
 async def list_entries(

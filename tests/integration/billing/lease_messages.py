@@ -1,12 +1,19 @@
 """A relay's messages, told to billing as one transaction each."""
 
 from functools import partial
+from typing import Final
 
 import asyncpg
 
+from services.billing.audit import Admin
 from services.billing.leases.leasing import answer_message
+from services.billing.ledger.top_ups import TopUp, top_up
+from shared.events.directory import Role
+from shared.events.event import new_event_id
 from shared.leases.protocol import LeaseAnswer, LeaseAsk, LeaseAsks
 from shared.postgres.retrying import in_transaction
+
+_ADMIN: Final = Admin(user_id=1, name="root", role=Role.ROOT, workspace_id=1)
 
 
 def ask(
@@ -39,19 +46,11 @@ async def tell(pool: asyncpg.Pool, *asks: LeaseAsk, relay: str = "r1") -> list[L
 
 
 async def fund(pool: asyncpg.Pool, units: int, *, workspace: int = 1) -> None:
-    """Put money into an account, with the ledger entry that belongs to it."""
-    await pool.execute(
-        """
-        WITH account AS (
-            INSERT INTO accounts (workspace_id, balance_units) VALUES ($1, $2)
-            ON CONFLICT (workspace_id) DO UPDATE
-            SET balance_units = accounts.balance_units + EXCLUDED.balance_units
-            RETURNING balance_units
-        )
-        INSERT INTO ledger_entries (workspace_id, kind, cause, amount_units, balance_after_units,
-            posted_at)
-        SELECT $1, 'top_up', 'top_up:' || gen_random_uuid(), $2, balance_units, now() FROM account
-        """,
-        workspace,
-        units,
+    """Put money into an account."""
+    wanted = TopUp(
+        workspace_id=workspace,
+        owner_user_id=workspace,
+        quota_units=units,
+        idempotency_key=new_event_id(),
     )
+    await in_transaction(pool, partial(top_up, wanted=wanted, admin=_ADMIN))

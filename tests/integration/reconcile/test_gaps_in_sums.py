@@ -103,8 +103,9 @@ async def test_a_debt_is_explained_by_a_release_of_the_accounts_own_lease(
     await world.settle([request(quota=1_000_100)])
     await world.execute(
         "INSERT INTO billing.ledger_entries (workspace_id, kind, cause, amount_units,"
-        " balance_after_units, exposure_units, key_id, posted_at)"
-        f" VALUES (7, 'release', 'release:l', 0, 0, 100, {key_id or 'NULL'}, now())"
+        " balance_after_units, exposure_units, key_id, posted_at, prev_hash, entry_hash)"
+        f" VALUES (7, 'release', 'release:l', 0, 0, 100, {key_id or 'NULL'}, now(), sha256(''),"
+        " sha256(''))"
     )
 
     assert (await world.gaps() == {}) is is_explained

@@ -32,8 +32,8 @@ TOP_UP: Final = 1_000_000
 _ENTRY: Final = """
 INSERT INTO billing.ledger_entries
     (workspace_id, kind, cause, amount_units, balance_after_units, key_id, user_id, model,
-     posted_at)
-VALUES ($1, $2, $3, $4, 0, 70, $5, $6, $7)
+     posted_at, prev_hash, entry_hash)
+VALUES ($1, $2, $3, $4, 0, 70, $5, $6, $7, sha256(''), sha256(''))
 """
 _ACCOUNT: Final = """
 INSERT INTO billing.accounts (workspace_id, balance_units, charged_units, held_units)
