@@ -69,6 +69,8 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("POST", f"/api/user/{_ID}/unlock", users.unlock),
         ("GET", "/api/workspace/", workspaces.list),
         ("GET", f"/api/workspace/{_ID}", workspaces.read),
+        ("PUT", "/api/workspace/", workspaces.change),
+        ("PUT", f"/api/workspace/{_ID}", workspaces.change),
         ("GET", "/api/project/", projects.list),
         ("POST", "/api/project/", projects.create),
         ("PUT", "/api/project/", projects.change),

@@ -71,6 +71,13 @@ class SessionsEnded(BaseModel):
     sessions: int
 
 
+class WorkspaceSettings(BaseModel):
+    """What a workspace has set."""
+
+    timezone: str
+    """Where its budgets' days, weeks and months begin."""
+
+
 class Workspace(BaseModel):
     """A workspace that one belongs to."""
 
@@ -79,6 +86,8 @@ class Workspace(BaseModel):
     slug: str
     owner_user_id: int
     role: str
+    """The caller's in it; empty for an admin of the site who is no member."""
+    settings: WorkspaceSettings
     created_at: int
     updated_at: int
 

@@ -6,6 +6,7 @@ from services.control import shapes
 from services.control.api.own_account import OwnChanges
 from services.control.api.sessions import LoginBody, RefreshBody
 from services.control.api.users import NewUserBody, UserChanges, UserFilters
+from services.control.api.workspaces import WorkspaceChanges
 from services.control.paging import Paging
 from shared.http.described import Described, Page, Who
 
@@ -169,6 +170,22 @@ CALLS: Final = (
         path="/api/workspace/{id}",
         summary="One of them",
         who=Who.USER,
+        data=shapes.Workspace,
+    ),
+    Described(
+        method="PUT",
+        path="/api/workspace/",
+        summary="Change the workspace that the body names: its name, its time zone",
+        who=Who.USER,
+        body=WorkspaceChanges,
+        data=shapes.Workspace,
+    ),
+    Described(
+        method="PUT",
+        path="/api/workspace/{id}",
+        summary="Change the workspace that the path names",
+        who=Who.USER,
+        body=WorkspaceChanges,
         data=shapes.Workspace,
     ),
 )

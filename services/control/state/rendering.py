@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from services.control.workspaces.workspace_settings import settings_of
 from shared.events.directory import KeyListed, ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Event
 from shared.events.keys import KeyChanged
@@ -127,6 +128,7 @@ def render_workspace(row: Row) -> WorkspaceChanged:
         slug=row["slug"],
         owner_user_id=row["owner_user_id"],
         status=Status.ENABLED,
+        timezone=settings_of(row)["timezone"],
     )
 
 

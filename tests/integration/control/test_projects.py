@@ -1,5 +1,5 @@
-from services.control.state.state_keys import DIRECTORY, project_key
-from shared.events.directory import ProjectChanged
+from services.control.state.state_keys import DIRECTORY, project_key, workspace_key
+from shared.events.directory import ProjectChanged, WorkspaceChanged
 from tests.integration.control.conftest import Followed, Person, until
 
 PROJECT = {
@@ -82,3 +82,29 @@ async def test_workspaces_are_listed_to_those_who_belong_to_them(
     assert (page["total"], own["role"], own["name"]) == (1, "OWNER", "ada")
     assert await user.do("GET", f"/api/workspace/{own['id']}") == own
     assert await root.refused("GET", f"/api/workspace/{own['id']}") == "workspace not found"
+
+
+async def test_a_workspace_has_a_name_and_a_time_zone_that_its_owner_sets(
+    root: Person, user: Person, topics: Followed
+) -> None:
+    (own,) = (await user.do("GET", "/api/workspace/"))["items"]
+    path = f"/api/workspace/{own['id']}"
+    assert own["settings"] == {"timezone": "UTC"}
+    zone = {"settings": {"timezone": "Pacific/Apia"}}
+    assert (await user.do("PUT", path, zone))["settings"] == {"timezone": "Pacific/Apia"}
+    renamed = await user.do("PUT", "/api/workspace/", {"id": own["id"], "name": "Ada's"})
+    assert (renamed["name"], renamed["settings"]) == ("Ada's", {"timezone": "Pacific/Apia"})
+    assert await user.do("GET", path) == renamed
+    key = workspace_key(own["id"])
+    await until(lambda: b"Pacific/Apia" in topics.value(DIRECTORY, key))
+    told = WorkspaceChanged.model_validate_json(topics.value(DIRECTORY, key))
+    assert told.timezone == "Pacific/Apia"
+    for unknown in ("Mars/Olympus", "localtime", "", "../etc/passwd"):
+        body = {"settings": {"timezone": unknown}}
+        assert "timezone" in await user.refused("PUT", path, body)
+    assert await user.refused("PUT", path, {"settings": {}}) == "nothing to change"
+    await root.do("POST", "/api/user/", {"username": "eve", "password": "a user's password"})
+    eve = await root.control.log_in("eve", "a user's password")
+    assert await eve.refused("PUT", path, zone) == "workspace not found"
+    assert (await root.do("PUT", path, {"settings": {"timezone": "UTC"}}))["role"] == ""
+    assert await root.refused("PUT", "/api/workspace/99999", zone) == "workspace not found"
