@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 import asyncpg
 
 from operations.reconcile.gaps import Findings
+from operations.reconcile.hourly.printing import as_csv, as_text
+from operations.reconcile.hourly.report import Asked, report
+from operations.reconcile.hourly.rows import Report
 from operations.reconcile.reconciling import Wish, reconcile
 from shared.kafka.spans import SpanReader, SpanUnavailableError
 from shared.postgres.failures import describe_error
@@ -30,33 +33,43 @@ def main(arguments: list[str]) -> int:
             return 2
     # Its warnings would stand between the lines of the answer, which says the same.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-    wish = Wish(since=asked.since, settle_s=asked.settle_s)
     try:
-        findings = asyncio.run(_reconcile(asked.kafka, asked.postgres_dsn, wish))
+        answer = asyncio.run(_answer(asked))
     except SpanUnavailableError as error:
         print(f"Kafka could not be read: {error}", file=sys.stderr)
         return 2
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         print(f"PostgreSQL could not be read: {describe_error(error)}", file=sys.stderr)
         return 2
-    if asked.json:
-        print(json.dumps(findings.as_json(), indent=2, ensure_ascii=False))
-    else:
-        print("\n".join(findings.as_text()))
-    return 0 if findings.is_clean else 1
+    print(_printed(answer, "json" if asked.json else asked.format))
+    return 0 if answer.is_clean else 1
 
 
-async def _reconcile(bootstrap: str, dsn: str, wish: Wish) -> Findings:
+async def _answer(asked: argparse.Namespace) -> Findings | Report:
     connection = await asyncpg.connect(
-        dsn,
+        asked.postgres_dsn,
         timeout=_CONNECT_TIMEOUT_S,
         server_settings={"application_name": "reconcile"},
     )
     try:
-        async with SpanReader(bootstrap=bootstrap, client_id="reconcile") as reader:
+        async with SpanReader(bootstrap=asked.kafka, client_id="reconcile") as reader:
+            if asked.report:
+                hourly = Asked(
+                    hours=asked.hours, workspace_id=asked.workspace, settle_s=asked.settle_s
+                )
+                return await report(reader=reader, connection=connection, asked=hourly)
+            wish = Wish(since=asked.since, settle_s=asked.settle_s)
             return await reconcile(reader=reader, connection=connection, wish=wish)
     finally:
         await connection.close()
+
+
+def _printed(answer: Findings | Report, form: str) -> str:
+    if form == "json":
+        return json.dumps(answer.as_json(), indent=2, ensure_ascii=False)
+    if isinstance(answer, Findings):
+        return "\n".join(answer.as_text())
+    return as_csv(answer).rstrip("\n") if form == "csv" else "\n".join(as_text(answer))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
         help="how long to wait for the consumers to catch up (default 10)",
     )
     parser.add_argument("--json", action="store_true", help="everything, as one JSON object")
+    hourly = parser.add_argument_group("by hour and workspace")
+    hourly.add_argument("--report", action="store_true", help="a report instead of the checks")
+    hourly.add_argument(
+        "--hours", type=int, default=24, metavar="N", help="so many whole hours back (default 24)"
+    )
+    hourly.add_argument("--workspace", type=int, metavar="ID", help="this one only")
+    hourly.add_argument(
+        "--format", choices=("text", "json", "csv"), default="text", help="of the report"
+    )
     return parser
 
 

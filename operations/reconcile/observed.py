@@ -71,6 +71,11 @@ class Observed:
     def __len__(self) -> int:
         return len(self._requests)
 
+    @property
+    def units(self) -> int:
+        """What they cost in all."""
+        return sum(packed >> _QUOTA_SHIFT for packed in self._requests.values())
+
     def add(self, request: ObservedRequest, relay_id: str) -> None:
         """One record of the topic. The same request may come again."""
         if self.since is not None and request.completed_at < self.since:

@@ -38,7 +38,7 @@ from shared.service.clock import utc_now
 
 _LOOK_S = 0.1
 _SILENT = timedelta(seconds=60)
-_NO_TIMEOUTS = """
+NO_TIMEOUTS = """
 SET LOCAL statement_timeout = '30min';
 SET LOCAL idle_in_transaction_session_timeout = '30min';
 """
@@ -57,17 +57,17 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
     """Compare all parties. Changes nothing. Raises what the broker and the database raise."""
     marks = await read_marks(reader)
     spans = await held_requests(reader)
-    await _settle(connection, spans, wish.settle_s)
+    await settle(connection, spans, wish.settle_s)
     cut = {partition: span for partition, span in spans.items() if span.begin > 0}
-    held_since = await _held_since(reader, cut)
+    whole_since = await held_since(reader, cut)
     observed = Observed(since=wish.since)
     unreadable = await read_requests(reader, spans, observed)
     letters = await read_dead_letters(reader)
 
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute(_NO_TIMEOUTS)
+        await connection.execute(NO_TIMEOUTS)
         tables = Tables(connection)
-        compared = await compare(tables, observed, held_since=held_since)
+        compared = await compare(tables, observed, held_since=whole_since)
         sums = await sum_checks(tables)
         tokens = await tables.tokens_by_hour()
         dead_letters = await letters_check(letters, tables, observed)
@@ -101,7 +101,7 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
     return findings
 
 
-async def _held_since(reader: SpanReader, cut: Mapping[Partition, Span]) -> datetime | None:
+async def held_since(reader: SpanReader, cut: Mapping[Partition, Span]) -> datetime | None:
     """From when on the topic has everything, where its retention has cut partitions."""
     if not cut:
         return None
@@ -109,7 +109,7 @@ async def _held_since(reader: SpanReader, cut: Mapping[Partition, Span]) -> date
     return max(first.get(partition, utc_now()) for partition in cut)
 
 
-async def _settle(
+async def settle(
     connection: asyncpg.Connection, spans: Mapping[Partition, Span], settle_s: float
 ) -> None:
     """Wait until the consumers are at the ends; who is not in time is told by the positions."""

@@ -16,10 +16,10 @@ async def sum_checks(tables: Tables) -> list[Check]:
     )
     return [
         check("I2 quota_data = ledger entries, by user, model, hour", len(hours), _hours(hours)),
-        check("I3 balances = sums of ledger entries", len(balances), _balances(balances)),
+        check("I3 balances = sums of ledger entries", len(balances), balance_gaps(balances)),
         check("I3 debts = excesses and forced releases", len(balances), _debts(balances)),
         check("I3 use of keys = sums of ledger entries", len(keys), _keys(keys)),
-        check("I3 holds = sums over leases", len(holds), _holds(holds)),
+        check("I3 holds = sums over leases", len(holds), hold_gaps(holds)),
     ]
 
 
@@ -33,7 +33,8 @@ def _hours(rows: Iterable[Row]) -> Iterator[Gap]:
             )
 
 
-def _balances(rows: Iterable[Row]) -> Iterator[Gap]:
+def balance_gaps(rows: Iterable[Row]) -> Iterator[Gap]:
+    """Accounts that are not what their entries sum to. Rows of `Tables.balances`."""
     for row in rows:
         account = f"account {row['workspace_id']}"
         if row["balance"] != row["entries"]:
@@ -63,7 +64,8 @@ def _keys(rows: Iterable[Row]) -> Iterator[Gap]:
             )
 
 
-def _holds(rows: Iterable[Row]) -> Iterator[Gap]:
+def hold_gaps(rows: Iterable[Row]) -> Iterator[Gap]:
+    """Subjects that do not hold what their leases hold. Rows of `Tables.holds`."""
     for row in rows:
         subject = row["subject"].replace(":", " ")
         if row["held"] != row["by_leases"]:

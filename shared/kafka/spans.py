@@ -1,6 +1,7 @@
 """Reading a stretch of topics once, without a group and without leaving a trace."""
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -85,6 +86,26 @@ class SpanReader:
         except (KafkaError, OSError, TimeoutError) as error:
             raise SpanUnavailableError(type(error).__name__) from error
         return {Partition(tp.topic, tp.partition): Span(begins[tp], ends[tp]) for tp in partitions}
+
+    async def since(self, spans: Mapping[Partition, Span], at: datetime) -> dict[Partition, Span]:
+        """The spans without what was all written before `at`, by the records' own times."""
+        wanted = {TopicPartition(*p): int(at.timestamp() * 1000) for p in spans}
+        if not wanted:
+            return {}
+        try:
+            found = await self._consumer.offsets_for_times(wanted)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise SpanUnavailableError(type(error).__name__) from error
+        begins = {
+            partition: span.end
+            if (first := found[TopicPartition(*partition)]) is None
+            else first.offset
+            for partition, span in spans.items()
+        }
+        return {
+            partition: Span(min(max(span.begin, begins[partition]), span.end), span.end)
+            for partition, span in spans.items()
+        }
 
     async def records(self, spans: Mapping[Partition, Span]) -> AsyncIterator[Record]:
         """Every record of the spans, in order within each partition."""

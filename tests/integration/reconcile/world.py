@@ -13,6 +13,8 @@ from typing import Any, Final, Self
 import asyncpg
 
 from operations.reconcile.gaps import Findings, Gap
+from operations.reconcile.hourly.report import Asked, report
+from operations.reconcile.hourly.rows import Report
 from operations.reconcile.reconciling import Wish, reconcile
 from services.logging.store_rows import insert_rows
 from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
@@ -138,8 +140,10 @@ class World:
         """One more request, while others look: it cost nothing, and has a log row only."""
         event = request(outcome=Outcome.FAILED, error_code=ErrorCode.UPSTREAM_TIMEOUT, quota=0)
         await self.publish([self.record(event)])
-        await insert_rows(self._connection, [row_of(event)])
-        await self.catch_up()
+        # As the consumer does: its position moves with what it wrote.
+        async with self._connection.transaction():
+            await insert_rows(self._connection, [row_of(event)])
+            await self.catch_up()
 
     def record(self, event: RequestCompleted, relay_id: str = RELAY) -> OutgoingRecord:
         """The event as the relay publishes it."""
@@ -193,6 +197,19 @@ class World:
                     reader=reader,
                     connection=connection,
                     wish=Wish(**({"settle_s": 0.0} | wish)),
+                )
+        finally:
+            await connection.close()
+
+    async def report(self, **asked: Any) -> Report:
+        """By hour and workspace, with the same role; all of the past unless `hours` says less."""
+        connection = await asyncpg.connect(self.database.dsn("reconcile"))
+        try:
+            async with self._reader() as reader:
+                return await report(
+                    reader=reader,
+                    connection=connection,
+                    asked=Asked(**({"settle_s": 0.0, "hours": 24 * 365 * 10} | asked)),
                 )
         finally:
             await connection.close()
