@@ -15,9 +15,11 @@ FROM billing.ledger_entries
 WHERE kind = 'charge' AND starts_with(cause, 'request:')
   AND ($1::timestamptz IS NULL OR posted_at >= $1)
 """
-_LOG_ROWS: Final = """
+# A refund's row bears the request's id, and the id of an event of its own.
+OWN_ROWS: Final = "type IN (2, 4) AND (event_id::text = request_id OR length(request_id) <> 36)"
+_LOG_ROWS: Final = f"""
 SELECT event_id, request_id, quota, type, created_at FROM logging.logs
-WHERE type IN (2, 4) AND ($1::timestamptz IS NULL OR created_at >= extract(epoch FROM $1))
+WHERE {OWN_ROWS} AND ($1::timestamptz IS NULL OR created_at >= extract(epoch FROM $1))
 """
 _KNOWN_ROWS: Final = "SELECT event_id FROM logging.logs WHERE event_id = ANY($1::uuid[])"
 _BALANCES: Final = """
@@ -28,11 +30,15 @@ SELECT coalesce(a.workspace_id, e.workspace_id) AS workspace_id,
 FROM billing.accounts AS a
 FULL JOIN (
     SELECT workspace_id, sum(amount_units) AS amount,
-           -sum(amount_units) FILTER (WHERE kind = 'charge') AS charged,
+           -- Net of refunds, and of adjustments that are of a charge.
+           -sum(amount_units) FILTER (
+               WHERE kind = 'charge' OR refers_to_entry_id IS NOT NULL
+           ) AS charged,
            -- A release of a key's lease exposes what the key may spend, and no balance.
            sum(excess_units
                + CASE WHEN kind = 'release' AND key_id IS NOT NULL THEN 0 ELSE exposure_units END
-               + CASE WHEN kind = 'top_up' THEN greatest(0, -amount_units) ELSE 0 END
+               + CASE WHEN kind IN ('top_up', 'adjustment', 'expiry', 'transfer')
+                      THEN greatest(0, -amount_units) ELSE 0 END
            ) AS allowed_debt
     FROM billing.ledger_entries GROUP BY workspace_id
 ) AS e ON e.workspace_id = a.workspace_id
@@ -42,8 +48,10 @@ SELECT key_id, coalesce(k.used_quota, 0)::bigint AS used, coalesce(e.charged, 0)
        coalesce(k.request_count, 0)::bigint AS count, coalesce(e.count, 0)::bigint AS entries
 FROM billing.token_usage AS k
 FULL JOIN (
-    SELECT key_id, -sum(amount_units) AS charged, count(*) AS count
-    FROM billing.ledger_entries WHERE kind = 'charge' AND key_id IS NOT NULL GROUP BY key_id
+    SELECT key_id, -sum(amount_units) AS charged, count(*) FILTER (WHERE kind = 'charge') AS count
+    FROM billing.ledger_entries
+    WHERE (kind = 'charge' OR refers_to_entry_id IS NOT NULL) AND key_id IS NOT NULL
+    GROUP BY key_id
 ) AS e USING (key_id)
 """
 # Most keys hold nothing and have no lease: they are left out.
@@ -77,11 +85,15 @@ FROM (
     FROM billing.quota_data GROUP BY 1, 2, 3
 ) AS q
 FULL JOIN (
-    SELECT hour, user_id, model, count(*) AS count, -sum(amount_units) AS quota
+    SELECT hour, user_id, model, count(*) FILTER (WHERE kind = 'charge') AS count,
+           -sum(amount_units) AS quota
     FROM (
-        SELECT floor(extract(epoch FROM posted_at) / 3600)::bigint * 3600 AS hour,
-               coalesce(user_id, 0) AS user_id, coalesce(model, '') AS model, amount_units
-        FROM billing.ledger_entries WHERE kind = 'charge' AND starts_with(cause, 'request:')
+        SELECT floor(extract(epoch FROM coalesce(bucket_at, posted_at)) / 3600)::bigint * 3600
+                   AS hour,
+               coalesce(user_id, 0) AS user_id, coalesce(model, '') AS model, kind, amount_units
+        FROM billing.ledger_entries
+        WHERE (kind = 'charge' AND starts_with(cause, 'request:'))
+           OR refers_to_entry_id IS NOT NULL
     ) AS charges GROUP BY 1, 2, 3
 ) AS e USING (hour, user_id, model)
 """

@@ -6,10 +6,12 @@ Those that end in `_OF` take hours and workspaces as two arrays, of the same len
 from typing import Final
 
 from operations.reconcile.hourly.sums import WEIGHTS
+from operations.reconcile.tables import OWN_ROWS
 
 # `sums.mark_of` of a text.
 _MARK: Final = "('x' || right(md5({id}), 12))::bit(48)::bigint"
-_HOUR: Final = "date_bin('1 hour', posted_at, 'epoch')"
+# What is of a charge counts to the charge's hour.
+_HOUR: Final = "date_bin('1 hour', coalesce(bucket_at, posted_at), 'epoch')"
 CHARGES: Final = f"""
 SELECT extract(epoch FROM hour)::bigint AS hour, workspace_id, count(*) AS count,
        sum(units)::bigint AS units, bit_xor(mark) AS marks,
@@ -22,10 +24,6 @@ FROM (
       AND ($2::bigint IS NULL OR workspace_id = $2)
 ) AS charges GROUP BY 1, 2
 """
-# The row of a refund bears the request's id, and the id of an event of its own.
-_OWN_ROWS: Final = """
-type IN (2, 4) AND (event_id::text = request_id OR length(request_id) <> 36)
-"""
 LOG_ROWS: Final = f"""
 SELECT hour, workspace_id, count(*) AS count, sum(quota)::bigint AS units,
        bit_xor(CASE type WHEN 2 THEN mark ELSE mark << 1 | 1 END) AS marks,
@@ -34,7 +32,7 @@ FROM (
     SELECT created_at - created_at % 3600 AS hour, workspace_id, quota, type,
            {_MARK.format(id="request_id")} AS mark
     FROM logging.logs
-    WHERE {_OWN_ROWS} AND created_at >= extract(epoch FROM $1::timestamptz)
+    WHERE {OWN_ROWS} AND created_at >= extract(epoch FROM $1::timestamptz)
       AND ($2::bigint IS NULL OR workspace_id = $2)
 ) AS rows GROUP BY 1, 2
 """
@@ -43,9 +41,11 @@ FROM (
 _SHARES: Final = f"""
 WITH entries AS (
     SELECT {_HOUR} AS hour, coalesce(user_id, 0) AS user_id, coalesce(model, '') AS model,
-           workspace_id, count(*) AS count, -sum(amount_units) AS units
+           workspace_id, count(*) FILTER (WHERE kind = 'charge') AS count,
+           -sum(amount_units) AS units
     FROM billing.ledger_entries
-    WHERE kind = 'charge' AND starts_with(cause, 'request:') AND posted_at >= $1
+    WHERE ((kind = 'charge' AND starts_with(cause, 'request:')) OR refers_to_entry_id IS NOT NULL)
+      AND posted_at >= $1 AND coalesce(bucket_at, posted_at) >= $1
     GROUP BY 1, 2, 3, 4
 ), shares AS (
     SELECT extract(epoch FROM hour)::bigint AS hour, user_id, model, workspace_id, count, units,
@@ -86,7 +86,8 @@ OTHER_KINDS: Final = f"""
 SELECT extract(epoch FROM {_HOUR})::bigint AS hour, workspace_id, kind, count(*) AS count,
        sum(amount_units)::bigint AS units
 FROM billing.ledger_entries
-WHERE kind <> 'charge' AND posted_at >= $1 AND ($2::bigint IS NULL OR workspace_id = $2)
+WHERE kind <> 'charge' AND posted_at >= $1 AND coalesce(bucket_at, posted_at) >= $1
+  AND ($2::bigint IS NULL OR workspace_id = $2)
 GROUP BY 1, 2, 3
 """
 _WANTED: Final = "unnest($1::bigint[], $2::bigint[]) AS wanted (hour, workspace_id)"
@@ -104,5 +105,5 @@ SELECT wanted.hour, wanted.workspace_id, event_id, request_id, quota, type, crea
 FROM logging.logs AS l
 JOIN {_WANTED} ON l.workspace_id = wanted.workspace_id
               AND l.created_at BETWEEN wanted.hour AND wanted.hour + 3599
-WHERE {_OWN_ROWS}
+WHERE {OWN_ROWS}
 """

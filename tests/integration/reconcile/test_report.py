@@ -183,6 +183,20 @@ async def test_requests_that_complete_meanwhile_are_no_gaps(world: World) -> Non
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_what_was_refunded_is_no_gap_and_is_shown_in_the_hour_of_its_charge(
+    world: World,
+) -> None:
+    events = [request(), request(quota=5)]
+    await world.settle(events)
+    await world.refund(events[0], 12)
+
+    assert await world.gaps() == {}
+    report = await world.report()
+    assert report.is_clean, report
+    row = rows_of(report)[FIRST, 7]
+    assert (row.ledger_units, row.quota_data_units, row.others) == (35, 23, {"refund": 12})
+
+
 async def test_only_the_hours_and_the_workspace_asked_for(world: World) -> None:
     await world.settle(some_events())
 

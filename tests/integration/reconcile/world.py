@@ -18,6 +18,7 @@ from operations.reconcile.hourly.rows import Report
 from operations.reconcile.reconciling import Wish, reconcile
 from services.logging.store_rows import insert_rows
 from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
+from shared.events.event import new_event_id
 from shared.events.health import RelayMarked
 from shared.events.requests import ErrorCode, Outcome, RequestCompleted
 from shared.kafka.producer import IdempotentProducer
@@ -36,6 +37,14 @@ INSERT INTO billing.ledger_entries
     (workspace_id, kind, cause, amount_units, balance_after_units, key_id, user_id, model,
      posted_at, prev_hash, entry_hash)
 VALUES ($1, $2, $3, $4, 0, 70, $5, $6, $7, sha256(''), sha256(''))
+"""
+_REFUND: Final = """
+INSERT INTO billing.ledger_entries
+    (workspace_id, kind, cause, amount_units, balance_after_units, key_id, user_id, model,
+     posted_at, refers_to_entry_id, bucket_at, prev_hash, entry_hash)
+SELECT workspace_id, 'refund', 'refund:' || entry_id, $2, 0, key_id, user_id, model, now(),
+       entry_id, posted_at, sha256(''), sha256('')
+FROM billing.ledger_entries WHERE cause = 'request:' || $1::text
 """
 _ACCOUNT: Final = """
 INSERT INTO billing.accounts (workspace_id, balance_units, charged_units, held_units)
@@ -121,6 +130,21 @@ class World:
         await self.catch_up()
         counted = [event for event in events if event.outcome is not Outcome.REJECTED]
         await self.mark(len(counted))
+
+    async def refund(self, event: RequestCompleted, units: int) -> None:
+        """So much of a charge is given back, wherever it was counted; its log row is of today."""
+        await self._connection.execute(_REFUND, event.request_id, units)
+        for statement in (
+            """UPDATE billing.accounts SET balance_units = balance_units + $1,
+               charged_units = charged_units - $1 WHERE workspace_id = $2""",
+            "UPDATE billing.token_usage SET used_quota = used_quota - $1 WHERE workspace_id = $2",
+            "UPDATE billing.quota_data SET quota = quota - $1 WHERE user_id = 100 * $2::bigint",
+        ):
+            await self._connection.execute(statement, units, event.workspace_id)
+        row = row_of(event)._replace(
+            event_id=new_event_id(), quota=-units, created_at=int(time.time())
+        )
+        await insert_rows(self._connection, [row])
 
     async def clean_up_was_made(self) -> str:
         """An admin had the rows of what came until now deleted. Answers that time."""
