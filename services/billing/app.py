@@ -12,6 +12,7 @@ from services.billing.api.accounts import AccountsApi
 from services.billing.api.charges import ChargesApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
+from services.billing.api.moves import MovesApi
 from services.billing.api.prices import PricesApi
 from services.billing.api.tools import TOOL_PATHS, ToolsApi, dashboard_errors
 from services.billing.directory import Directory
@@ -146,6 +147,7 @@ async def open_app(
             leases=leases,
             prices=PricesApi(pool=pool),
             charges=ChargesApi(pool),
+            moves=MovesApi(pool=pool, directory=directory, metrics=metrics),
             hours=HoursApi(HoursOfUse(pool)),
             tools=ToolsApi(pool=pool, keys=ControlKeys(control)),
         )

@@ -4,6 +4,7 @@ from typing import Final
 
 from services.billing import shapes
 from services.billing.api.accounts import AccountQuery, LedgerQuery, TopUpBody
+from services.billing.api.described_moves import MOVES
 from services.billing.api.hours import HoursQuery
 from services.billing.api.leases import LeaseListQuery, ReleaseBody
 from services.billing.api.prices import GroupRatioBody, PriceBody
@@ -39,6 +40,7 @@ CALLS: Final = (
         body=TopUpBody,
         data=shapes.ToppedUp,
     ),
+    *MOVES,
     Described(
         method="GET",
         path="/api/billing/charges/{request_id}",

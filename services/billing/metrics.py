@@ -52,6 +52,9 @@ class BillingMetrics:
         self.top_ups = Counter(
             "ledgerline_billing_top_up_quota", "Quota units topped up.", registry=registry
         )
+        self.refunded = Counter(
+            "ledgerline_billing_refunded_quota", "Quota units refunded.", registry=registry
+        )
         self.releases = Counter(
             "ledgerline_billing_lease_releases", "Leases released by force.", registry=registry
         )

@@ -9,6 +9,7 @@ from services.billing.api.accounts import AccountsApi
 from services.billing.api.charges import ChargesApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
+from services.billing.api.moves import MovesApi
 from services.billing.api.prices import PricesApi
 from services.billing.api.tools import (
     SUBSCRIPTION_PATHS,
@@ -30,13 +31,14 @@ class Apis(NamedTuple):
     leases: LeasesApi
     prices: PricesApi
     charges: ChargesApi
+    moves: MovesApi
     hours: HoursApi
     tools: ToolsApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    accounts, leases, prices, charges, hours, tools = apis
+    accounts, leases, prices, charges, moves, hours, tools = apis
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/api/billing/account", accounts.account),
         ("GET", "/api/billing/ledger", accounts.ledger),
@@ -52,6 +54,9 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("DELETE", f"/api/prices/{_MODEL}", prices.remove),
         ("GET", "/api/pricing", prices.pricing),
         ("GET", "/api/billing/charges/{request_id}", charges.read),
+        ("POST", "/api/billing/refunds", moves.refund),
+        ("POST", "/api/billing/adjustments", moves.adjust),
+        ("POST", "/api/billing/transfers", moves.transfer),
         ("GET", "/api/data", hours.all),
         ("GET", "/api/data/", hours.all),
         ("GET", "/api/data/self", hours.own),

@@ -132,8 +132,9 @@ class RequestCharge(BaseModel):
 
 
 class HourOfUse(BaseModel):
-    """What was used of a model in an hour: a row of `quota_data`."""
+    """What was used of a model in an hour: a row of `quota_data`, or the sum of several."""
 
+    id: int
     user_id: int
     username: str
     model_name: str

@@ -6,9 +6,10 @@ import asyncpg
 
 MOST_ROWS: Final = 200_000
 """What one answer may have: some tens of megabytes."""
+# An answer's row may sum up several of the table's: its id is that of the first of them.
 _SUMS: Final = """
-model_name, created_at, sum(token_used)::bigint AS token_used, sum(count)::bigint AS count,
-sum(quota)::bigint AS quota
+min(id) AS id, model_name, created_at, sum(token_used)::bigint AS token_used,
+sum(count)::bigint AS count, sum(quota)::bigint AS quota
 FROM quota_data WHERE created_at BETWEEN $1 AND $2
 """
 _ORDER: Final = f"ORDER BY created_at, model_name LIMIT {MOST_ROWS + 1}"

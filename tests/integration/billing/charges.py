@@ -80,14 +80,19 @@ async def balance(pool: asyncpg.Pool, workspace: int = 1) -> int:
 
 
 async def assert_sums_agree(pool: asyncpg.Pool) -> None:
-    """Balances are the sums of the ledger, and what is held is the sum over the leases."""
+    """Balances are the sums of the ledger, and what is held is the sum over the leases.
+
+    What was used is what charges came to, less what was given back of them; requests are counted
+    by the charges alone.
+    """
     wrong = await pool.fetch(
         """
         SELECT a.workspace_id FROM accounts a
         WHERE balance_units IS DISTINCT FROM (SELECT coalesce(sum(amount_units), 0)
                 FROM ledger_entries e WHERE e.workspace_id = a.workspace_id)
             OR charged_units IS DISTINCT FROM (SELECT coalesce(-sum(amount_units), 0)
-                FROM ledger_entries e WHERE e.workspace_id = a.workspace_id AND kind = 'charge')
+                FROM ledger_entries e WHERE e.workspace_id = a.workspace_id
+                    AND (kind = 'charge' OR refers_to_entry_id IS NOT NULL))
             OR held_units IS DISTINCT FROM (SELECT coalesce(sum(greatest(0,
                     CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)), 0)
                 FROM leases l WHERE l.subject = 'account:' || a.workspace_id)
@@ -101,7 +106,8 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
         """
         SELECT k.key_id FROM token_usage k
         WHERE used_quota IS DISTINCT FROM (SELECT coalesce(-sum(amount_units), 0)
-                FROM ledger_entries e WHERE e.key_id = k.key_id AND kind = 'charge')
+                FROM ledger_entries e WHERE e.key_id = k.key_id
+                    AND (kind = 'charge' OR refers_to_entry_id IS NOT NULL))
             OR held_units IS DISTINCT FROM (SELECT coalesce(sum(greatest(0,
                     CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)), 0)
                 FROM leases l WHERE l.subject = 'key:' || k.key_id)
@@ -113,8 +119,8 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
     assert wrong == []
     entries = await one_row(
         pool,
-        "SELECT count(*), coalesce(-sum(amount_units), 0)::bigint FROM ledger_entries"
-        " WHERE kind = 'charge'",
+        "SELECT count(*) FILTER (WHERE kind = 'charge'), coalesce(-sum(amount_units), 0)::bigint"
+        " FROM ledger_entries WHERE kind = 'charge' OR refers_to_entry_id IS NOT NULL",
     )
     for table, count in (("quota_data", "count"), ("token_usage", "request_count")):
         quota = "quota" if table == "quota_data" else "used_quota"
@@ -124,6 +130,18 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
             f" FROM {table}",
         )
         assert row == entries, table
+    wrong = await pool.fetch(
+        """
+        SELECT charge_entry_id FROM charge_settlements AS s
+        JOIN ledger_entries AS c ON c.entry_id = s.charge_entry_id
+        WHERE ROW(charged_units, adjusted_units, refunded_units) IS DISTINCT FROM (
+            SELECT ROW(-c.amount_units,
+                coalesce(-sum(amount_units) FILTER (WHERE kind = 'adjustment'), 0)::bigint,
+                coalesce(sum(amount_units) FILTER (WHERE kind = 'refund'), 0)::bigint)
+            FROM ledger_entries e WHERE e.refers_to_entry_id = s.charge_entry_id)
+        """
+    )
+    assert wrong == []
     broken = await pool.fetchval(
         """
         SELECT count(*) FROM (

@@ -10,6 +10,7 @@ from shared.events.event import new_event_id
 from shared.events.prices import PriceChanged
 from shared.events.routing import Status
 from shared.kafka.producer import IdempotentProducer
+from tests.integration.billing.charges import assert_sums_agree, post, request
 from tests.integration.billing.conftest import StartBilling
 from tests.integration.billing.service import ROOT, USER, BillingService, listed
 from tests.integration.kafka.broker import Broker
@@ -93,6 +94,9 @@ async def test_a_wrong_top_up_is_refused(
     ("method", "path"),
     [
         ("POST", "/api/billing/topups"),
+        ("POST", "/api/billing/refunds"),
+        ("POST", "/api/billing/adjustments"),
+        ("POST", "/api/billing/transfers"),
         ("GET", "/api/billing/leases"),
         ("POST", "/api/billing/leases/x/release"),
         ("GET", "/api/prices/"),
@@ -108,6 +112,54 @@ async def test_what_is_an_admins_is_not_a_users(
 ) -> None:
     assert (await billing.call(method, path, {}, caller=USER))[0] == 403
     assert (await billing.call(method, path, {}, caller=None))[0] == 401
+
+
+MOVE = {"idempotency_key": "k", "reason": "they asked"}
+
+
+async def test_money_is_moved_by_hand_and_comes_to_the_same(billing: BillingService) -> None:
+    event = request(workspace=2, quota=100)
+    await post(billing.pool, event)
+    refund = MOVE | {"request_id": event.request_id, "quota_units": 40}
+    for is_repeated in (False, True):
+        _, answer = await billing.call("POST", "/api/billing/refunds", refund)
+        told = answer["data"]
+        assert (told["refunded_units"], told["refundable_units"]) == (40, 60)
+        assert (told["balance_after_units"], told["is_repeated"]) == (-60, is_repeated)
+    adjustment = MOVE | {"workspace_id": 2, "quota_units": 70}
+    _, answer = await billing.call("POST", "/api/billing/adjustments", adjustment)
+    assert answer["data"]["balance_after_units"] == 10
+    _, ledger = await billing.call("GET", "/api/billing/ledger", caller=USER)
+    assert [entry["kind"] for entry in ledger["data"]["items"]] == [
+        *("adjustment", "refund", "charge")
+    ]
+    await assert_sums_agree(billing.pool)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("refunds", {"request_id": "r", "entry_id": 1}),
+        ("refunds", {}),
+        ("refunds", {"request_id": "r"}),
+        ("refunds", {"request_id": "\u0000"}),
+        ("refunds", {"request_id": "r", "quota_units": 0}),
+        ("refunds", {"request_id": "r", "quota_units": 1.5}),
+        ("refunds", {"request_id": "r", "reason": ""}),
+        ("adjustments", {"workspace_id": 2, "quota_units": 0}),
+        ("adjustments", {"workspace_id": 99, "quota_units": 1}),
+        ("adjustments", {"workspace_id": 2, "quota_units": 1, "refers_to_request_id": "r"}),
+        ("transfers", {"from_workspace_id": 2, "to_workspace_id": 2, "quota_units": 1}),
+        ("transfers", {"from_workspace_id": 2, "to_workspace_id": 99, "quota_units": 1}),
+        ("transfers", {"from_workspace_id": 99, "to_workspace_id": 2, "quota_units": 1}),
+    ],
+)
+async def test_a_wrong_move_is_refused(
+    billing: BillingService, path: str, body: dict[str, object]
+) -> None:
+    status, answer = await billing.call("POST", f"/api/billing/{path}", MOVE | body)
+    assert (status, answer["success"]) == (200, False)
+    assert await billing.pool.fetchval("SELECT count(*) FROM ledger_entries") == 0
 
 
 async def test_a_relay_asks_and_an_admin_sees_and_releases(billing: BillingService) -> None:

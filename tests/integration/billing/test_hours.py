@@ -54,7 +54,7 @@ async def test_a_user_sees_own_hours_of_the_last_month(billing: BillingService) 
     ]
     assert all(row["created_at"] % 3600 == 0 for row in rows)
     assert rows[0].keys() == {
-        *("user_id", "username", "model_name", "created_at", "token_used", "count", "quota")
+        *("id", "user_id", "username", "model_name", "created_at", "token_used", "count", "quota")
     }
     assert (rows[0]["user_id"], rows[0]["username"]) == (2, "user 2")
     assert await hours(billing, "/api/data/self?username=user%203") == rows

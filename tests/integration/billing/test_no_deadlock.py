@@ -1,4 +1,4 @@
-"""Charges, lease messages and new limits over the same accounts and keys, in opposite orders."""
+"""All that locks accounts and keys, over the same ones and in opposite orders."""
 
 import asyncio
 from functools import partial
@@ -9,10 +9,14 @@ from services.billing.charging.posting import post_charges
 from services.billing.keys.key_quota import KeyQuota
 from services.billing.keys.store_keys import apply_quotas
 from services.billing.leases.leasing import answer_message
+from services.billing.ledger.refunds import Refund, refund
+from services.billing.ledger.transfers import Side, Transfer, transfer
+from shared.events.event import new_event_id
 from shared.leases.protocol import LeaseAsks
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import assert_sums_agree, charge, request
 from tests.integration.billing.lease_messages import ask, fund
+from tests.integration.billing.test_top_ups import ADMIN
 
 ACCOUNTS = range(1, 41)
 ROUNDS = 25
@@ -23,8 +27,13 @@ async def test_opposite_orders_never_deadlock(pool: asyncpg.Pool) -> None:
     for workspace in ACCOUNTS:
         if workspace % 2:  # the others' accounts are made under way, by whoever is first
             await fund(pool, 10**6, workspace=workspace)
+    charged = [request(workspace=w, quota=2 * ROUNDS, key=100 - w) for w in ACCOUNTS]
+    await in_transaction(pool, partial(post_charges, charges=[charge(one) for one in charged]))
     async with asyncio.TaskGroup() as group:
         group.create_task(_limits(pool))
+        group.create_task(_refunds(pool, [one.request_id for one in charged]))
+        group.create_task(_refunds(pool, [one.request_id for one in reversed(charged)]))
+        group.create_task(_transfers(pool))
         for number in range(4):
             group.create_task(_charges(pool, is_reversed=bool(number % 2)))
             group.create_task(_messages(pool, number, is_reversed=bool(number % 2)))
@@ -35,6 +44,26 @@ async def _limits(pool: asyncpg.Pool) -> None:
     for version in range(1, ROUNDS + 1):
         quotas = [KeyQuota(100 - w, w, 10**5, version) for w in ACCOUNTS]
         await in_transaction(pool, partial(apply_quotas, quotas=quotas), attempts=1)
+
+
+async def _refunds(pool: asyncpg.Pool, request_ids: list[str]) -> None:
+    for request_id in request_ids:
+        wanted = Refund(
+            request_id=request_id, quota_units=1, idempotency_key=new_event_id(), reason="r"
+        )
+        await in_transaction(pool, partial(refund, wanted=wanted, admin=ADMIN), attempts=1)
+
+
+async def _transfers(pool: asyncpg.Pool) -> None:
+    for source in (*range(1, 40, 2), *range(39, 0, -2)):
+        wanted = Transfer(
+            source=Side(source, source),
+            target=Side(source + 1, source),
+            quota_units=1,
+            idempotency_key=new_event_id(),
+            reason="r",
+        )
+        await in_transaction(pool, partial(transfer, wanted=wanted, admin=ADMIN), attempts=1)
 
 
 async def _charges(pool: asyncpg.Pool, *, is_reversed: bool) -> None:
