@@ -241,8 +241,12 @@ class Http1Answer:
                     self._tell_end(sink)
                     break
                 sink.received(piece)
+                if self._decoder is None:
+                    if not (self._pieces or self._is_ended or self._failure):
+                        break  # as after most reads
+                    continue
                 left -= len(piece)
-                if left <= 0 and self._decoder is not None:
+                if left <= 0:
                     self._rest()
                     break
         finally:
