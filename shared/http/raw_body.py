@@ -18,6 +18,11 @@ _FRAME_BYTES: Final = 64
 """More than the framing of the last part ever has."""
 
 
+_CHUNK_END: Final = b"\r\n"
+_CHUNK_HEADS: Final = [b"%x\r\n" % size for size in range(4096)]
+"""Of the sizes that events have."""
+
+
 class StreamBody(Protocol):
     """The body of one streaming answer, after its head was prepared."""
 
@@ -74,7 +79,7 @@ class RawBody:
         if self._left is not None:
             return self._write_counted(transport, data, self._left)
         if data:  # an empty chunk would be the end
-            transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            transport.write(b"".join((_chunk_head(len(data)), data, _CHUNK_END)))
         return True
 
     def _write_counted(self, transport: asyncio.Transport, data: bytes, left: int) -> bool:
@@ -114,6 +119,10 @@ class RawBody:
         self._response.force_close()
         if self._connection.transport is not None:
             self._connection.transport.abort()
+
+
+def _chunk_head(size: int) -> bytes:
+    return _CHUNK_HEADS[size] if size < len(_CHUNK_HEADS) else b"%x\r\n" % size
 
 
 async def begin_body(request: web.BaseRequest, response: web.StreamResponse) -> StreamBody:

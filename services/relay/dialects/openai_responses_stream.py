@@ -64,6 +64,8 @@ class ResponsesStreamReader:
 
     def feed(self, chunk: bytes) -> bytes:
         """See StreamReader."""
+        if self._splitter.is_one(chunk):  # as most chunks are
+            return chunk if self._is_passed(chunk) else b""
         passed = [event for event in self._splitter.feed(chunk) if self._is_passed(event)]
         return passed[0] if len(passed) == 1 else b"".join(passed)
 

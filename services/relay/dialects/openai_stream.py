@@ -43,10 +43,9 @@ class OpenAIStreamReader:
 
     def feed(self, chunk: bytes) -> bytes:
         """See StreamReader."""
-        events = self._splitter.feed(chunk)
-        if len(events) == 1:
-            return events[0] if self._is_passed(events[0]) else b""
-        return b"".join([event for event in events if self._is_passed(event)])
+        if self._splitter.is_one(chunk):  # as most chunks are
+            return chunk if self._is_passed(chunk) else b""
+        return b"".join([event for event in self._splitter.feed(chunk) if self._is_passed(event)])
 
     @property
     def is_whole(self) -> bool:

@@ -24,15 +24,17 @@ class EventSplitter:
         self._max_event_bytes = max_event_bytes
         self._partial = b""
 
+    def is_one(self, chunk: bytes) -> bool:
+        """Whether `chunk`, which comes next, is one whole event: then it need not be fed."""
+        return (
+            not self._partial
+            and chunk.find(_BLANK_LINE) == len(chunk) - 2
+            and len(chunk) > 1
+            and _CARRIAGE_RETURN not in chunk
+        )
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that are whole now. Raises AnswerTooLargeError."""
-        if (
-            not self._partial
-            and chunk.endswith(_BLANK_LINE)
-            and chunk.count(_BLANK_LINE) == 1
-            and _CARRIAGE_RETURN not in chunk
-        ):
-            return [chunk]  # as most chunks are
         # What was searched before is not searched again, but for an end that it may begin.
         unsearched = max(0, len(self._partial) - 2)
         if self._partial:

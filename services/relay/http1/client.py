@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from typing import Final
+from typing import Final, cast
 
 from services.relay.http1.connecting import Connector
 from services.relay.http1.connection import Connection, Owner
@@ -90,7 +90,8 @@ class Http1Upstream:
 
     async def _open(self, place: Place, owner: Owner) -> Connection:
         connection = Connection(owner, idle_s=self._idle_s, keep_s=self._keep_s)
-        await self._connector.connect(place.origin, lambda: connection)
+        protocol = cast("asyncio.Protocol", connection)
+        await self._connector.connect(place.origin, lambda: protocol)
         if not connection.is_open:
             raise ConnectionResetError
         return connection

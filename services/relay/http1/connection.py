@@ -22,8 +22,10 @@ class Owner(Protocol):
         """It is closed, or closing. May be called again."""
 
 
-class Connection(asyncio.Protocol):
-    """One timer watches it: over the first byte, the pauses within an answer, and the idle time.
+class Connection:
+    """An `asyncio.Protocol`, but by name: compiled, a class of our own is several times as fast.
+
+    One timer watches it: over the first byte, the pauses within an answer, and the idle time.
 
     It is not set anew for each of them: when it comes it looks at the deadline of the moment.
     """
@@ -119,6 +121,12 @@ class Connection(asyncio.Protocol):
         answer.received(data)
         if not had_head and answer.has_head and self._answer is answer and not answer.is_paused:
             self._watch(self._loop.time() + self._idle_s)
+
+    def pause_writing(self) -> None:
+        """See asyncio.Protocol. A request is one piece, and at hand: nothing is to be held back."""
+
+    def resume_writing(self) -> None:
+        """See asyncio.Protocol."""
 
     def eof_received(self) -> None:
         """See asyncio.Protocol. The peer sends nothing more: so do we."""

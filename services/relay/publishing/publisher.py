@@ -25,7 +25,7 @@ from shared.kafka.producer import IdempotentProducer
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
-_LINGER_S: Final = 0.02
+_LINGER_S: Final = 0.03
 _BUSY_LINGER_S: Final = 0.04
 """Above `_BUSY_PER_S` completions a second: a step costs as much as fifty records in it."""
 _BUSY_PER_S: Final = 2_000
