@@ -1,12 +1,12 @@
 """One request from its log row, told whole: for an admin who asks why. Pure."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 import orjson
 
-from services.logging.formula import formula, ratios_of, units_of
+from services.logging.rated_rows import rating_of, units_of
+from shared.money.formula import formula
 from shared.money.rating import rate
 
 _FROM_ROW: Final = (
@@ -22,7 +22,8 @@ _FROM_OTHER: Final = (
 _RATIOS: Final = (
     *("price_version", "model_ratio", "completion_ratio", "cache_ratio", "cache_creation_ratio"),
     *("cache_creation_1h_ratio", "image_ratio", "audio_ratio", "group_ratio", "user_group_ratio"),
-    "model_price",
+    *("model_price", "output_audio_ratio", "output_image_ratio", "tier_above_tokens"),
+    *("service_tier", "service_tier_ratio", "tool_prices"),
 )
 
 _ATTEMPT: Final = (
@@ -67,13 +68,16 @@ def _tried(
 
 def _rating(row: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """The formula; none where nothing was counted: the call is free, or had no answer."""
-    price = ratios_of(other)
+    rating = rating_of(other)
     is_uncounted = not row["quota"] and other.get("usage_source") == "none"
-    if price is None or is_uncounted:
+    if rating is None or is_uncounted:
         return {"formula": None, "rated_quota": None, "ratios": None}
-    units, group_ratio = units_of(row, other), Decimal(str(other.get("group_ratio", 1)))
+    units = units_of(row, other)
+    price, group_ratio, tier, tier_ratio = rating
     return {
-        "formula": formula(units, price, group_ratio),
-        "rated_quota": rate(units, price, group_ratio),
+        "formula": formula(
+            units, price, group_ratio, service_tier=tier, service_tier_ratio=tier_ratio
+        ),
+        "rated_quota": rate(units, price, group_ratio, tier_ratio),
         "ratios": {name: other.get(name) for name in _RATIOS},
     }

@@ -17,6 +17,10 @@ from shared.events.usage import Usage
 _Ratio = Annotated[float, Field(ge=0, le=1_000_000)]
 """For people to read; what was charged is in the ledger."""
 
+_Told: TypeAlias = dict[str, Any]
+"""A part that a row repeats as it came. Not looked into, which would take a tenth of all reading:
+the contract bounds it, and an event as a whole is at most 64 KiB."""
+
 
 class LoggedUsage(Event):
     """The part of `Usage` that a row shows."""
@@ -32,6 +36,10 @@ class LoggedUsage(Event):
     audio_tokens: Tokens = 0
     reasoning_tokens: Tokens = 0
     prompt_includes_cached: bool = True
+    output_audio_tokens: Tokens = 0
+    output_image_tokens: Tokens = 0
+    tool_calls: _Told = Field(default_factory=dict)
+    service_tier: Code = ""
 
 
 class LoggedRating(Event):
@@ -50,11 +58,12 @@ class LoggedRating(Event):
     group_ratio: _Ratio
     user_group_ratio: _Ratio | None = None
     model_price: _Ratio | None = None
-
-
-_Told: TypeAlias = dict[str, Any]
-"""A part that a row repeats as it came. Not looked into, which would take a tenth of all reading:
-the contract bounds it, and an event as a whole is at most 64 KiB."""
+    output_audio_ratio: _Ratio | None = None
+    output_image_ratio: _Ratio | None = None
+    tier_above_tokens: Tokens | None = None
+    service_tier: Code = ""
+    service_tier_ratio: _Ratio = 1.0
+    tool_prices: _Told = Field(default_factory=dict)
 
 
 class LoggedRequest(Event):

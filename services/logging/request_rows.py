@@ -17,8 +17,20 @@ _SELDOM_USED: Final = (
     "image_tokens",
     "audio_tokens",
     "reasoning_tokens",
+    "output_audio_tokens",
+    "output_image_tokens",
+    "tool_calls",
 )
-"""Kinds of tokens that a row names only where there are some."""
+"""What was used that a row names only where there is some."""
+_SELDOM_RATED: Final[dict[str, object]] = {
+    "output_audio_ratio": None,
+    "output_image_ratio": None,
+    "tier_above_tokens": None,
+    "service_tier": "",
+    "service_tier_ratio": 1.0,
+    "tool_prices": {},
+}
+"""Figures of a price that a row names only where they are not these."""
 NAMED_BY_ROW: Final = ("channel_name", "provider", "upstream_model")
 """What an attempt at the row's own channel does not repeat."""
 
@@ -59,7 +71,12 @@ def request_row(event: LoggedRequest, trace_id: str = "") -> LogRow:
 
 def _other(event: LoggedRequest, trace_id: str) -> dict[str, object]:
     # A model's fields are its __dict__, in order: asking it for a copy takes many times as long.
-    other: dict[str, object] = {} if event.rating is None else event.rating.__dict__.copy()
+    other: dict[str, object] = {}
+    if event.rating is not None:
+        other = event.rating.__dict__.copy()
+        for name, usual in _SELDOM_RATED.items():
+            if other[name] == usual:
+                del other[name]
     usage = event.usage.__dict__
     other |= {
         "cache_tokens": usage["cached_tokens"],

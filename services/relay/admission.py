@@ -17,8 +17,8 @@ from services.relay.errors import RelayError, invalid_request
 from services.relay.recording.event_json import as_json
 from shared.events.requests import ErrorCode, Rating
 from shared.events.routing import ModelChanged
+from shared.money.hold import affordable_output_tokens
 from shared.money.quota import QUOTA_PER_UNIT
-from shared.money.rating import affordable_output_tokens
 from shared.money.tariff import Tariff
 
 

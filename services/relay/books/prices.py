@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
-from shared.money.rating import PriceRatios
+from shared.money.price_ratios import PriceRatios
 
 _EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.money.rating import PriceRatios, UnitCounts, rate, upper_bound
+from shared.money.hold import upper_bound
+from shared.money.price_ratios import PriceRatios
+from shared.money.rating import UnitCounts, rate
 
 _PAGE = (Path(__file__).parents[3] / "docs/rating.md").read_text()
 _EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", _PAGE, re.DOTALL)]
@@ -29,7 +31,8 @@ def test_there_are_four() -> None:
 @pytest.mark.parametrize("example", _EXAMPLES, ids=["cached", "half-up", "least", "cache-times"])
 def test_each_costs_what_the_page_says(example: dict[str, Any]) -> None:
     units = UnitCounts(**{name: example[name] for name in _COUNTS if name in example})
-    price = PriceRatios(**{name: Decimal(example[name]) for name in _RATIOS if name in example})
+    ratios: dict[str, Any] = {name: Decimal(example[name]) for name in _RATIOS if name in example}
+    price = PriceRatios(**ratios)
     assert set(example) <= {*_COUNTS, *_RATIOS, "group_ratio", "quota"}
     assert rate(units, price, Decimal(example["group_ratio"])) == example["quota"]
 

@@ -8,22 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.money.context_tiers import ratios_for
+from shared.money.price_ratios import PriceRatios
 from shared.money.quota import MAX_QUOTA_UNITS, QUOTA_PER_UNIT
-from shared.money.rating import PriceRatios, UnitCounts, rate
-from tests.unit.money.prices import PRICES, RATIOS, TOKEN_PRICES, TOKENS
+from shared.money.rating import UnitCounts, rate
+from tests.unit.money.prices import PLAIN_PRICES, PRICES, RATIOS, TOKEN_PRICES, TOKENS, UNITS
 
 COUNTED = (
     *("prompt", "completion", "cached", "cache_creation", "cache_creation_1h", "image", "audio"),
-)
-UNITS = st.builds(
-    UnitCounts, prompt_includes_cached=st.booleans(), **dict.fromkeys(COUNTED, TOKENS)
+    *("output_audio", "output_image"),
 )
 
 
 def price(model_ratio: str, **ratios: str) -> PriceRatios:
-    return PriceRatios(
-        model_ratio=Decimal(model_ratio), **{name: Decimal(ratio) for name, ratio in ratios.items()}
-    )
+    named: dict[str, Any] = {name: Decimal(ratio) for name, ratio in ratios.items()}
+    return PriceRatios(model_ratio=Decimal(model_ratio), **named)
 
 
 GPT_4O_MINI = price("0.075", completion_ratio="4", cache_ratio="0.5")
@@ -120,11 +119,12 @@ def test_a_dollar() -> None:
 
 def test_every_count_is_rated() -> None:
     """A kind added to the counts and forgotten in the formula would be free."""
-    counted = set(UnitCounts._fields) - {"prompt_includes_cached"}
+    counted = set(UnitCounts._fields) - {"prompt_includes_cached", "tools"}
     assert counted == set(COUNTED)
+    priced = price("1", output_audio_ratio="1", output_image_ratio="1")
     for kind in counted:
         units: dict[str, Any] = {kind: 1000}
-        assert rate(UnitCounts(**units), price("1"), Decimal(1)) == 1000
+        assert rate(UnitCounts(**units), priced, Decimal(1)) == 1000
 
 
 @given(UNITS, PRICES, RATIOS)
@@ -138,13 +138,13 @@ def test_never_negative_and_never_beyond_the_most(
 def test_something_used_at_a_ratio_above_zero_costs_at_least_one(
     tokens: int, ratios: PriceRatios, group_ratio: Decimal
 ) -> None:
-    weighs = ratios.model_ratio * group_ratio > 0
+    weighs = ratios_for(ratios, tokens).model_ratio * group_ratio > 0
     assert (rate(UnitCounts(prompt=tokens), ratios, group_ratio) >= 1) is weighs
-    weighs = weighs and ratios.completion_ratio > 0
+    weighs = ratios_for(ratios, 0).model_ratio * ratios.completion_ratio * group_ratio > 0
     assert (rate(UnitCounts(completion=tokens), ratios, group_ratio) >= 1) is weighs
 
 
-@given(UNITS, st.sampled_from(["prompt", "completion"]), TOKENS, TOKEN_PRICES, RATIOS)
+@given(UNITS, st.sampled_from(["prompt", "completion"]), TOKENS, PLAIN_PRICES, RATIOS)
 def test_more_tokens_never_cost_less(
     units: UnitCounts, kind: str, more: int, ratios: PriceRatios, group_ratio: Decimal
 ) -> None:
@@ -152,7 +152,7 @@ def test_more_tokens_never_cost_less(
     assert rate(larger, ratios, group_ratio) >= rate(units, ratios, group_ratio)
 
 
-@given(UNITS, TOKEN_PRICES, RATIOS, RATIOS)
+@given(UNITS, PLAIN_PRICES, RATIOS, RATIOS)
 def test_a_higher_ratio_never_costs_less(
     units: UnitCounts, ratios: PriceRatios, one: Decimal, other: Decimal
 ) -> None:
@@ -162,11 +162,11 @@ def test_a_higher_ratio_never_costs_less(
     assert rate(units, cheap, Decimal(1)) <= rate(units, dear, Decimal(1))
 
 
-@given(UNITS, TOKEN_PRICES, RATIOS)
-def test_a_charge_is_exact_to_the_half_unit(
+@given(UNITS, PLAIN_PRICES, RATIOS)
+def test_a_plain_price_costs_what_it_always_did(
     units: UnitCounts, ratios: PriceRatios, group_ratio: Decimal
 ) -> None:
-    """Reckoned in whole numbers of 10^-36 units, without any decimal arithmetic."""
+    """The formula from before prices had tiers and tools, in whole numbers of 10^-27 units."""
 
     def whole(ratio: Decimal) -> int:
         return int(ratio.scaleb(9))

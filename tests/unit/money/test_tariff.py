@@ -5,43 +5,45 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.money.rating import PriceRatios, UnitCounts, rate, upper_bound
+from shared.money.hold import upper_bound
+from shared.money.price_ratios import PriceRatios
+from shared.money.rating import UnitCounts, rate
 from shared.money.tariff import Tariff
-from tests.unit.money.prices import PRICES, RATIOS, TOKENS
+from tests.unit.money.prices import PRICES, RATIOS, TOKENS, TOOL_CALLS, UNITS
 
-UNITS = st.builds(
-    UnitCounts,
-    prompt=TOKENS,
-    completion=TOKENS,
-    cached=TOKENS,
-    cache_creation=TOKENS,
-    cache_creation_1h=TOKENS,
-    image=TOKENS,
-    audio=TOKENS,
-    prompt_includes_cached=st.booleans(),
-)
+SERVICE = st.just(Decimal(1)) | RATIOS
 
 
-@given(units=UNITS, price=PRICES, group_ratio=RATIOS)
+@given(units=UNITS, price=PRICES, group_ratio=RATIOS, service=SERVICE)
 def test_the_charge_is_the_formulas(
-    units: UnitCounts, price: PriceRatios, group_ratio: Decimal
+    units: UnitCounts, price: PriceRatios, group_ratio: Decimal, service: Decimal
 ) -> None:
-    assert Tariff(price, group_ratio).charge(units) == rate(units, price, group_ratio)
+    tariff = Tariff(price, group_ratio, service)
+    assert tariff.charge(units) == rate(units, price, group_ratio, service)
 
 
 @given(
-    prompt_tokens=TOKENS,
-    output_tokens=TOKENS,
-    answers=st.integers(1, 128),
+    asked=st.fixed_dictionaries(
+        {"prompt_tokens": TOKENS, "output_tokens": TOKENS, "answers": st.integers(1, 128)}
+    ),
     price=PRICES,
-    group_ratio=RATIOS,
+    ratios=st.tuples(RATIOS, SERVICE),
+    tool_calls=TOOL_CALLS,
 )
 def test_the_bound_is_the_formulas(
-    prompt_tokens: int, output_tokens: int, answers: int, price: PriceRatios, group_ratio: Decimal
+    asked: dict[str, int],
+    price: PriceRatios,
+    ratios: tuple[Decimal, Decimal],
+    tool_calls: tuple[tuple[str, int], ...],
 ) -> None:
-    asked = {"prompt_tokens": prompt_tokens, "output_tokens": output_tokens, "answers": answers}
-    assert Tariff(price, group_ratio).bound(**asked) == upper_bound(
-        **asked, price=price, dearest_group_ratio=group_ratio
+    group_ratio, service = ratios
+    tariff = Tariff(price, group_ratio, service)
+    assert tariff.bound(**asked, tool_calls=tool_calls) == upper_bound(
+        **asked,
+        price=price,
+        dearest_group_ratio=group_ratio,
+        service_tier_ratio=service,
+        tool_calls=tool_calls,
     )
 
 

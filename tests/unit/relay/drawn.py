@@ -20,7 +20,7 @@ from shared.events.numbers import MAX_BYTES, MAX_ID, MAX_QUOTA_UNITS, MAX_TOKENS
 from shared.events.requests import ErrorCode, Outcome
 from shared.events.routing import Status
 from shared.events.usage import Usage, UsageSource
-from shared.money.rating import PriceRatios
+from shared.money.price_ratios import PriceRatios
 from tests.unit.relay.made import arrival
 
 NASTY: Final = "\"\\/{}%,:'\x80\x9f\xa0é\u2028\u2029\ufeff\ufffd\uffff\U0001f600\U0010ffff"

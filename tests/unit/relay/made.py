@@ -29,7 +29,7 @@ from shared.events.routing import (
     Status,
 )
 from shared.http.egress import EgressPolicy
-from shared.money.rating import PriceRatios
+from shared.money.price_ratios import PriceRatios
 from shared.money.tariff import Tariff
 
 MODEL: Final = "gpt-4o-mini"

@@ -1,45 +1,14 @@
+import json
 from decimal import Decimal
-
-import pytest
+from fractions import Fraction
 
 from services.logging.explaining import explain
-from services.logging.formula import formula, ratios_of, units_of
+from services.logging.rated_rows import rating_of, units_of
 from shared.events.requests import LeaseUse, Outcome, Rating
 from shared.events.usage import Usage, UsageSource
-from shared.money.rating import PriceRatios, UnitCounts
-from tests.made_events import ONE, request
+from tests.made_events import request
 from tests.made_rows import row_of
-
-PRICE = PriceRatios(
-    model_ratio=Decimal("0.075"), completion_ratio=Decimal(4), cache_ratio=Decimal("0.5")
-)
-
-
-@pytest.mark.parametrize(
-    ("units", "price", "written"),
-    [
-        (
-            UnitCounts(prompt=1000, completion=500, cached=400),
-            PRICE,
-            "(600 + 400 cached × 0.5 + 500 completion × 4) × 0.075 × 1 = 210",
-        ),
-        (UnitCounts(prompt=3), PRICE, "(3) × 0.075 × 1 = 1"),
-        (
-            UnitCounts(prompt=10, cached=4, cache_creation_1h=2, prompt_includes_cached=False),
-            PriceRatios(model_ratio=ONE, cache_creation_1h_ratio=Decimal(2)),
-            "(10 + 4 cached × 1 + 2 written for an hour × 2) × 1 × 1 = 18",
-        ),
-        (
-            UnitCounts(prompt=10),
-            PriceRatios(model_ratio=ONE, model_price=Decimal("0.04")),
-            "$0.04 × 500000 × 1 = 20000",
-        ),
-    ],
-)
-def test_the_formula_has_the_numbers_that_give_the_charge(
-    units: UnitCounts, price: PriceRatios, written: str
-) -> None:
-    assert formula(units, price, ONE) == written
+from tests.written_sums import added_up
 
 
 def test_from_its_row_a_charge_is_reckoned_as_it_was_from_its_event() -> None:
@@ -54,6 +23,12 @@ def test_from_its_row_a_charge_is_reckoned_as_it_was_from_its_event() -> None:
         image_ratio=Decimal(3),
         audio_ratio=Decimal(7),
         group_ratio=Decimal("0.8"),
+        output_audio_ratio=Decimal(0),
+        output_image_ratio=Decimal(40),
+        tier_above_tokens=128_000,
+        service_tier="priority",
+        service_tier_ratio=Decimal(2),
+        tool_prices={"web_search": Decimal(10)},
     )
     usage = Usage(
         prompt_tokens=100,
@@ -64,21 +39,35 @@ def test_from_its_row_a_charge_is_reckoned_as_it_was_from_its_event() -> None:
         image_tokens=19,
         audio_tokens=23,
         prompt_includes_cached=False,
+        output_audio_tokens=2,
+        output_image_tokens=3,
+        tool_calls={"web_search": 4},
     )
-    # (100 - 19 - 23 + 13·0.1 + 12·1.25 + 5·2 + 19·3 + 23·7 + 11·5) · 1.25 · 0.8 = 357.3
-    event = request(rating=rating, usage=usage, quota=357, hold_quota=900)
+    # 100 - 19 - 23 + 13·0.1 + 12·1.25 + 5·2 + 19·3 + 23·7 + 6·5 + 2·0 + 3·40 = 452.3, and
+    # (452.3 · 1.25 · 2 + 4·10·500) · 0.8 = 16904.6
+    event = request(rating=rating, usage=usage, quota=16_905, hold_quota=20_000)
 
     told = explain(row_of(event)._asdict())
 
-    assert told["charge"]["rated_quota"] == told["charge"]["quota"] == 357
-    assert told["charge"]["formula"].endswith("× 1.25 × 0.8 = 357")
+    assert told["charge"]["rated_quota"] == told["charge"]["quota"] == 16_905
+    assert told["charge"]["formula"].endswith("× 0.8 = 16904.6, and so 16905")
+    reckoned = told["charge"]["formula"].partition(" = ")[0]
+    assert added_up(reckoned) == Fraction("16904.6")
     assert told["charge"]["ratios"]["price_version"] == 4
     assert told["usage"]["cache_creation"] == 12
     assert told["hold"] == {
-        "quota": 900,
+        "quota": 20_000,
         "leases": [LeaseUse(lease_id="lease-1", subject="account:7").model_dump()],
     }
     assert told["attempts"] == [event.attempts[0].model_dump(mode="json")]
+
+
+def test_a_row_does_not_repeat_what_every_price_has() -> None:
+    other = json.loads(row_of(request()).other)
+    assert {"service_tier", "service_tier_ratio", "tool_prices", "tier_above_tokens"}.isdisjoint(
+        other
+    )
+    assert {"output_audio_ratio", "output_image_ratio", "tool_calls"}.isdisjoint(other)
 
 
 def test_what_was_not_rated_has_no_formula() -> None:
@@ -96,7 +85,7 @@ def test_a_row_of_an_earlier_release_is_explained_as_far_as_it_goes() -> None:
     assert told["attempts"] == []
     assert told["hold"] == {"quota": None, "leases": []}
     assert told["charge"]["formula"] == "(10 + 20 completion × 1) × 2 × 1 = 60"
-    price = ratios_of({"model_ratio": 2.0})
-    assert price is not None
-    assert price.model_ratio == 2
+    rating = rating_of({"model_ratio": 2.0})
+    assert rating is not None
+    assert rating.price.model_ratio == 2
     assert units_of(row, {}).prompt == 10
