@@ -24,8 +24,8 @@ _GOLDEN = Path(__file__).parent / "golden"
 _READ: dict[str, Callable[[Any], Usage | None]] = {
     "chat": openai_usage.read_usage,
     "responses": openai_usage.read_responses_usage,
-    "embeddings": openai_usage.read_embeddings_usage,
-    "anthropic": anthropic_usage.read_usage,
+    "embeddings": lambda answer: openai_usage.read_embeddings_usage(answer["usage"]),
+    "anthropic": lambda answer: anthropic_usage.read_usage(answer["usage"]),
 }
 _ALWAYS = ("completion_ratio", "cache_ratio", "cache_creation_ratio", "image_ratio", "audio_ratio")
 
