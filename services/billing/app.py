@@ -16,6 +16,8 @@ from services.billing.api.moves import MovesApi
 from services.billing.api.prices import PricesApi
 from services.billing.api.tools import TOOL_PATHS, ToolsApi, dashboard_errors
 from services.billing.directory import Directory
+from services.billing.drift.metrics import DriftMetrics
+from services.billing.drift.watching import watch_drift
 from services.billing.errors import database_errors
 from services.billing.handlers import CHARGED, CONSUMER_GROUP, ChargeRequests
 from services.billing.keys.key_quotas import KeyQuotas
@@ -119,6 +121,7 @@ async def open_app(
             ).run(),
         )
         background.start("sweep", sweep_always(pool, metrics))
+        background.start("drift", watch_drift(pool, DriftMetrics(registry)))
 
         readiness = Readiness()
         readiness.add("database", start_up.database)

@@ -4,6 +4,7 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry
 
+from services.billing.drift.metrics import DriftMetrics
 from services.billing.metrics import BillingMetrics
 from services.control.metrics import ControlMetrics
 from services.logging.metrics import LoggingMetrics
@@ -21,6 +22,7 @@ from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 _HOUSES = (
     *(RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics, LimitMetrics),
     *(CodeMetrics, WorkerMetrics),
+    DriftMetrics,
     *(BillingMetrics, LoggingMetrics, ControlMetrics, ConsumerMetrics, OutboxMetrics),
 )
 _SUFFIXES = {
