@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from services.relay.books.budgets import BudgetBook, HardBudget
 from services.relay.books.prices import GroupRatioInForce, PriceBook, PriceInForce
 from services.relay.books.routing import RoutingBook
 from services.relay.callers.caller import ApiCaller
@@ -17,9 +18,10 @@ from services.relay.errors import RelayError, invalid_request
 from services.relay.recording.event_json import as_json
 from shared.events.requests import ErrorCode, Rating
 from shared.events.routing import ModelChanged
-from shared.money.hold import affordable_output_tokens
-from shared.money.quota import QUOTA_PER_UNIT
 from shared.money.tariff import Tariff
+
+_MOST_BUDGETS: Final = 6
+"""An event names eight leases at the most, a key's and an account's among them."""
 
 
 class Terms(NamedTuple):
@@ -58,44 +60,63 @@ class Offer:
     dearest: Tariff
     output_tokens: int
     """Upper bound of one answer where the request names none."""
+    budgets: tuple[HardBudget, ...] = ()
+    """Those that it may count to, by id."""
+    providers: frozenset[int | None] = frozenset()
+    """Where a budget is of one provider: all that may serve it."""
     epoch: int = 0
 
 
 class Admission:
     """Works offers out once, and again when what they are made of changes."""
 
-    def __init__(self, *, routing: RoutingBook, prices: PriceBook) -> None:
+    def __init__(self, *, routing: RoutingBook, prices: PriceBook, budgets: BudgetBook) -> None:
         self._routing = routing
         self._prices = prices
-        self._made_of: tuple[int, int] = (-1, -1)
+        self._budgets = budgets
+        self._made_of: tuple[int, int, int] = (-1, -1, -1)
         self._epoch = 0
         self._since = self._until = datetime.min.replace(tzinfo=UTC)
 
     def offer(self, model: str, caller: ApiCaller, *, at: datetime) -> Offer:
         """What `model` is to `caller` at the time `at`. Raises RelayError 403, 404 or 503."""
-        if (
-            self._made_of != (self._routing.generation, self._prices.generation)
-            or at >= self._until
-        ):
+        made_of = (self._routing.generation, self._prices.generation, self._budgets.generation)
+        if self._made_of != made_of or at >= self._until:
+            self._made_of = made_of
             self._begin_anew(at)
         if at < self._since:
             # It arrived before a price changed and is looked at after it.
-            return offer_of(model, caller, routing=self._routing, prices=self._prices, at=at)
+            return self._work_out(model, caller, at)
         offer = caller.offers.get(model)
         if offer is None or offer.epoch != self._epoch:
-            offer = offer_of(model, caller, routing=self._routing, prices=self._prices, at=at)
+            offer = self._work_out(model, caller, at)
             offer.epoch = self._epoch
             caller.offers[model] = offer
         return offer
 
+    def _work_out(self, model: str, caller: ApiCaller, at: datetime) -> Offer:
+        return offer_of(
+            model,
+            caller,
+            routing=self._routing,
+            prices=self._prices,
+            budgets=self._budgets,
+            at=at,
+        )
+
     def _begin_anew(self, at: datetime) -> None:
-        self._made_of = (self._routing.generation, self._prices.generation)
         self._epoch += 1
         self._since, self._until = self._prices.unchanged(at)
 
 
 def offer_of(
-    name: str, caller: ApiCaller, *, routing: RoutingBook, prices: PriceBook, at: datetime
+    name: str,
+    caller: ApiCaller,
+    *,
+    routing: RoutingBook,
+    prices: PriceBook,
+    budgets: BudgetBook,
+    at: datetime,
 ) -> Offer:
     """What the model of this name is to `caller`. Raises RelayError 403, 404 or 503."""
     limits = caller.key.model_limits
@@ -122,6 +143,7 @@ def offer_of(
             ErrorCode.MODEL_PRICE_NOT_SET, 503, "No price is set for this model.", param="model"
         )
     dearest = max(each.ratio for each in ratios.values())
+    counted, providers = _budgets(name, caller, list(ratios), routing, budgets)
     return Offer(
         model=model,
         model_json=as_json(name),
@@ -137,6 +159,8 @@ def offer_of(
         dearest_group_ratio=dearest,
         dearest=Tariff(price.ratios, dearest),
         output_tokens=price.max_output_tokens or model.max_output_tokens,
+        budgets=counted,
+        providers=providers,
     )
 
 
@@ -177,30 +201,6 @@ def rating_json(price: PriceInForce, group_ratio: GroupRatioInForce) -> str:
     ).model_dump_json()
 
 
-def quota_short(
-    terms: Terms, facts: RequestFacts, spendable_units: int, *, is_key: bool
-) -> RelayError:
-    """403: the balance, or the key's quota, does not cover the hold.
-
-    Says which `max_tokens` it would cover.
-    """
-    covered = affordable_output_tokens(
-        available_units=spendable_units,
-        prompt_tokens=terms.prompt_tokens,
-        answers=facts.answers,
-        price=terms.offer.price.ratios,
-        dearest_group_ratio=terms.offer.dearest_group_ratio,
-    )
-    what = "The API key's remaining quota" if is_key else "The balance"
-    short = (
-        f"{what} (${_dollars(spendable_units)}) does not cover what this request may cost"
-        f" (${_dollars(terms.hold_units)})."
-    )
-    hint = f" It would cover `max_tokens` up to {covered}." if covered > 0 else ""
-    code = ErrorCode.KEY_EXHAUSTED if is_key else ErrorCode.INSUFFICIENT_QUOTA
-    return RelayError(code, 403, short + hint)
-
-
 def _groups(model: str, caller: ApiCaller, routing: RoutingBook) -> list[str]:
     """The caller's group; where its key may go on to the user's others, those as well."""
     if not caller.key.cross_group_retry:
@@ -210,5 +210,19 @@ def _groups(model: str, caller: ApiCaller, routing: RoutingBook) -> list[str]:
     return list(dict.fromkeys((caller.group, *allowed)))
 
 
-def _dollars(units: int) -> str:
-    return f"{Decimal(max(0, units)) / QUOTA_PER_UNIT:.6f}"
+def _budgets(
+    model: str, caller: ApiCaller, groups: list[str], routing: RoutingBook, budgets: BudgetBook
+) -> tuple[tuple[HardBudget, ...], frozenset[int | None]]:
+    """The budgets that a request may count to; and, if any is of one provider, who may serve it."""
+    meant = budgets.of(caller.key.workspace_id, caller.key.project_id)[:_MOST_BUDGETS]
+    if all(budget.provider_id is None for budget in meant):
+        return meant, frozenset()
+    providers = routing.providers(model, groups)
+    return (
+        tuple(
+            budget
+            for budget in meant
+            if budget.provider_id is None or budget.provider_id in providers
+        ),
+        providers,
+    )

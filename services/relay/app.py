@@ -102,16 +102,16 @@ async def open_app(
         exchange = BillingLeases(billing)
 
         # What the relay knows: state topics, read into books.
-        keys, directory, prices = KeyBook(registry), DirectoryBook(), PriceBook()
+        keys, directory = KeyBook(registry), DirectoryBook()
+        prices, budgets, limits = PriceBook(), BudgetBook(), make_limits(settings, registry)
         routing = RoutingBook(box=ChannelKeyBox(settings.master_key_bytes()), egress=egress)
-        limits = make_limits(settings, registry)
         health = make_health(settings, registry, relay_id=relay_id)
         state = StateHandlers(
             keys=keys,
             routing=routing,
             directory=directory,
             prices=prices,
-            budgets=BudgetBook(),
+            budgets=budgets,
             limits=limits.book,
             health=health.keeper,
         )
@@ -176,7 +176,7 @@ async def open_app(
             authenticator=Authenticator(
                 keys=keys, directory=directory, lookup=ControlKeyLookup(control)
             ),
-            admission=Admission(routing=routing, prices=prices),
+            admission=Admission(routing=routing, prices=prices, budgets=budgets),
             routing=routing,
             limiter=limits.limiter,
             holding=Holding(leases),

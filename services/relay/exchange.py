@@ -93,6 +93,24 @@ class Exchange:
         """From here on it is tried in `group`, and costs what it costs there."""
         self.group_terms = self.terms.offer.groups[group]
 
+    def used_of(self, hold: Hold, quota_units: int) -> int:
+        """What of its charge counts against one of its holds."""
+        if hold.provider_id is None:
+            return quota_units
+        served = self.channel is not None and self.channel.provider_id == hold.provider_id
+        return quota_units if served else 0
+
+    def closed_providers(self) -> set[int]:
+        """Those whose budget had no room for it: they may not serve it."""
+        if self.terms.hold_units == 0:
+            return set()
+        held = {hold.lease.subject for hold in self.holds}
+        return {
+            budget.provider_id
+            for budget in self.terms.offer.budgets
+            if budget.provider_id is not None and budget.subject not in held
+        }
+
 
 class Ending(NamedTuple):
     """How a request ended."""

@@ -95,7 +95,10 @@ class Attempt(Event):
 
 
 class LeaseUse(Event):
-    """A lease that this request was admitted from. The whole quota counts against each."""
+    """A lease that this request was admitted from. The whole quota counts against each.
+
+    But nothing counts against the budget of a provider that did not serve it.
+    """
 
     TYPE = "ledgerline.lease-use.v1"
 

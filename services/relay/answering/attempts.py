@@ -21,6 +21,7 @@ from services.relay.exchange import AttemptMade, Exchange
 from services.relay.health.choosing import Choice, Choosing
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.rules import retry_after_s
+from services.relay.leases.payers import providers_closed
 from services.relay.metrics import RequestMetrics
 from services.relay.upstreams.upstream import (
     Upstream,
@@ -111,6 +112,8 @@ class Attempts:
         if last is not None and last[0].code not in ANSWERED_BY_ANOTHER_CREDENTIAL:
             passed_on, exchange.channel = last
             return passed_on
+        if last_code is ErrorCode.NO_CHANNEL and exchange.closed_providers():
+            raise providers_closed()
         raise _no_answer(last_code)
 
     async def _try(

@@ -1,5 +1,6 @@
 """Channels, models and groups, from `control.routing`, arranged for choosing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -149,6 +150,15 @@ class RoutingBook:
             if model in self.models and group in self._groups:
                 self._tiers[wanted] = tiers
         return tiers
+
+    def providers(self, model: str, groups: Iterable[str]) -> frozenset[int | None]:
+        """Whose channels serve `model` in one of these groups, in whatever dialect."""
+        wanted = frozenset(groups)
+        return frozenset(
+            channel.provider_id
+            for changed, channel in self._channels.values()
+            if model in changed.models and not wanted.isdisjoint(changed.groups)
+        )
 
     def label(self, channel_id: int) -> str:
         """The channel's name as a metric's label, from the configured ones only."""

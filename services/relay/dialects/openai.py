@@ -24,7 +24,9 @@ _PUBLIC_CODES: Final = {
     "rate_limited": "rate_limit_exceeded",
     "quota_held": "rate_limit_exceeded",
 }
-_QUOTA_IS_SHORT: Final = frozenset({ErrorCode.INSUFFICIENT_QUOTA, ErrorCode.KEY_EXHAUSTED})
+_QUOTA_IS_SHORT: Final = frozenset(
+    {ErrorCode.INSUFFICIENT_QUOTA, ErrorCode.KEY_EXHAUSTED, ErrorCode.BUDGET_EXCEEDED}
+)
 _NOTHING: Final[Mapping[str, str]] = {}
 
 

@@ -2,7 +2,8 @@
 
 1. Of the groups in order, a channel of the highest priority by weight, that is not resting.
 2. Where all that is left rests, the one whose rest ends first: a model is never without a channel
-   because all of them had a bad minute. Only a channel without a good credential is left out.
+   because all of them had a bad minute. Only a channel without a good credential is left out, and
+   one whose provider's budget has no room.
 
 Credentials are used in turn. One that was refused in this request gives way to the channel's next;
 a channel that failed is not tried again.
@@ -42,6 +43,9 @@ class Choosing:
         self, exchange: Exchange, call: Call, *, tried: set[int], refused: set[tuple[int, int]]
     ) -> Choice | None:
         """None: nothing is left. `tried`: channels; `refused`: pairs of channel and credential."""
+        if exchange.terms.offer.budgets and (closed := exchange.closed_providers()):
+            serving = self._serving(exchange, call)
+            tried = tried | {one.channel_id for _, one in serving if one.provider_id in closed}
         gates = self._health.gates
         left_out = tried
         if gates:

@@ -54,3 +54,5 @@ class Hold(NamedTuple):
 
     lease: Lease
     units: int
+    provider_id: int | None = None
+    """Only what this provider serves is charged to it; null: whoever serves."""

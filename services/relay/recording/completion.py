@@ -86,7 +86,15 @@ def completed(exchange: Exchange, ending: Ending, charge: Charge, at: datetime) 
         round(at.timestamp() * UTC_MICROSECONDS),
         exchange.caller.key.workspace_id,
         arrival.traceparent,
-        tuple([(hold.lease.lease_id, quota) for hold in exchange.holds]),
+        tuple(
+            [
+                (
+                    hold.lease.lease_id,
+                    quota if hold.provider_id is None else exchange.used_of(hold, quota),
+                )
+                for hold in exchange.holds
+            ]
+        ),
         _fitting(f"{{{exchange.opening},{_ending_json(exchange, ending, charge, at)}}}".encode()),
     )
 

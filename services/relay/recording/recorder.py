@@ -47,8 +47,10 @@ class Recorder:
         completed_at = self._last_at = max(datetime.now(UTC), self._last_at)
         self._journal.complete(completed(exchange, ending, charge, completed_at))
         exchange.is_completed = True
+        quota = charge.quota_units
         for hold in exchange.holds:
-            self._leases.settle(hold, charge.quota_units)
+            used = quota if hold.provider_id is None else exchange.used_of(hold, quota)
+            self._leases.settle(hold, used)
         if exchange.taken is not UNLIMITED:
             exchange.taken.settle(used_tokens(charge.usage))
         if exchange.ended is not None:

@@ -178,6 +178,7 @@ HOLDS: Final[SearchStrategy[tuple[Hold, ...]]] = st.lists(
             Lease, lease_id=CODES, subject=CODES, limits=st.just(LeaseLimits()), now=st.just(0)
         ),
         QUOTA,
+        maybe(IDS),
     ),
     max_size=2,
 ).map(tuple)

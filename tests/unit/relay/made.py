@@ -99,6 +99,7 @@ def offer(
     of: PriceInForce | None = None,
     ratios: dict[str, GroupRatioInForce] | None = None,
     max_media_tokens: int = 500,
+    **changes: Any,
 ) -> Offer:
     """What MODEL is to a caller; at a ratio of 1 in its group unless `ratios` says else."""
     in_force = of or price()
@@ -125,6 +126,7 @@ def offer(
         dearest_group_ratio=dearest,
         dearest=Tariff(in_force.ratios, dearest),
         output_tokens=1_000,
+        **changes,
     )
 
 

@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
-from services.relay.admission import Terms, offer_of, quota_short, terms_of
+from services.relay.admission import Terms, offer_of, terms_of
+from services.relay.books.budgets import BudgetBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.errors import RelayError
+from services.relay.leases.payers import payers_of, quota_short
 from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
 from shared.events.requests import ErrorCode, Rating
 from shared.events.routing import GroupChanged, Status
-from tests.unit.relay.made import GROUP, MODEL, caller, facts, routing
+from tests.unit.relay.made import GROUP, MODEL, caller, facts, offer, routing
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ONE = Decimal(1)
+KEY, ACCOUNT = payers_of(caller(key={"unlimited_quota": False}), offer())
 
 
 def model_price(version: int = 1, **changes: Any) -> ModelPrice:
@@ -42,7 +45,12 @@ def terms(
     by = caller(key=asked.pop("key", None))
     request = facts(**asked)
     offered = offer_of(
-        request.model, by, routing=routes or routing(), prices=book or prices(), at=NOW
+        request.model,
+        by,
+        routing=routes or routing(),
+        prices=book or prices(),
+        budgets=BudgetBook(),
+        at=NOW,
     )
     return terms_of(request, offered)
 
@@ -117,17 +125,17 @@ def test_a_model_without_a_price_is_refused_and_never_free() -> None:
 
 def test_a_short_balance_says_which_max_tokens_it_would_cover() -> None:
     asked = facts()
-    error = quota_short(terms(), asked, 1_204, is_key=False)
+    error = quota_short(terms(), asked, ACCOUNT, 1_204)
     assert (error.code, error.http_status) == (ErrorCode.INSUFFICIENT_QUOTA, 403)
     assert "$0.002408" in error.message
     assert "$0.017600" in error.message
     assert "`max_tokens` up to 50." in error.message
-    assert "max_tokens" not in quota_short(terms(), asked, 700, is_key=False).message
-    assert "$0.000000" in quota_short(terms(), asked, -5, is_key=False).message
+    assert "max_tokens" not in quota_short(terms(), asked, ACCOUNT, 700).message
+    assert "$0.000000" in quota_short(terms(), asked, ACCOUNT, -5).message
 
 
 def test_a_short_key_is_told_apart_from_a_short_balance() -> None:
-    error = quota_short(terms(), facts(), 1_204, is_key=True)
+    error = quota_short(terms(), facts(), KEY, 1_204)
     assert (error.code, error.http_status) == (ErrorCode.KEY_EXHAUSTED, 403)
     assert error.message.startswith("The API key's remaining quota ($0.002408)")
 

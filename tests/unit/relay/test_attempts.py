@@ -6,16 +6,27 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.relay.answering.attempts import Answered, Attempts, Refused
+from services.relay.books.budgets import HardBudget
 from services.relay.dialects.openai_chat import ChatCompletions
 from services.relay.errors import RelayError
 from services.relay.exchange import Exchange
 from services.relay.health.rules import HealthLimits
 from services.relay.metrics import RequestMetrics
 from services.relay.upstreams.upstream import Upstream, UpstreamAnswer, UpstreamCall
+from shared.events.budgets import BudgetPeriod
 from shared.events.requests import ErrorCode
 from shared.events.routing import ChannelChanged
 from tests.unit.relay.fake_upstream import FakeAnswer, FakeUpstream, plain
-from tests.unit.relay.made import MODEL, channel, credentials, exchange, facts, health, routing
+from tests.unit.relay.made import (
+    MODEL,
+    channel,
+    credentials,
+    exchange,
+    facts,
+    health,
+    offer,
+    routing,
+)
 
 BODY = json.dumps({"model": MODEL, "messages": []}).encode()
 GOOD = b'{"choices":[]}'
@@ -29,6 +40,7 @@ async def tried(
     stream: bool = False,
     max_tries: int = 3,
     channels: list[ChannelChanged] | None = None,
+    going: Exchange | None = None,
 ) -> tuple[Answered | Refused | RelayError, Exchange, FakeUpstream]:
     """Channel 1 gives the first answer, channel 2 the second, and so on."""
     upstream = FakeUpstream(dict(enumerate(answers, start=1)))
@@ -41,7 +53,7 @@ async def tried(
         metrics=RequestMetrics(CollectorRegistry()),
         health=health(*known),
     )
-    going = exchange(request=facts(is_stream=stream, wants_usage=True))
+    going = going or exchange(request=facts(is_stream=stream, wants_usage=True))
     try:
         result: Answered | Refused | RelayError = await attempts.answer(
             going, ChatCompletions(), BODY
@@ -308,3 +320,17 @@ async def test_a_stream_that_is_cut_after_its_head_counts_when_it_has_ended() ->
         assert going.ended is not None
         going.ended(ErrorCode.UPSTREAM_CUT)
     assert not keeper.gates[1].lets_through(keeper.now())
+
+
+async def test_where_only_providers_without_budget_are_left_the_budget_is_what_is_told() -> None:
+    """Others served the model when it was held for, and speak another dialect or are gone now."""
+    budget = HardBudget("budget:4", 1, "first", BudgetPeriod.MONTHLY)
+    offered = offer(budgets=(budget,), providers=frozenset({1, 2}))
+    only = [channel(1, provider_id=1)]
+    result, going, upstream = await tried(
+        plain(GOOD), channels=only, going=exchange(offered=offered)
+    )
+    assert isinstance(result, RelayError)
+    assert (result.http_status, result.code) == (403, ErrorCode.BUDGET_EXCEEDED)
+    assert going.attempts == []
+    assert upstream.calls == []

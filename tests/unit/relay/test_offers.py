@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.relay.admission import Admission, offer_of
+from services.relay.books.budgets import BudgetBook
 from services.relay.books.prices import PriceBook
 from services.relay.books.routing import RoutingBook
 from services.relay.errors import RelayError
@@ -54,8 +55,10 @@ def put_group(book: PriceBook, effective_from: datetime, ratio: Decimal = ONE) -
     book.put_group(GroupRatioChanged(group=GROUP, versions=(only,)))
 
 
-def admission(book: PriceBook, routes: RoutingBook | None = None) -> Admission:
-    return Admission(routing=routes or routing(), prices=book)
+def admission(
+    book: PriceBook, routes: RoutingBook | None = None, budgets: BudgetBook | None = None
+) -> Admission:
+    return Admission(routing=routes or routing(), prices=book, budgets=budgets or BudgetBook())
 
 
 def test_an_offer_is_remembered_for_each_caller() -> None:
@@ -140,7 +143,7 @@ def test_in_whatever_order_requests_come_each_gets_what_held_at_its_arrival(
     book, routes, by = prices(NOW - SECOND, *changes), routing(), caller()
     admits = admission(book, routes)
     for at in arrivals:
-        worked_out = offer_of(MODEL, by, routing=routes, prices=book, at=at)
+        worked_out = offer_of(MODEL, by, routing=routes, prices=book, budgets=BudgetBook(), at=at)
         assert admits.offer(MODEL, by, at=at).price.version == worked_out.price.version
 
 

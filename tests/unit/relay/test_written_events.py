@@ -4,7 +4,7 @@ An event that its readers cannot read is a charge that is lost.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ from services.relay.admission import terms_of
 from services.relay.exchange import AttemptMade, Charge, Ending, Exchange
 from services.relay.journal.journal import RESERVED_BYTES
 from services.relay.journal.records import CompletedRecord, encode_completed
+from services.relay.leases.holds import Hold
 from services.relay.recording.completion import (
     completed,
     interrupted,
@@ -87,7 +88,7 @@ def objects(name: str, written: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from found if isinstance(found, list) else [found] if found is not None else []
 
 
-def says(record: CompletedRecord, event: RequestCompleted) -> None:
+def says(record: CompletedRecord, event: RequestCompleted, holds: Sequence[Hold]) -> None:
     """The record's JSON is that event, whole, each field once and none that the event has not."""
     assert RequestCompleted.model_validate_json(record.value) == event
     written = json.loads(record.value, object_pairs_hook=once_each)
@@ -99,8 +100,15 @@ def says(record: CompletedRecord, event: RequestCompleted) -> None:
     assert len(record.value) <= MAX_EVENT_BYTES
     assert len(encode_completed(record)) < RESERVED_BYTES
     assert record.workspace_id == event.workspace_id
-    assert record.lease_uses == tuple((use.lease_id, event.quota) for use in event.leases)
+    assert record.lease_uses == tuple(
+        (hold.lease.lease_id, event.quota if _counts(hold, event) else 0) for hold in holds
+    )
     assert time_of(record.completed_at_us) == event.completed_at
+
+
+def _counts(hold: Hold, event: RequestCompleted) -> bool:
+    """Nothing counts against the budget of a provider that did not serve."""
+    return hold.provider_id is None or hold.provider_id == event.provider_id
 
 
 @st.composite
@@ -146,7 +154,8 @@ def test_an_admitted_request_is_told_as_it_was(
 ) -> None:
     opened, going, group, rating = made
     record = completed(going, ending, charge, at)
-    says(record, answered(opened, going, ending, charge, at=at, group=group, rating=rating))
+    event = answered(opened, going, ending, charge, at=at, group=group, rating=rating)
+    says(record, event, opened.holds)
     usage = json.loads(record.value)["usage"]
     assert all(usage[field] for field in usage.keys() & WHERE_SET["usage"])
     assert record.request_id == going.arrival.id_bytes
@@ -171,7 +180,8 @@ def test_a_refused_request_is_told_as_it_was(
         completed_at=told.completed_at,
         latency_ms=opened.arrival.elapsed_ms(),
     )
-    says(record_of(told, opened.arrival.id_bytes, opened.arrival.traceparent), event)
+    record = record_of(told, opened.arrival.id_bytes, opened.arrival.traceparent)
+    says(record, event, opened.holds)
 
 
 @TAKES_LONG
@@ -189,5 +199,5 @@ def test_a_request_that_its_relay_did_not_outlive_is_told_from_what_the_journal_
         completed_at=at,
         latency_ms=0,
     )
-    says(record, event)
+    says(record, event, opened.holds)
     assert record.traceparent == opened.arrival.traceparent
