@@ -1,0 +1,65 @@
+"""Holding a service where it writes: it waits inside the database, and may be killed there.
+
+No code of the service knows of it: a trigger that only the test's database has waits for a lock
+that the test holds.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+
+_LOCK: Final = 7_001_006
+_DEADLINE_S: Final = 20.0
+_ON_COMMIT: Final = "commit"
+_MAKE: Final = f"""
+CREATE OR REPLACE FUNCTION billing.held_step() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('application_name') = TG_ARGV[0] THEN
+        PERFORM pg_advisory_xact_lock_shared({_LOCK});
+    END IF;
+    RETURN NEW;
+END
+$$;
+GRANT EXECUTE ON FUNCTION billing.held_step() TO billing;
+"""
+
+
+@asynccontextmanager
+async def held(connection: asyncpg.Connection, table: str, service: str) -> AsyncIterator[None]:
+    """While it lasts, `service` waits before it writes a row of billing's `table`.
+
+    `commit` in a table's place: it waits while it commits, and the commit goes on after that,
+    whether anybody is there to hear of it or not.
+    """
+    await connection.execute(_MAKE)
+    await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
+    place = (
+        "CONSTRAINT TRIGGER held_step AFTER INSERT ON billing.ledger_entries"
+        " DEFERRABLE INITIALLY DEFERRED"
+        if table == _ON_COMMIT
+        else f"TRIGGER held_step BEFORE INSERT OR UPDATE ON billing.{table}"
+    )
+    on = "ledger_entries" if table == _ON_COMMIT else table
+    await connection.execute(
+        f"CREATE {place} FOR EACH ROW EXECUTE FUNCTION billing.held_step('{service}')"
+    )
+    try:
+        yield
+    finally:
+        await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+        # Waits for whoever was held: what it began has then ended, one way or the other.
+        await connection.execute(f"DROP TRIGGER held_step ON billing.{on}")
+
+
+async def until_it_waits(connection: asyncpg.Connection) -> None:
+    """Until the service is held."""
+    async with asyncio.timeout(_DEADLINE_S):
+        while not await connection.fetchval(
+            "SELECT count(*) FROM pg_locks"
+            " WHERE locktype = 'advisory' AND objid = $1 AND NOT granted",
+            _LOCK,
+        ):
+            await asyncio.sleep(0.02)
