@@ -4,6 +4,7 @@ from typing import Final
 
 from services.billing import shapes
 from services.billing.api.accounts import AccountQuery, LedgerQuery, TopUpBody
+from services.billing.api.described_charges import ExplainedCharge
 from services.billing.api.described_moves import MOVES
 from services.billing.api.hours import HoursQuery
 from services.billing.api.leases import LeaseListQuery, ReleaseBody
@@ -44,9 +45,9 @@ CALLS: Final = (
     Described(
         method="GET",
         path="/api/billing/charges/{request_id}",
-        summary="What a request was charged",
-        who=Who.ADMIN,
-        data=shapes.RequestCharge,
+        summary="What a request was charged, and why: inputs, ratios and the sum",
+        who=Who.USER,
+        data=ExplainedCharge,
         path_types=(("request_id", _ID),),
     ),
     Described(

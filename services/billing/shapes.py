@@ -115,22 +115,6 @@ class Pricing(BaseModel):
     group_ratios: dict[str, float]
 
 
-class RequestCharge(BaseModel):
-    """What a request moved."""
-
-    request_id: str
-    entry_id: int
-    workspace_id: int
-    key_id: int | None
-    user_id: int | None
-    model: str | None
-    amount_units: int
-    balance_before_units: int
-    balance_after_units: int
-    excess_units: int
-    posted_at: int
-
-
 class HourOfUse(BaseModel):
     """What was used of a model in an hour: a row of `quota_data`, or the sum of several."""
 

@@ -93,9 +93,7 @@ async def test_after_all_of_them_everybody_agrees(drill_stack: Stack) -> None:
     assert code == 0, output
 
 
-async def _cut_off(
-    operator: Operator, database: asyncpg.Connection, step: str, call: Call
-) -> None:
+async def _cut_off(operator: Operator, database: asyncpg.Connection, step: str, call: Call) -> None:
     """Kill the billing that answers while it is at the step, and send the same again."""
     stack = operator.stack
     async with held(database, step, "billing-0"):

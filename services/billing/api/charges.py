@@ -1,21 +1,17 @@
-"""`GET /api/billing/charges/{request_id}`: what a request moved, for an admin who asks why."""
+"""`GET /api/billing/charges/{request_id}`: what a request cost, and why."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 from aiohttp import web
 
-from shared.http.callers import admin_of
+from services.billing.ledger.explaining import explain
+from services.billing.ledger.store_explained import read_charge
+from shared.http.callers import user_of
 from shared.http.envelope import EnvelopeError, succeed
 
-CHARGE: Final = """
-SELECT entry_id, workspace_id, key_id, user_id, model, amount_units,
-    balance_after_units - amount_units AS balance_before_units, balance_after_units, excess_units,
-    floor(extract(epoch FROM posted_at))::bigint AS posted_at
-FROM ledger_entries WHERE cause = $1
-"""
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class ChargesApi:
@@ -25,13 +21,18 @@ class ChargesApi:
         self._pool = pool
 
     async def read(self, request: web.Request) -> web.Response:
-        """The request's ledger entry. One that neither succeeded nor cost anything has none."""
-        admin_of(request)
+        """The charge of a request of the caller's workspace; an admin may ask for any.
+
+        One that neither succeeded nor cost anything has none.
+        """
+        caller = user_of(request)
         request_id = request.match_info["request_id"]
-        row = None
-        if _REQUEST_ID.fullmatch(request_id):
-            row = await self._pool.fetchrow(CHARGE, f"request:{request_id}")
-        if row is None:
+        kept = None
+        if REQUEST_ID.fullmatch(request_id):
+            kept = await read_charge(self._pool, request_id)
+        # Another's is answered like one that is not there: who may not see it learns nothing.
+        if kept is None or not (
+            caller.is_admin or kept.entry["workspace_id"] == caller.workspace_id
+        ):
             raise EnvelopeError("the ledger has no charge for this request")
-        charge: dict[str, Any] = {"request_id": request_id, **row}
-        return succeed(charge)
+        return succeed(explain(kept, is_admin=caller.is_admin))

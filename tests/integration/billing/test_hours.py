@@ -116,20 +116,3 @@ async def test_odd_queries_are_answered_in_the_envelope(billing: BillingService)
             status, answer = await billing.call("GET", f"{path}?{query}", caller=caller)
             assert status == 200, query
             assert answer["success"] or answer["message"]
-
-
-async def test_the_charge_of_a_request_is_told_to_admins(billing: BillingService) -> None:
-    event = request(workspace=2, quota=50, hold=20)
-    await post(billing.pool, event)
-    path = f"/api/billing/charges/{event.request_id}"
-
-    _, answer = await billing.call("GET", path)
-
-    charge = answer["data"]
-    assert (charge["amount_units"], charge["excess_units"], charge["key_id"]) == (-50, 30, 7)
-    assert charge["balance_before_units"] - 50 == charge["balance_after_units"]
-    assert charge["request_id"] == event.request_id
-    assert (await billing.call("GET", path, caller=USER))[0] == 403
-    for unknown in ("no-such-id", "%00", "x" * 300):
-        _, answer = await billing.call("GET", f"/api/billing/charges/{unknown}")
-        assert answer["success"] is False
