@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.billing.charging.chargeable import Charge, NotChargeableError, charge_of, read_request
+from services.billing.charging.chargeable import Charge, NotChargeableError, read_charge
 from services.billing.charging.posting import post_charges
 from services.billing.metrics import BillingMetrics
 from shared.events.catalog import (
@@ -51,7 +51,7 @@ def read_charges(records: Sequence[Record]) -> list[Charge]:
         if record.headers.get("ce_type") != _REQUEST_COMPLETED:
             continue
         try:
-            charge = charge_of(read_request(record.value or b""))
+            charge = read_charge(record.value or b"")
         except NotChargeableError:
             unreadable.append(Unreadable(record, DeadLetterReason.MALFORMED))
             continue

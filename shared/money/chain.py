@@ -86,12 +86,14 @@ def entry_text(entry: ChainedEntry) -> str:
         note,
         detail_hash,
     ) = entry
+    texts = cause + model + actor_name + note
+    of = len if texts.isascii() else _bytes_of
     return (
         f"v1|{entry_id}|{workspace_id}|{kind}|{amount}|{balance}|{excess}|{exposure}"
         f"|{key_id or 0}|{user_id or 0}|{actor_user_id or 0}|{refers_to or 0}"
         f"|{posted_at_us}|{bucket_at_us or 0}"
-        f"|{_bytes_of(cause)}:{cause}|{_bytes_of(model)}:{model}"
-        f"|{_bytes_of(actor_name)}:{actor_name}|{_bytes_of(note)}:{note}|{detail_hash}"
+        f"|{of(cause)}:{cause}|{of(model)}:{model}"
+        f"|{of(actor_name)}:{actor_name}|{of(note)}:{note}|{detail_hash}"
     )
 
 
@@ -100,12 +102,16 @@ def entry_hash(prev_hash: bytes, entry: ChainedEntry) -> bytes:
     return sha256(prev_hash + entry_text(entry).encode()).digest()
 
 
+def prev_hash(head: ChainHead, workspace_id: int, balance_units: int) -> bytes:
+    """What an account's next entry follows; the balance is the one before it."""
+    if head.entry_hash is not None:
+        return head.entry_hash
+    return genesis(workspace_id, balance_units, head.entry_id)
+
+
 def follow(head: ChainHead, entry: ChainedEntry) -> Link:
     """The entry's place behind its account's head."""
-    prev = head.entry_hash
-    if prev is None:
-        before = entry.balance_after_units - entry.amount_units
-        prev = genesis(entry.workspace_id, before, head.entry_id)
+    prev = prev_hash(head, entry.workspace_id, entry.balance_after_units - entry.amount_units)
     return Link(prev, entry_hash(prev, entry))
 
 
@@ -120,4 +126,4 @@ def unix_us(at: datetime) -> int:
 
 
 def _bytes_of(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+    return len(text.encode())

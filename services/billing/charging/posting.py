@@ -1,7 +1,7 @@
 """Charging a batch: one transaction, in which only what is new counts.
 
 The order of the steps matters:
-  1. make missing accounts            before any lock: who waits here holds nothing
+  1. keep ratings, make accounts      before any lock: who waits here holds nothing
   2. lock the accounts, by id         from here on no other charge or lease of theirs moves
   3. see what the ledger has          after the lock, so that nothing can come in between
   4. count the keys, by id            their events say what is left of a limit
@@ -25,7 +25,8 @@ from services.billing.accounts.store_accounts import (
 )
 from services.billing.charging import sums
 from services.billing.charging.chargeable import Charge
-from services.billing.charging.entries import ChainedCharge, NumberedCharge, chain
+from services.billing.charging.entries import ChainedCharge, chain
+from services.billing.charging.ratings_kept import keep_ratings, rating_keys
 from services.billing.charging.store_charges import (
     count_hours,
     insert_charges,
@@ -41,7 +42,7 @@ from services.billing.ledger.store_entries import take_entry_ids
 from shared.events.catalog import BILLING_LEDGER
 from shared.kafka.outbox import enqueue
 from shared.kafka.outbox_rows import OutboxRecord
-from shared.money.chain import ChainHead
+from shared.money.chain import ChainHead, prev_hash
 from shared.postgres.retrying import Connection
 
 _PIECE: Final = 100
@@ -53,6 +54,8 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
     if not charges:
         return []
     workspaces = {charge.workspace_id for charge in charges}
+    ratings = rating_keys(charges)
+    await keep_ratings(connection, ratings)
     await add_missing_accounts(connection, workspaces)
     accounts = await lock_accounts(connection, workspaces)
     new = sums.distinct(charges, await known_causes(connection, charges))
@@ -65,9 +68,10 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
     keys = await count_keys(connection, used, with_leases=with_leases)
     remains = sums.remains_after(new, _remains_before(keys.values(), used))
     entry_ids = await take_entry_ids(connection, len(new))
-    numbered = list(map(NumberedCharge, new, entry_ids, after, remains))
-    heads = {i: row.head for i, row in accounts.items()}
-    records = await _insert(connection, await _chain(heads, numbered))
+    prev = {i: prev_hash(row.head, i, balances[i]) for i, row in accounts.items()}
+    numbered = list(zip(new, entry_ids, after, remains, strict=True))
+    records = await _insert(connection, await _chain(prev, numbered, ratings))
+    last = {charge.workspace_id: entry_id for charge, entry_id, *_ in numbered}
 
     figures = {
         account(i): replace(
@@ -82,7 +86,7 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
             i: AccountRow(
                 figures=figures[account(i)],
                 charged_units=accounts[i].charged_units + units,
-                head=heads[i],
+                head=ChainHead(last[i], prev[i]),
             )
             for i, units in spent.items()
         },
@@ -105,12 +109,14 @@ def _remains_before(keys: Iterable[KeyRow], used: Mapping[int, KeyUse]) -> dict[
 
 
 async def _chain(
-    heads: dict[int, ChainHead], numbered: Sequence[NumberedCharge]
+    prev_hashes: dict[int, bytes],
+    numbered: Sequence[tuple[Charge, int, int, KeyRemain | None]],
+    ratings: Mapping[bytes, bytes],
 ) -> list[ChainedCharge]:
     entries: list[ChainedCharge] = []
     for start in range(0, len(numbered), _PIECE):
         await asyncio.sleep(0)
-        entries += chain(heads, numbered[start : start + _PIECE])
+        entries += chain(prev_hashes, numbered[start : start + _PIECE], ratings)
     return entries
 
 

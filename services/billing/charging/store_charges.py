@@ -23,6 +23,9 @@ _COLUMNS: Final = (
     "user_id",
     "model",
     "posted_at",
+    "rating_key",
+    "detail",
+    "detail_hash",
     "prev_hash",
     "entry_hash",
 )
@@ -61,9 +64,13 @@ async def insert_charges(connection: Connection, entries: Sequence[ChainedCharge
             charge.user_id,
             charge.model,
             charge.completed_at,
-            *link,
+            rating_key or None,
+            charge.detail.decode(),
+            hashed,
+            prev,
+            own,
         )
-        for charge, entry_id, balance_after, _, link in entries
+        for charge, entry_id, balance_after, _, rating_key, hashed, prev, own in entries
     ]
     await copy_entries(connection, rows, _COLUMNS)
 

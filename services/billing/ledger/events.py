@@ -28,7 +28,7 @@ def charge_records(entries: Sequence[ChainedCharge], *, now: datetime) -> list[O
     """The records of a batch of charges.
 
     What `entry_record` would tell, without the model: that would cost more than all else that is
-    done for a charge. A test holds the two together.
+    done for a charge; and without what no charge has. A test holds the two together.
     """
     headers = encode_headers(LedgerEntryPosted.TYPE, Attributes(id="", source=SOURCE, time=now))
     in_common = (*(h for h in headers if h[0] != "ce_id"), _CHARGE_HEADER)
@@ -45,23 +45,20 @@ def charge_records(entries: Sequence[ChainedCharge], *, now: datetime) -> list[O
                     "amount_units": -charge.quota_units,
                     "balance_after_units": balance_after,
                     "excess_units": charge.excess_units,
-                    "exposure_units": 0,
                     "request_id": charge.request_id,
                     "key_id": charge.key_id,
                     "key_remain_units": remain and remain.units,
                     "key_quota_version": remain and remain.quota_version,
                     "user_id": charge.user_id,
                     "model": charge.model or None,
-                    "actor_user_id": None,
-                    "actor_name": "",
-                    "note": "",
                     "posted_at": charge.completed_at,
-                    "prev_hash": link.prev_hash.hex(),
-                    "entry_hash": link.entry_hash.hex(),
+                    "detail_hash": hashed.hex(),
+                    "prev_hash": prev.hex(),
+                    "entry_hash": own.hex(),
                 }
             ),
             in_common,
             new_event_id().encode(),
         )
-        for charge, entry_id, balance_after, remain, link in entries
+        for charge, entry_id, balance_after, remain, _, hashed, prev, own in entries
     ]

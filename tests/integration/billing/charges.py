@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from services.billing.charging.chargeable import Charge, charge_of, read_request
+from services.billing.charging.chargeable import Charge, read_charge
 from services.billing.charging.posting import post_charges
 from shared.events.event import encode_value, new_event_id
 from shared.events.requests import LeaseUse, Outcome, RequestCompleted
@@ -55,7 +55,7 @@ def request(
 
 
 def charge(event: RequestCompleted) -> Charge:
-    made = charge_of(read_request(encode_value(event)))
+    made = read_charge(encode_value(event))
     assert made is not None
     return made
 

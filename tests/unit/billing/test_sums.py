@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from services.billing.charging import sums
 from services.billing.charging.chargeable import Charge
-from services.billing.charging.entries import NumberedCharge, chain
+from services.billing.charging.entries import chain
+from services.billing.charging.ratings_kept import rating_keys
 from services.billing.charging.sums import KeyRemain
 from services.billing.leases.subjects import SubjectKind
 from services.billing.ledger.events import charge_records, entry_record
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.events.numbers import MAX_QUOTA_UNITS
-from shared.money.chain import ChainHead
 
 AT = datetime(2026, 5, 4, 3, 2, 1, 7, tzinfo=UTC)
 CHARGES = st.lists(
@@ -92,10 +92,10 @@ def test_what_is_left_of_a_limit_follows_from_what_was_left_before(charges: list
 def test_a_charge_is_told_as_the_model_would_tell_it(charges: list[Charge]) -> None:
     after = sums.balances_after(charges, {1: 0, 2: 0, 3: 0})
     remains = sums.remains_after(charges, {1: KeyRemain(9, 4)})
-    numbered = list(map(NumberedCharge, charges, range(1, len(charges) + 1), after, remains))
-    entries = chain({1: ChainHead(), 2: ChainHead(), 3: ChainHead()}, numbered)
+    numbered = zip(charges, range(1, len(charges) + 1), after, remains, strict=True)
+    entries = chain(dict.fromkeys((1, 2, 3), bytes(32)), numbered, rating_keys(charges))
     for made, record in zip(entries, charge_records(entries, now=AT), strict=True):
-        charge, number, balance, remain, link = made
+        charge, number, balance, remain, _, hashed, prev, own = made
         entry = LedgerEntryPosted(
             entry_id=number,
             workspace_id=charge.workspace_id,
@@ -111,8 +111,9 @@ def test_a_charge_is_told_as_the_model_would_tell_it(charges: list[Charge]) -> N
             user_id=charge.user_id,
             model=charge.model or None,
             posted_at=charge.completed_at,
-            prev_hash=link.prev_hash.hex(),
-            entry_hash=link.entry_hash.hex(),
+            detail_hash=hashed.hex(),
+            prev_hash=prev.hex(),
+            entry_hash=own.hex(),
         )
         plain = entry_record(entry, now=AT)
         assert LedgerEntryPosted.model_validate_json(record.value or b"") == entry
