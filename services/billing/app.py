@@ -148,7 +148,7 @@ async def open_app(
         apis = Apis(
             accounts=AccountsApi(pool=pool, directory=directory, metrics=metrics),
             leases=leases,
-            prices=PricesApi(pool=pool),
+            prices=PricesApi(pool=pool, directory=directory),
             charges=ChargesApi(pool),
             moves=MovesApi(pool=pool, directory=directory, metrics=metrics),
             hours=HoursApi(HoursOfUse(pool)),

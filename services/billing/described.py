@@ -8,8 +8,10 @@ from services.billing.api.described_charges import ExplainedCharge
 from services.billing.api.described_moves import MOVES
 from services.billing.api.hours import HoursQuery
 from services.billing.api.leases import LeaseListQuery, ReleaseBody
-from services.billing.api.prices import GroupRatioBody, PriceBody
+from services.billing.api.prices import GroupRatioBody, PricingQuery
 from services.billing.api.tools import SUBSCRIPTION_PATHS, TOKEN_USAGE_PATHS, USAGE_PATHS
+from services.billing.prices.price_body import PriceBody
+from services.billing.prices.shapes import Pricing
 from shared.events.prices import GroupRatio, ModelPrice
 from shared.http.described import Answer, Described, Page, Who
 
@@ -110,9 +112,10 @@ CALLS: Final = (
     Described(
         method="GET",
         path="/api/pricing",
-        summary="What each model costs",
+        summary="What each model costs, and what the caller would pay",
         who=Who.USER,
-        data=shapes.Pricing,
+        query=PricingQuery,
+        data=Pricing,
     ),
     Described(
         method="GET",

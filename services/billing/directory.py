@@ -1,5 +1,6 @@
 """Control's directory as billing needs it: whose each workspace is, and what each key may spend."""
 
+import sys
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -33,6 +34,7 @@ class Directory:
         self._on_key = on_key
         self._workspaces: dict[int, Workspace] = {}
         self._personal_workspaces: dict[int, int] = {}
+        self._groups: dict[int, str] = {}
 
     def workspace(self, workspace_id: int) -> Workspace | None:
         """The workspace; None where there is none, or it was deleted."""
@@ -41,6 +43,10 @@ class Directory:
     def personal_workspace(self, user_id: int) -> int | None:
         """The id of a user's own workspace; None where there is no such user, or it was deleted."""
         return self._personal_workspaces.get(user_id)
+
+    def user_group(self, user_id: int) -> str | None:
+        """The group that a user is in; None where there is no such user, or it was deleted."""
+        return self._groups.get(user_id)
 
     def apply(self, record: Record) -> None:
         """Take in one record; those of projects are passed over."""
@@ -59,6 +65,7 @@ class Directory:
                 self._on_key(event)
             case UserChanged(is_deleted=False):
                 self._personal_workspaces[event.user_id] = event.personal_workspace_id
+                self._groups[event.user_id] = sys.intern(event.group)
             case WorkspaceChanged(is_deleted=False):
                 self._workspaces[event.workspace_id] = Workspace(event.name, event.owner_user_id)
             case _:
@@ -69,5 +76,6 @@ class Directory:
         kind, _, number = record_key.partition(b":")
         if kind == b"user":
             self._personal_workspaces.pop(int(number), None)
+            self._groups.pop(int(number), None)
         elif kind == b"workspace":
             self._workspaces.pop(int(number), None)

@@ -93,28 +93,6 @@ class GroupRatioInBook(BaseModel):
     coming: list[GroupRatio]
 
 
-class OfferedModel(BaseModel):
-    """What a model costs before the group's ratio."""
-
-    model: str
-    model_ratio: float
-    completion_ratio: float
-    cache_ratio: float
-    cache_creation_ratio: float
-    cache_creation_1h_ratio: float
-    model_price: float | None
-    input_dollars_per_million: float | None
-    cached_dollars_per_million: float | None
-    output_dollars_per_million: float | None
-
-
-class Pricing(BaseModel):
-    """Every model that has a price."""
-
-    models: list[OfferedModel]
-    group_ratios: dict[str, float]
-
-
 class HourOfUse(BaseModel):
     """What was used of a model in an hour: a row of `quota_data`, or the sum of several."""
 

@@ -34,11 +34,13 @@ async def set_price(
 ) -> ModelPrice:
     """Add a version of a model's price and answer it as it is. The caller commits.
 
-    Raises EnvelopeError for a time that is past, and where too many versions are to come.
+    Raises EnvelopeError for a time that is past, and where too many versions are to come or
+    they are too large together.
     """
     now = await lock_price_book(connection)
     known = (await read_prices(connection, [model])).get(model, [])
     dated = price.model_copy(update={"effective_from": _when(price.effective_from, known, now)})
+    _check_size(model, [*known, dated], now)
     numbered = dated.model_copy(update={"version": await add_price(connection, model, dated)})
     await mark_dirty(connection, BILLING_PRICES.name, [_MODEL + model])
     changes = numbered.model_dump(mode="json")
@@ -96,6 +98,17 @@ def _when(asked: datetime, known: Sequence[Version], now: datetime) -> datetime:
     if len(coming(known, now)) >= MAX_COMING:
         raise EnvelopeError(f"{MAX_COMING} versions are to come already")
     return asked
+
+
+def _check_size(model: str, versions: Sequence[ModelPrice], now: datetime) -> None:
+    """What relays must be told fits into one event, now and until it is all past."""
+    try:
+        encode_value(PriceChanged(model=model, versions=told(versions, now)))
+    except ValueError:
+        raise EnvelopeError(
+            "the versions that hold or are to come are too large together: name fewer tiers,"
+            " tools or sizes, or let some come into force first"
+        ) from None
 
 
 def _value(event: Event) -> StateValue:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeVar
 
-MAX_COMING: Final = 40
-"""How many versions of one price may lie ahead; an event has room for 50 in all."""
-_MAX_TOLD: Final = 50
+MAX_COMING: Final = 30
+"""How many versions of one price may lie ahead."""
+_MAX_TOLD: Final = 40
 _TOLD_FOR: Final = timedelta(days=1)
 """Requests that started earlier are still rated with what held then."""
 

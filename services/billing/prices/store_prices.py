@@ -19,16 +19,22 @@ SELECT model, version, effective_from, trim_scale(model_ratio) AS model_ratio,
     trim_scale(cache_creation_ratio) AS cache_creation_ratio,
     trim_scale(cache_creation_1h_ratio) AS cache_creation_1h_ratio,
     trim_scale(image_ratio) AS image_ratio, trim_scale(audio_ratio) AS audio_ratio,
-    trim_scale(model_price) AS model_price, max_output_tokens
+    trim_scale(model_price) AS model_price, max_output_tokens,
+    trim_scale(output_audio_ratio) AS output_audio_ratio,
+    trim_scale(output_image_ratio) AS output_image_ratio,
+    tiers, service_tiers, tool_prices, second_prices, max_input_tokens
 FROM prices
 WHERE withdrawn_at IS NULL AND ($1::text[] IS NULL OR model = ANY($1))
 ORDER BY model, effective_from, version
 """
+_IN_JSON: Final = ("tiers", "service_tiers", "tool_prices", "second_prices")
 _ADD_PRICE: Final = """
 INSERT INTO prices (model, effective_from, model_ratio, completion_ratio, cache_ratio,
     cache_creation_ratio, cache_creation_1h_ratio, image_ratio, audio_ratio, model_price,
-    max_output_tokens)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING version
+    max_output_tokens, output_audio_ratio, output_image_ratio, tiers, service_tiers, tool_prices,
+    second_prices, max_input_tokens)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+RETURNING version
 """
 _WITHDRAW: Final = """
 UPDATE prices SET withdrawn_at = now() WHERE model = $1 AND withdrawn_at IS NULL
@@ -59,13 +65,15 @@ async def read_prices(
     """The versions of these models, or of all, oldest first; without those withdrawn."""
     prices: dict[str, list[ModelPrice]] = {}
     for row in await reader.fetch(_PRICES, None if models is None else list(models)):
-        fields = dict(row)
+        fields = dict(row) | {name: orjson.loads(row[name]) for name in _IN_JSON}
         prices.setdefault(fields.pop("model"), []).append(ModelPrice(**fields))
     return prices
 
 
 async def add_price(connection: Connection, model: str, price: ModelPrice) -> int:
     """Add a version and answer its number; the one in `price` is ignored."""
+    # As JSON has it ratios are strings: exact.
+    told = price.model_dump(mode="json", include=set(_IN_JSON))
     return int(
         await connection.fetchval(
             _ADD_PRICE,
@@ -80,6 +88,10 @@ async def add_price(connection: Connection, model: str, price: ModelPrice) -> in
             price.audio_ratio,
             price.model_price,
             price.max_output_tokens,
+            price.output_audio_ratio,
+            price.output_image_ratio,
+            *(orjson.dumps(told[name]).decode() for name in _IN_JSON),
+            price.max_input_tokens,
         )
     )
 

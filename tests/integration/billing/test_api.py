@@ -1,6 +1,7 @@
 """What people and relays ask of billing over HTTP."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -249,6 +250,90 @@ async def test_a_price_is_told_to_relays_with_the_version_that_it_was_given(
         assert (mine["cache_creation_ratio"], mine["cache_creation_1h_ratio"]) == (1, 2)
         await billing.call("DELETE", f"/api/prices/{model}")
         await until(lambda: is_told([]), "the model is told to have no price")
+
+
+async def test_every_dimension_of_a_price_is_kept_and_told_as_it_was_set(
+    billing: BillingService, infrastructure: Stack
+) -> None:
+    model = f"maker/{new_event_id()}"
+    dimensions = {
+        "output_audio_ratio": "32.000000001",
+        "output_image_ratio": "0",
+        "service_tiers": {"priority": "2.5", "flex": "0.5"},
+        "tool_prices": {"web_search": "10"},
+        "second_prices": {"1280x720": "0.1", "any": "0.3"},
+        "max_input_tokens": 400_000,
+    }
+    tier = {"above_prompt_tokens": 272_000, "model_ratio": "1.25", "completion_ratio": "6"}
+    body = {"model_ratio": "0.625", "completion_ratio": "8", "tiers": [tier]} | dimensions
+    _, answer = await billing.call("PUT", f"/api/prices/{model}", body)
+    assert answer["success"] is True, answer
+
+    _, book = await billing.call("GET", "/api/prices/", caller=ROOT)
+    (kept,) = [row["current"] for row in book["data"] if row["model"] == model]
+    assert kept == answer["data"]
+    assert {name: kept[name] for name in dimensions} == dimensions
+    assert kept["tiers"] == [
+        tier | {"cache_ratio": "1", "cache_creation_ratio": "1", "cache_creation_1h_ratio": None}
+    ]
+    async with Broker(infrastructure.kafka_bootstrap) as broker:
+
+        async def is_told() -> bool:
+            read = await broker.read("billing.prices")
+            mine = [r.value for r in read if r.key == f"model:{model}".encode() and r.value]
+            events = [PriceChanged.model_validate_json(value) for value in mine]
+            return bool(events) and events[-1].versions[0].model_dump(mode="json") == kept
+
+        await until(is_told, "relays are told of the price as it is kept")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tiers": [{"above_prompt_tokens": 5}]}, {"tool_prices": {"a b": 1}}]
+)
+async def test_a_price_that_cannot_be_is_refused_with_what_is_wrong(
+    billing: BillingService, wrong: dict[str, Any]
+) -> None:
+    _, answer = await billing.call("PUT", "/api/prices/m", {"model_ratio": 1} | wrong)
+    assert answer["success"] is False
+    assert next(iter(wrong)) in answer["message"]
+
+
+async def test_versions_that_no_event_could_carry_are_refused(billing: BillingService) -> None:
+    """Relays are told all versions of a model in one event of at most 64 KiB."""
+    model = f"maker/{new_event_id()}"
+    wide = {
+        "model_ratio": 1,
+        "tool_prices": {f"{n:064}": "999999.999999999" for n in range(16)},
+        "second_prices": {f"{n:064}": "100000.000000001" for n in range(32)},
+    }
+    answers = []
+    for year in range(30):
+        dated = wide | {"effective_from": f"{2100 + year}-01-01T00:00:00Z"}
+        answers.append((await billing.call("PUT", f"/api/prices/{model}", dated))[1])
+        if not answers[-1]["success"]:
+            break
+    assert answers[0]["success"] is True, answers[0]
+    assert "too large together" in answers[-1]["message"]
+
+
+async def test_whoever_asks_for_prices_sees_what_their_own_group_pays(
+    billing: BillingService,
+) -> None:
+    model, group = f"maker/{new_event_id()}", new_event_id()
+    await billing.call("PUT", f"/api/prices/{model}", {"model_ratio": "0.5"})
+    body = {"ratio": "0.3", "user_group_ratios": {"default": "0.2"}}
+    await billing.call("PUT", f"/api/prices/groups/{group}", body)
+
+    async def dollars(query: str = "") -> tuple[str, str]:
+        _, pricing = await billing.call("GET", f"/api/pricing{query}", caller=USER)
+        (row,) = [row for row in pricing["data"]["models"] if row["model"] == model]
+        return row["you"]["group"], row["you"]["input_dollars_per_million"]
+
+    assert await dollars() == ("default", "1")
+    # For (the caller's own group, the group in use) there is a ratio of its own.
+    assert await dollars(f"?group={group}") == (group, "0.2")
+    _, unknown = await billing.call("GET", "/api/pricing?group=nobody", caller=USER)
+    assert unknown["success"] is False
 
 
 async def test_a_price_of_the_past_is_refused(billing: BillingService) -> None:
