@@ -1,0 +1,93 @@
+"""The chains as billing's tables have them."""
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import Any, Final
+
+import asyncpg
+
+from operations.ledger_chain.checking import ChainCheck, Stated
+from shared.money.chain import ChainedEntry, ChainHead, detail_hash, unix_us
+
+_FETCH: Final = 2_000
+_NO_TIMEOUTS: Final = """
+SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0
+"""
+_ENTRIES: Final = """
+SELECT e.*, e.detail::text AS detail_text, r.rating::text AS rating
+FROM billing.ledger_entries AS e LEFT JOIN billing.rating_snapshots AS r USING (rating_key)
+WHERE $1::bigint IS NULL OR e.workspace_id = $1
+ORDER BY e.workspace_id, e.entry_id
+"""
+_HEADS: Final = """
+SELECT workspace_id, head_entry_id, head_hash FROM billing.accounts
+WHERE $1::bigint IS NULL OR workspace_id = $1 ORDER BY workspace_id
+"""
+_HASHES: Final = "SELECT entry_id, entry_hash FROM billing.ledger_entries WHERE entry_id = ANY($1)"
+
+
+async def check_table(connection: asyncpg.Connection, workspace_id: int | None) -> ChainCheck:
+    """Follow every entry, in one snapshot, to the heads that the accounts keep."""
+    check = ChainCheck(is_whole=True)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(_NO_TIMEOUTS)
+        async for row in _rows(connection, workspace_id):
+            hashed = _detail_hash(row)
+            if hashed != (row["detail_hash"] or b""):
+                check.refuse(row["workspace_id"], row["entry_id"], "detail: it was changed")
+            check.see(_stated(row))
+        heads = check.heads
+        broken = {each.workspace_id for each in check.breaks}
+        for workspace, entry_id, head_hash in await connection.fetch(_HEADS, workspace_id):
+            followed = heads.get(workspace, ChainHead())
+            if workspace not in broken and followed != ChainHead(entry_id, head_hash):
+                check.refuse(
+                    workspace,
+                    max(entry_id, followed.entry_id),
+                    f"head: the account ends at entry {entry_id}, its entries at"
+                    f" {followed.entry_id}",
+                )
+    return check
+
+
+async def table_hashes(
+    connection: asyncpg.Connection, heads: dict[int, ChainHead]
+) -> dict[int, bytes | None]:
+    """What the table has as the hash of each of these heads, by entry id; not there: missing."""
+    ids = [head.entry_id for head in heads.values()]
+    return {row["entry_id"]: row["entry_hash"] for row in await connection.fetch(_HASHES, ids)}
+
+
+async def _rows(
+    connection: asyncpg.Connection, workspace_id: int | None
+) -> AsyncIterator[asyncpg.Record]:
+    async for row in connection.cursor(_ENTRIES, workspace_id, prefetch=_FETCH):
+        yield row
+
+
+def _detail_hash(row: asyncpg.Record) -> bytes:
+    """Of what is kept: the ratios' key is reckoned anew, so that a change of them shows too."""
+    key, detail = row["rating_key"] or b"", row["detail_text"]
+    if key:
+        rating: str | None = row["rating"]
+        key = b"" if rating is None else sha256(rating.encode()).digest()[: len(key)]
+    return detail_hash(key, detail.encode()) if detail is not None else b""
+
+
+def _stated(row: asyncpg.Record) -> Stated:
+    said: dict[str, Any] = dict(row)
+    entry = ChainedEntry(
+        posted_at_us=unix_us(said["posted_at"]),
+        bucket_at_us=None if said["bucket_at"] is None else unix_us(said["bucket_at"]),
+        model=said["model"] or "",
+        detail_hash=(said["detail_hash"] or b"").hex(),
+        **{name: said[name] for name in _AS_THEY_ARE},
+    )
+    return Stated(entry, said["prev_hash"] or b"", said["entry_hash"] or b"")
+
+
+_AS_THEY_ARE: Final = tuple(
+    name
+    for name in ChainedEntry._fields
+    if name not in {"posted_at_us", "bucket_at_us", "model", "detail_hash"}
+)
