@@ -10,13 +10,15 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from services.relay.books.budgets import BudgetBook, HardBudget
-from services.relay.books.prices import GroupRatioInForce, PriceBook, PriceInForce
+from services.relay.books.prices import PriceBook, PriceInForce
 from services.relay.books.routing import RoutingBook
 from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.errors import RelayError, invalid_request
+from services.relay.group_terms import GroupTerms, group_terms
 from services.relay.recording.event_json import as_json
-from shared.events.requests import ErrorCode, Rating
+from services.relay.service_tiers import dearest_ratios, not_offered
+from shared.events.requests import ErrorCode
 from shared.events.routing import ModelChanged
 from shared.money.tariff import Tariff
 
@@ -36,16 +38,6 @@ class Terms(NamedTuple):
     """Upper bound of the charge."""
 
 
-class GroupTerms(NamedTuple):
-    """What one model costs in one group."""
-
-    tariff: Tariff
-    rating_json: str
-    """The figures of it for an event."""
-    group_json: str
-    """The group's name for an event."""
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class Offer:
     """What one model is to one caller, until a price or anything that is known of them changes."""
@@ -57,7 +49,8 @@ class Offer:
     groups: Mapping[str, GroupTerms]
     """The groups in which it may be tried, the caller's own first, and what each costs."""
     dearest_group_ratio: Decimal
-    dearest: Tariff
+    dearest: Mapping[str, tuple[Decimal, Tariff]]
+    """By the tier of service that is asked for: the dearest that it may be served in."""
     output_tokens: int
     """Upper bound of one answer where the request names none."""
     budgets: tuple[HardBudget, ...] = ()
@@ -148,20 +141,22 @@ def offer_of(
         model=model,
         model_json=as_json(name),
         price=price,
-        groups={
-            group: GroupTerms(
-                tariff=Tariff(price.ratios, ratio.ratio),
-                rating_json=rating_json(price, ratio),
-                group_json=as_json(group),
-            )
-            for group, ratio in ratios.items()
-        },
+        groups={group: group_terms(price, group, ratio) for group, ratio in ratios.items()},
         dearest_group_ratio=dearest,
-        dearest=Tariff(price.ratios, dearest),
+        dearest=dearest_tariffs(price, dearest),
         output_tokens=price.max_output_tokens or model.max_output_tokens,
         budgets=counted,
         providers=providers,
     )
+
+
+def dearest_tariffs(
+    price: PriceInForce, group_ratio: Decimal
+) -> Mapping[str, tuple[Decimal, Tariff]]:
+    """What an offer's holds go by."""
+    ratios = dearest_ratios(price.ratios)
+    tariffs = {ratio: Tariff(price.ratios, group_ratio, ratio) for ratio in set(ratios.values())}
+    return {asked: (ratio, tariffs[ratio]) for asked, ratio in ratios.items()}
 
 
 def terms_of(facts: RequestFacts, offer: Offer) -> Terms:
@@ -175,30 +170,15 @@ def terms_of(facts: RequestFacts, offer: Offer) -> Terms:
     output_tokens = facts.max_output_tokens
     if output_tokens is None:
         output_tokens = offer.output_tokens
+    dearest = offer.dearest.get(facts.service_tier)
+    if dearest is None:
+        raise not_offered(offer.price.ratios)
     bound = 0
     if not facts.is_free:
-        bound = offer.dearest.bound(
+        bound = dearest[1].bound(
             prompt_tokens=prompt_tokens, output_tokens=output_tokens, answers=facts.answers
         )
     return Terms(offer, prompt_tokens, output_tokens, bound)
-
-
-def rating_json(price: PriceInForce, group_ratio: GroupRatioInForce) -> str:
-    """An event's `rating`."""
-    ratios = price.ratios
-    return Rating(
-        price_version=price.version,
-        model_ratio=ratios.model_ratio,
-        completion_ratio=ratios.completion_ratio,
-        cache_ratio=ratios.cache_ratio,
-        cache_creation_ratio=ratios.cache_creation_ratio,
-        cache_creation_1h_ratio=ratios.cache_creation_1h_ratio,
-        image_ratio=ratios.image_ratio,
-        audio_ratio=ratios.audio_ratio,
-        group_ratio=group_ratio.ratio,
-        user_group_ratio=group_ratio.ratio if group_ratio.is_for_user_group else None,
-        model_price=ratios.model_price,
-    ).model_dump_json()
 
 
 def _groups(model: str, caller: ApiCaller, routing: RoutingBook) -> list[str]:

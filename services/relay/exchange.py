@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from services.relay.admission import GroupTerms, Terms
+from services.relay.admission import Terms
 from services.relay.books.routing import Channel
 from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
+from services.relay.group_terms import GroupTerms
 from services.relay.leases.holds import Hold
 from services.relay.limits.taken import UNLIMITED, Taken
 from shared.events.requests import ErrorCode, Outcome
@@ -136,3 +137,5 @@ class Charge(NamedTuple):
     quota_units: int
     usage: Usage
     source: UsageSource
+    rating_json: str
+    """The ratios that it was reckoned with, for an event."""

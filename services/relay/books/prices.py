@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from shared.events.prices import GroupRatio, GroupRatioChanged, ModelPrice, PriceChanged
+from shared.money.price_of_event import ratios_of
 from shared.money.price_ratios import PriceRatios
 
 _EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
@@ -108,14 +109,5 @@ def _in_force(price: ModelPrice) -> PriceInForce:
     return PriceInForce(
         version=price.version,
         max_output_tokens=price.max_output_tokens,
-        ratios=PriceRatios(
-            model_ratio=price.model_ratio,
-            completion_ratio=price.completion_ratio,
-            cache_ratio=price.cache_ratio,
-            cache_creation_ratio=price.cache_creation_ratio,
-            cache_creation_1h_ratio=price.cache_creation_1h_ratio,
-            image_ratio=price.image_ratio,
-            audio_ratio=price.audio_ratio,
-            model_price=price.model_price,
-        ),
+        ratios=ratios_of(price),
     )

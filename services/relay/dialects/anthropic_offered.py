@@ -15,11 +15,12 @@ _FIELDS: Final = {
     "fallbacks": "has another model answer, at another price",
     "compaction": "uses tokens beside the usage that the provider tells",
 }
+_ORDINARY: Final = "standard_only"
 _USUAL: Final = {
     "speed": ("standard",),
     "inference_geo": ("global",),
     # `auto` is what the provider's organization has bought, as if nothing were asked for.
-    "service_tier": ("auto", "standard_only"),
+    "service_tier": ("auto", _ORDINARY),
 }
 """Fields of which only these values cost what the price book says."""
 DECIDING_FIELDS: Final = frozenset({*_FIELDS, *_USUAL, "context_management"})
@@ -46,6 +47,11 @@ def refuse_unoffered(parsed: dict[str, Any]) -> None:
         kind = edit.get("type") if isinstance(edit, dict) else None
         if not isinstance(kind, str) or kind.startswith(_COMPACTING):
             raise _refused("context_management", f"{_FIELDS['compaction']}, where it compacts")
+
+
+def asked_tier(parsed: dict[str, Any]) -> str:
+    """The tier of service, of a request that was not refused; empty where the provider chooses."""
+    return _ORDINARY if parsed.get("service_tier") == _ORDINARY else ""
 
 
 def _refused(name: str, why: str) -> RelayError:

@@ -6,6 +6,7 @@ from services.relay.dialects.anthropic_media import media_of
 from services.relay.dialects.anthropic_offered import (
     DECIDING_FIELDS,
     DECIDING_INSIDE,
+    asked_tier,
     refuse_unoffered,
 )
 from services.relay.dialects.anthropic_tools import hidden_tokens, refuse_tools_in
@@ -47,5 +48,6 @@ def read_messages_request(body: bytes, *, is_free: bool = False) -> RequestFacts
         text_bytes=len(body) - media.inline_bytes + hidden,
         media_count=media.counted,
         likely_media_count=media.likely,
+        service_tier=asked_tier(parsed),
         is_free=is_free,
     )

@@ -31,6 +31,8 @@ class RequestFacts(NamedTuple):
     """Images and other media, each of which counts up to the model's maximum: never fewer."""
     likely_media_count: int = 0
     """The same as it may well be: what an estimate goes by."""
+    service_tier: str = ""
+    """The tier of service that is asked for; empty: whichever the provider chooses."""
     is_free: bool = False
     """The call costs nothing, whatever the model's price: it does not ask the model."""
 

@@ -11,7 +11,7 @@ from services.relay.dialects.body import (
 )
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.dialects.openai_media import NO_MEDIA, media_of_messages
-from services.relay.dialects.openai_offered import TIER, refuse_dearer_tier
+from services.relay.dialects.openai_offered import TIER, asked_tier
 from services.relay.dialects.openai_options import (
     DECIDING_OPTIONS,
     read_answers,
@@ -50,8 +50,6 @@ def read_chat_request(body: bytes) -> RequestFacts:
     if parsed.get("web_search_options") is not None:
         # Each search costs extra at the provider, and the price book has no price of one.
         raise invalid_request("Web search is not offered here.", param="web_search_options")
-    if TIER in parsed:
-        refuse_dearer_tier(parsed)
     if "store" in parsed:
         refuse_keeping(parsed, "store")
     if "tools" in parsed:
@@ -75,6 +73,7 @@ def read_chat_request(body: bytes) -> RequestFacts:
         text_bytes=len(body) - media.inline_bytes,
         media_count=media.counted,
         likely_media_count=media.likely,
+        service_tier=asked_tier(parsed) if TIER in parsed else "",
     )
 
 

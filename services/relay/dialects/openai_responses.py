@@ -22,7 +22,7 @@ from services.relay.dialects.json_fields import (
 )
 from services.relay.dialects.openai_content import output_bytes
 from services.relay.dialects.openai_media import media_of_items
-from services.relay.dialects.openai_offered import TIER, refuse_dearer_tier
+from services.relay.dialects.openai_offered import TIER, asked_tier
 from services.relay.dialects.openai_responses_stream import OPENAI_RESPONSES, ResponsesStreamReader
 from services.relay.dialects.openai_stateless import (
     STATE,
@@ -52,7 +52,6 @@ class Responses:
         parsed = parse_object(body)
         refuse_ambiguous(body, parsed, DECIDING)
         refuse_state(parsed)
-        refuse_dearer_tier(parsed)
         items = parsed.get("input")
         if not isinstance(items, (str, list)):
             raise invalid_request("`input` must be a string or an array of items.", param="input")
@@ -68,6 +67,7 @@ class Responses:
             text_bytes=len(body) - media.inline_bytes + hidden,
             media_count=media.counted,
             likely_media_count=media.likely,
+            service_tier=asked_tier(parsed),
         )
 
     def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:

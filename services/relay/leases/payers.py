@@ -60,6 +60,7 @@ def quota_short(
         answers=facts.answers,
         price=terms.offer.price.ratios,
         dearest_group_ratio=terms.offer.dearest_group_ratio,
+        service_tier_ratio=terms.offer.dearest[facts.service_tier][0],
     )
     short = (
         f"{payer.what} (${_dollars(spendable_units)}) does not cover what this request may cost"

@@ -9,7 +9,7 @@ from shared.events.usage import Usage, UsageSource
 from shared.money.rating import UnitCounts
 
 _BYTES_PER_TOKEN: Final = 4
-_FREE: Final = Charge(0, Usage(), UsageSource.NONE)
+_NOTHING: Final = Usage()
 
 
 def charge_of(exchange: Exchange, ending: Ending) -> Charge:
@@ -18,12 +18,13 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
     By the provider's usage where there is one; by an estimate of what was passed on where an
     answer had begun; nothing where none had.
     """
+    terms = exchange.group_terms
     if exchange.facts.is_free:
-        return _FREE
+        return Charge(0, _NOTHING, UsageSource.NONE, terms.rating_json)
     usage, source = exchange.usage, UsageSource.PROVIDER
     if usage is None:
         if ending.outcome is not Outcome.SUCCEEDED and exchange.content_bytes == 0:
-            return _FREE
+            return Charge(0, _NOTHING, UsageSource.NONE, terms.rating_json)
         usage, source = estimate(exchange), UsageSource.ESTIMATED
     created, for_an_hour = usage.cache_creation_tokens, usage.cache_creation_1h_tokens
     for_an_hour = min(created, for_an_hour)
@@ -36,8 +37,16 @@ def charge_of(exchange: Exchange, ending: Ending) -> Charge:
         usage.image_tokens,
         usage.audio_tokens,
         usage.prompt_includes_cached,
+        usage.output_audio_tokens,
+        usage.output_image_tokens,
+        tuple(usage.tool_calls.items()) if usage.tool_calls else (),
     )
-    return Charge(exchange.group_terms.tariff.charge(units), usage, source)
+    tariff, rating_json = terms.tariff, terms.rating_json
+    if terms.served is not None:
+        # What the provider says it served in, else what it was asked for.
+        service_tier = usage.service_tier or exchange.facts.service_tier
+        tariff, rating_json = terms.served.rated(units.total_prompt, service_tier)
+    return Charge(tariff.charge(units), usage, source, rating_json)
 
 
 def estimate(exchange: Exchange) -> Usage:

@@ -165,7 +165,7 @@ def _ending_json(exchange: Exchange, ending: Ending, charge: Charge, at: datetim
         f'"reasoning_tokens":{usage.reasoning_tokens},'
         f'"prompt_includes_cached":{_bool(usage.prompt_includes_cached)}{_rare_json(usage)}}},'
         f'"usage_source":"{_VALUES[charge.source]}","quota":{charge.quota_units},'
-        f'"quota_per_unit":{QUOTA_PER_UNIT},"rating":{terms.rating_json},'
+        f'"quota_per_unit":{QUOTA_PER_UNIT},"rating":{charge.rating_json},'
         f'"response_bytes":{exchange.response_bytes},'
         f'"first_byte_at":{"null" if first_byte_at is None else _quoted(first_byte_at)},'
         f'"completed_at":{_quoted(at)},"latency_ms":{exchange.arrival.elapsed_ms()},'

@@ -1,5 +1,6 @@
 """Anything that an event may be made of, up to its longest and largest, for property tests."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -20,7 +21,7 @@ from shared.events.numbers import MAX_BYTES, MAX_ID, MAX_QUOTA_UNITS, MAX_TOKENS
 from shared.events.requests import ErrorCode, Outcome
 from shared.events.routing import Status
 from shared.events.usage import Usage, UsageSource
-from shared.money.price_ratios import PriceRatios
+from shared.money.price_ratios import PriceRatios, TierRatios
 from tests.unit.relay.made import arrival
 
 NASTY: Final = "\"\\/{}%,:'\x80\x9f\xa0é\u2028\u2029\ufeff\ufffd\uffff\U0001f600\U0010ffff"
@@ -146,7 +147,8 @@ _NO_TOKENS: Final[dict[str, SearchStrategy[Any]]] = {
 USAGES: Final[SearchStrategy[Usage]] = st.fixed_dictionaries(
     {name: _NO_TOKENS.get(name, _TOKENS) for name in Usage.model_fields}
 ).map(Usage.model_validate)
-CHARGES: Final = st.builds(Charge, QUOTA, USAGES, st.sampled_from(UsageSource))
+CHARGES: Final = st.builds(Charge, QUOTA, USAGES, st.sampled_from(UsageSource), st.just("null"))
+"""The rating is that of the price."""
 ENDINGS: Final = st.builds(Ending, st.sampled_from(Outcome), STATUSES, ERROR_CODES)
 PRICES: Final[SearchStrategy[PriceInForce]] = st.builds(
     PriceInForce,
@@ -162,6 +164,27 @@ PRICES: Final[SearchStrategy[PriceInForce]] = st.builds(
         image_ratio=RATIOS,
         audio_ratio=RATIOS,
         model_price=maybe(RATIOS),
+        output_audio_ratio=maybe(RATIOS),
+        output_image_ratio=maybe(RATIOS),
+        tiers=st.dictionaries(
+            st.integers(0, MAX_TOKENS),
+            st.builds(
+                TierRatios,
+                above_prompt_tokens=st.just(0),
+                model_ratio=RATIOS,
+                completion_ratio=RATIOS,
+                cache_ratio=RATIOS,
+                cache_creation_ratio=RATIOS,
+                cache_creation_1h_ratio=maybe(RATIOS),
+            ),
+            max_size=8,
+        ).map(
+            lambda drawn: tuple(
+                replace(drawn[above], above_prompt_tokens=above) for above in sorted(drawn)
+            )
+        ),
+        service_tiers=st.dictionaries(CODES.filter(bool), RATIOS, max_size=8),
+        tool_prices=st.dictionaries(CODES, RATIOS, max_size=16),
     ),
 )
 GROUP_RATIOS: Final = st.builds(GroupRatioInForce, RATIOS, st.booleans())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
@@ -13,6 +14,7 @@ from services.relay.leases.holds import Hold
 from services.relay.recording.completion import opening_json
 from services.relay.recording.event_json import as_json
 from shared.events.requests import Attempt, LeaseUse, Outcome, Rating, RequestCompleted
+from shared.money.price_ratios import PriceRatios, TierRatios
 
 _MOST_ATTEMPTS = 16
 
@@ -120,8 +122,17 @@ def answered(
     )
 
 
-def rating_of(price: PriceInForce, group_ratio: GroupRatioInForce) -> Rating:
-    ratios = price.ratios
+def rating_of(
+    price: PriceInForce, group_ratio: GroupRatioInForce, *, total_prompt: int, service_tier: str
+) -> Rating:
+    ratios: PriceRatios | TierRatios = price.ratios
+    own, above, tier_ratio = price.ratios, None, Decimal(1)
+    if own.model_price is None:
+        for tier in own.tiers:
+            if total_prompt > tier.above_prompt_tokens:
+                ratios, above = tier, tier.above_prompt_tokens
+        tier_ratio = own.service_tiers.get(service_tier, tier_ratio)
+    is_in_tier = own.model_price is None and service_tier in own.service_tiers
     return Rating(
         price_version=price.version,
         model_ratio=ratios.model_ratio,
@@ -129,11 +140,17 @@ def rating_of(price: PriceInForce, group_ratio: GroupRatioInForce) -> Rating:
         cache_ratio=ratios.cache_ratio,
         cache_creation_ratio=ratios.cache_creation_ratio,
         cache_creation_1h_ratio=ratios.cache_creation_1h_ratio,
-        image_ratio=ratios.image_ratio,
-        audio_ratio=ratios.audio_ratio,
+        image_ratio=own.image_ratio,
+        audio_ratio=own.audio_ratio,
         group_ratio=group_ratio.ratio,
         user_group_ratio=group_ratio.ratio if group_ratio.is_for_user_group else None,
-        model_price=ratios.model_price,
+        model_price=own.model_price,
+        output_audio_ratio=own.output_audio_ratio,
+        output_image_ratio=own.output_image_ratio,
+        tier_above_tokens=above,
+        service_tier=service_tier if is_in_tier else "",
+        service_tier_ratio=tier_ratio,
+        tool_prices=dict(own.tool_prices),
     )
 
 

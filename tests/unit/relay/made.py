@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from services.relay.admission import GroupTerms, Offer, rating_json, terms_of
+from services.relay.admission import Offer, dearest_tariffs, terms_of
 from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.books.routing import RoutingBook
 from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
 from services.relay.exchange import Arrival, Exchange
+from services.relay.group_terms import group_terms
 from services.relay.health.keeper import ChannelHealth
 from services.relay.health.rules import HealthLimits
 from services.relay.leases.holds import Hold
@@ -30,7 +31,6 @@ from shared.events.routing import (
 )
 from shared.http.egress import EgressPolicy
 from shared.money.price_ratios import PriceRatios
-from shared.money.tariff import Tariff
 
 MODEL: Final = "gpt-4o-mini"
 GROUP: Final = "default"
@@ -115,16 +115,9 @@ def offer(
         ),
         model_json=as_json(MODEL),
         price=in_force,
-        groups={
-            group: GroupTerms(
-                tariff=Tariff(in_force.ratios, ratio.ratio),
-                rating_json=rating_json(in_force, ratio),
-                group_json=as_json(group),
-            )
-            for group, ratio in of_groups.items()
-        },
+        groups={group: group_terms(in_force, group, ratio) for group, ratio in of_groups.items()},
         dearest_group_ratio=dearest,
-        dearest=Tariff(in_force.ratios, dearest),
+        dearest=dearest_tariffs(in_force, dearest),
         output_tokens=1_000,
         **changes,
     )

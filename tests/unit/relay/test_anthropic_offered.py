@@ -166,6 +166,11 @@ def test_asking_for_nothing_of_it_passes(name: str, value: Any) -> None:
     assert read(**{name: value}).text_bytes == len(raw(**{name: value}))
 
 
+def test_who_asks_for_the_ordinary_tier_of_service_is_served_in_no_other() -> None:
+    tiers = [read(service_tier=asked).service_tier for asked in (None, "auto", "standard_only")]
+    assert tiers == ["", "", "standard_only"]
+
+
 def test_a_message_may_name_a_tool_and_not_bring_one() -> None:
     def added(tool: dict[str, Any]) -> bytes:
         block = {"type": "tool_addition", "tool": tool}

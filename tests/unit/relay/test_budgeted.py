@@ -202,7 +202,7 @@ def test_a_charge_counts_against_a_provider_s_budget_only_where_it_served() -> N
     first, second = (tier[0] for tier in two_providers().tiers(MODEL, "default", "openai"))
     for served_by, uses in ((first, [9, 9, 0, 9]), (second, [9, 0, 9, 9]), (None, [9, 0, 0, 9])):
         going = exchange(holds=holds, channel=served_by)
-        charge = Charge(9, Usage(), UsageSource.PROVIDER)
+        charge = Charge(9, Usage(), UsageSource.PROVIDER, "null")
         record = completed(going, ANSWERED, charge, datetime.now(UTC))
         assert [use for _, use in record.lease_uses] == uses
         assert [going.used_of(hold, 9) for hold in holds] == uses

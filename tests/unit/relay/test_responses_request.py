@@ -49,7 +49,6 @@ def message(*parts: dict[str, Any]) -> list[dict[str, Any]]:
         ("store", True),
         ("store", "false"),
         ("context_management", [{"type": "compaction", "compact_threshold": 1000}]),
-        ("service_tier", "priority"),
         ("service_tier", 7),
         ("store", 0),
         ("input", None),

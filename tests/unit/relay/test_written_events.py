@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from services.relay.admission import terms_of
+from services.relay.books.prices import GroupRatioInForce, PriceInForce
 from services.relay.exchange import AttemptMade, Charge, Ending, Exchange
 from services.relay.journal.journal import RESERVED_BYTES
 from services.relay.journal.records import CompletedRecord, encode_completed
@@ -67,6 +68,10 @@ PARTS: dict[str, type[BaseModel]] = {
 }
 WHERE_SET = {
     "usage": {"output_audio_tokens", "output_image_tokens", "tool_calls", "service_tier"},
+    "rating": {
+        *("output_audio_ratio", "output_image_ratio", "tier_above_tokens"),
+        *("service_tier", "service_tier_ratio", "tool_prices"),
+    },
 }
 """Fields that are left out where they say nothing: few requests have them."""
 
@@ -106,14 +111,25 @@ def says(record: CompletedRecord, event: RequestCompleted, holds: Sequence[Hold]
     assert time_of(record.completed_at_us) == event.completed_at
 
 
+def rated(going: Exchange, total_prompt: int, tier: str) -> str:
+    terms = going.group_terms
+    return terms.rating_json if terms.served is None else terms.served.rated(total_prompt, tier)[1]
+
+
+def _inputs(usage: Usage) -> tuple[int, ...]:
+    if usage.prompt_includes_cached:
+        return (usage.prompt_tokens,)
+    return usage.prompt_tokens, usage.cached_tokens, usage.cache_creation_tokens
+
+
 def _counts(hold: Hold, event: RequestCompleted) -> bool:
     """Nothing counts against the budget of a provider that did not serve."""
     return hold.provider_id is None or hold.provider_id == event.provider_id
 
 
 @st.composite
-def exchanges(draw: st.DrawFn) -> tuple[Opened, Exchange, str, Rating]:
-    """One on its way, with the group that it was tried in at last, and what it is rated with."""
+def exchanges(draw: st.DrawFn) -> tuple[Opened, Exchange, str, PriceInForce, GroupRatioInForce]:
+    """One on its way, with the group that it was tried in at last, and what that costs."""
     opened, price = draw(OPENED), draw(drawn.PRICES)
     own, other = opened.caller.group, draw(drawn.NAMES)
     ratios = {own: draw(drawn.GROUP_RATIOS)}
@@ -144,16 +160,27 @@ def exchanges(draw: st.DrawFn) -> tuple[Opened, Exchange, str, Rating]:
         going.attempts[-1] = going.attempts[-1]._replace(upstream_model=asked.model)
     group = draw(st.sampled_from([own, other]))
     going.use_group(group)
-    return opened, going, group, rating_of(price, ratios[group])
+    return opened, going, group, price, ratios[group]
 
 
 @TAKES_LONG
 @given(made=exchanges(), ending=drawn.ENDINGS, charge=drawn.CHARGES, at=drawn.TIMES)
 def test_an_admitted_request_is_told_as_it_was(
-    made: tuple[Opened, Exchange, str, Rating], ending: Ending, charge: Charge, at: datetime
+    made: tuple[Opened, Exchange, str, PriceInForce, GroupRatioInForce],
+    ending: Ending,
+    charge: Charge,
+    at: datetime,
 ) -> None:
-    opened, going, group, rating = made
-    record = completed(going, ending, charge, at)
+    opened, going, group, price, ratio = made
+    tier = charge.usage.service_tier
+    if charge.usage.prompt_tokens % 2 and price.ratios.service_tiers:
+        # One made up is seldom one of the price's.
+        tier = min(price.ratios.service_tiers)
+        charge = charge._replace(usage=charge.usage.model_copy(update={"service_tier": tier}))
+    total_prompt = sum(_inputs(charge.usage))
+    rating = rating_of(price, ratio, total_prompt=total_prompt, service_tier=tier)
+    made_for = rated(going, total_prompt, tier)
+    record = completed(going, ending, charge._replace(rating_json=made_for), at)
     event = answered(opened, going, ending, charge, at=at, group=group, rating=rating)
     says(record, event, opened.holds)
     usage = json.loads(record.value)["usage"]
