@@ -15,6 +15,7 @@ from services.billing.api.leases import LeasesApi
 from services.billing.api.moves import MovesApi
 from services.billing.api.prices import PricesApi
 from services.billing.api.tools import TOOL_PATHS, ToolsApi, dashboard_errors
+from services.billing.api.what_if import WhatIfApi
 from services.billing.directory import Directory
 from services.billing.drift.metrics import DriftMetrics
 from services.billing.drift.watching import watch_drift
@@ -27,6 +28,7 @@ from services.billing.routes import Apis, api_routes, internal_routes
 from services.billing.settings import BillingSettings
 from services.billing.sweep import sweep_always
 from services.billing.usage.store_hours import HoursOfUse
+from services.billing.what_if.working import work_always
 from shared.events.catalog import CONTROL_DIRECTORY
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.callers import authenticated
@@ -121,6 +123,7 @@ async def open_app(
             ).run(),
         )
         background.start("sweep", sweep_always(pool, metrics))
+        background.start("what-if", work_always(pool))
         background.start("drift", watch_drift(pool, DriftMetrics(registry)))
 
         readiness = Readiness()
@@ -153,6 +156,7 @@ async def open_app(
             moves=MovesApi(pool=pool, directory=directory, metrics=metrics),
             hours=HoursApi(HoursOfUse(pool)),
             tools=ToolsApi(pool=pool, keys=ControlKeys(control)),
+            what_if=WhatIfApi(pool),
         )
         keys = AssertionKeys(control=control, audience=SERVICE)
         public = web.Application(

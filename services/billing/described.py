@@ -6,6 +6,7 @@ from services.billing import shapes
 from services.billing.api.accounts import AccountQuery, LedgerQuery, TopUpBody
 from services.billing.api.described_charges import ExplainedCharge
 from services.billing.api.described_moves import MOVES
+from services.billing.api.described_what_if import WHAT_IF
 from services.billing.api.hours import HoursQuery
 from services.billing.api.leases import LeaseListQuery, ReleaseBody
 from services.billing.api.prices import GroupRatioBody, PricingQuery
@@ -44,6 +45,7 @@ CALLS: Final = (
         data=shapes.ToppedUp,
     ),
     *MOVES,
+    *WHAT_IF,
     Described(
         method="GET",
         path="/api/billing/charges/{request_id}",

@@ -17,6 +17,7 @@ from services.billing.api.tools import (
     USAGE_PATHS,
     ToolsApi,
 )
+from services.billing.api.what_if import WhatIfApi
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _NAME = "{name:.+}"
@@ -34,11 +35,12 @@ class Apis(NamedTuple):
     moves: MovesApi
     hours: HoursApi
     tools: ToolsApi
+    what_if: WhatIfApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    accounts, leases, prices, charges, moves, hours, tools = apis
+    accounts, leases, prices, charges, moves, hours, tools, what_if = apis
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/api/billing/account", accounts.account),
         ("GET", "/api/billing/ledger", accounts.ledger),
@@ -57,6 +59,12 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("POST", "/api/billing/refunds", moves.refund),
         ("POST", "/api/billing/adjustments", moves.adjust),
         ("POST", "/api/billing/transfers", moves.transfer),
+        ("GET", "/api/billing/what-if", what_if.list),
+        ("POST", "/api/billing/what-if", what_if.ask),
+        ("GET", "/api/billing/what-if/{run_id}", what_if.read),
+        ("GET", "/api/billing/what-if/{run_id}/results", what_if.results),
+        ("POST", "/api/billing/what-if/{run_id}/post", what_if.post),
+        ("DELETE", "/api/billing/what-if/{run_id}", what_if.cancel),
         ("GET", "/api/data", hours.all),
         ("GET", "/api/data/", hours.all),
         ("GET", "/api/data/self", hours.own),
