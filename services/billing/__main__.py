@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from services.billing.app import SERVICE, open_app
-from services.billing.rebuild import rebuild_prices
+from services.billing.rebuild import rebuild_topics
 from services.billing.settings import BillingSettings
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
@@ -42,7 +42,7 @@ async def _migrate(settings: BillingSettings) -> int:
 async def _rebuild(settings: BillingSettings) -> int:
     dsn = settings.postgres_dsn.get_secret_value()
     async with open_pool(dsn, min_size=1, max_size=1, application_name="rebuild") as pool:
-        marked = await rebuild_prices(pool, bootstrap=settings.kafka_bootstrap)
+        marked = await rebuild_topics(pool, bootstrap=settings.kafka_bootstrap)
     print(f"{marked} keys marked; a running billing publishes them")
     return 0
 

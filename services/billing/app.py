@@ -9,6 +9,7 @@ from aiohttp import web
 
 from services.billing.accounts.key_terms import ControlKeys
 from services.billing.api.accounts import AccountsApi
+from services.billing.api.budgets import BudgetsApi
 from services.billing.api.charges import ChargesApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
@@ -23,9 +24,9 @@ from services.billing.errors import database_errors
 from services.billing.handlers import CHARGED, CONSUMER_GROUP, ChargeRequests
 from services.billing.keys.key_quotas import KeyQuotas
 from services.billing.metrics import BillingMetrics
-from services.billing.prices.price_book import render
 from services.billing.routes import Apis, api_routes, internal_routes
 from services.billing.settings import BillingSettings
+from services.billing.state_topics import render
 from services.billing.sweep import sweep_always
 from services.billing.usage.store_hours import HoursOfUse
 from services.billing.what_if.working import work_always
@@ -122,7 +123,7 @@ async def open_app(
                 metrics=outbox_metrics,
             ).run(),
         )
-        background.start("sweep", sweep_always(pool, metrics))
+        background.start("sweep", sweep_always(pool, metrics, directory))
         background.start("what-if", work_always(pool))
         background.start("drift", watch_drift(pool, DriftMetrics(registry)))
 
@@ -155,6 +156,7 @@ async def open_app(
             charges=ChargesApi(pool),
             moves=MovesApi(pool=pool, directory=directory, metrics=metrics),
             hours=HoursApi(HoursOfUse(pool)),
+            budgets=BudgetsApi(pool=pool, directory=directory),
             tools=ToolsApi(pool=pool, keys=ControlKeys(control)),
             what_if=WhatIfApi(pool),
         )

@@ -4,6 +4,7 @@ from typing import Final
 
 from services.billing import shapes
 from services.billing.api.accounts import AccountQuery, LedgerQuery, TopUpBody
+from services.billing.api.described_budgets import BUDGETS
 from services.billing.api.described_charges import ExplainedCharge
 from services.billing.api.described_moves import MOVES
 from services.billing.api.described_what_if import WHAT_IF
@@ -46,6 +47,7 @@ CALLS: Final = (
     ),
     *MOVES,
     *WHAT_IF,
+    *BUDGETS,
     Described(
         method="GET",
         path="/api/billing/charges/{request_id}",

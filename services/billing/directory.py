@@ -4,17 +4,18 @@ import sys
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from shared.events.directory import KeyListed, UserChanged, WorkspaceChanged
+from shared.events.directory import KeyListed, ProjectChanged, UserChanged, WorkspaceChanged
 from shared.events.event import Decoder, MalformedEventError, UnknownEventError
 from shared.kafka.records import Record
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
-_DECODER: Final = Decoder([KeyListed, UserChanged, WorkspaceChanged])
+_DECODER: Final = Decoder([KeyListed, ProjectChanged, UserChanged, WorkspaceChanged])
 _KEY: Final = b"key:"
+_PROJECT: Final = b"project:"
 _USER: Final = b"user:"
 _WORKSPACE: Final = b"workspace:"
-_READ: Final = (_KEY, _USER, _WORKSPACE)
+_READ: Final = (_KEY, _PROJECT, _USER, _WORKSPACE)
 
 
 class Workspace(NamedTuple):
@@ -22,10 +23,11 @@ class Workspace(NamedTuple):
 
     name: str
     owner_user_id: int
+    timezone: str = "UTC"
 
 
 class Directory:
-    """Fed by the reader of `control.directory`. People and workspaces are kept in memory.
+    """Fed by the reader of `control.directory`. All but keys are kept in memory.
 
     Keys are handed on to `on_key`, and are kept in the database.
     """
@@ -35,6 +37,7 @@ class Directory:
         self._workspaces: dict[int, Workspace] = {}
         self._personal_workspaces: dict[int, int] = {}
         self._groups: dict[int, str] = {}
+        self._workspace_of_project: dict[int, int] = {}
 
     def workspace(self, workspace_id: int) -> Workspace | None:
         """The workspace; None where there is none, or it was deleted."""
@@ -48,8 +51,12 @@ class Directory:
         """The group that a user is in; None where there is no such user, or it was deleted."""
         return self._groups.get(user_id)
 
+    def workspace_of_project(self, project_id: int) -> int | None:
+        """Whose a project is; None where there is no such project, or it was deleted."""
+        return self._workspace_of_project.get(project_id)
+
     def apply(self, record: Record) -> None:
-        """Take in one record; those of projects are passed over."""
+        """Take in one record."""
         if record.key is None or not record.key.startswith(_READ):
             return
         if record.value is None:
@@ -67,7 +74,11 @@ class Directory:
                 self._personal_workspaces[event.user_id] = event.personal_workspace_id
                 self._groups[event.user_id] = sys.intern(event.group)
             case WorkspaceChanged(is_deleted=False):
-                self._workspaces[event.workspace_id] = Workspace(event.name, event.owner_user_id)
+                self._workspaces[event.workspace_id] = Workspace(
+                    event.name, event.owner_user_id, event.timezone
+                )
+            case ProjectChanged(is_deleted=False):
+                self._workspace_of_project[event.project_id] = event.workspace_id
             case _:
                 self._forget(record.key)
 
@@ -77,5 +88,7 @@ class Directory:
         if kind == b"user":
             self._personal_workspaces.pop(int(number), None)
             self._groups.pop(int(number), None)
+        elif kind == b"project":
+            self._workspace_of_project.pop(int(number), None)
         elif kind == b"workspace":
             self._workspaces.pop(int(number), None)

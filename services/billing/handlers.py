@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.billing.charging.chargeable import Charge, NotChargeableError, read_charge
+from services.billing.charging.chargeable import (
+    Charge,
+    FailedRequest,
+    NotChargeableError,
+    read_charge,
+)
 from services.billing.charging.posting import post_charges
 from services.billing.metrics import BillingMetrics
 from shared.events.catalog import (
@@ -35,17 +40,20 @@ class ChargeRequests:
 
     async def __call__(self, connection: Connection, records: Sequence[Record], /) -> None:
         """Inside the transaction that moves the watermarks. Idempotent by the request's id."""
-        charges = read_charges(records)
-        posted = await post_charges(connection, charges)
+        charges, failed = read_charges(records)
+        posted = await post_charges(connection, charges, failed)
         self._metrics.charged(posted, repeated=len(charges) - len(posted))
 
 
-def read_charges(records: Sequence[Record]) -> list[Charge]:
-    """The charges of a batch, in order. Passes over events that it does not know.
+def read_charges(records: Sequence[Record]) -> tuple[list[Charge], list[FailedRequest]]:
+    """The charges of a batch, in order, and what failed and cost nothing.
+
+    Passes over events that it does not know.
 
     Raises UnreadableRecordError with all records that say they are a request and cannot be read.
     """
-    charges = []
+    charges: list[Charge] = []
+    failed: list[FailedRequest] = []
     unreadable = []
     for record in records:
         if record.headers.get("ce_type") != _REQUEST_COMPLETED:
@@ -55,8 +63,10 @@ def read_charges(records: Sequence[Record]) -> list[Charge]:
         except NotChargeableError:
             unreadable.append(Unreadable(record, DeadLetterReason.MALFORMED))
             continue
-        if charge is not None:
+        if isinstance(charge, Charge):
             charges.append(charge)
+        else:
+            failed.append(charge)
     if unreadable:
         raise UnreadableRecordError(unreadable)
-    return charges
+    return charges, failed

@@ -1,10 +1,10 @@
-"""Publishing the price book again: for a topic that was lost, or holds what no row stands for."""
+"""Publishing the price book and the budgets again: for a topic that was lost, or is wrong."""
 
 from functools import partial
 
 import asyncpg
 
-from shared.events.catalog import BILLING_PRICES
+from shared.events.catalog import BILLING_BUDGETS, BILLING_PRICES
 from shared.kafka.rebuild import rebuild
 from shared.postgres.retrying import Connection, in_transaction
 
@@ -12,9 +12,11 @@ _KEYS = """
 SELECT 'model:' || model FROM prices UNION SELECT 'group:' || group_name FROM group_ratios
 """
 
+_BUDGETS = "SELECT 'budget:' || id FROM budgets WHERE deleted_at IS NULL"
 
-async def rebuild_prices(pool: asyncpg.Pool, *, bootstrap: str) -> int:
-    """Mark every price and ratio, and every key on the topic; answers how many. Repeatable.
+
+async def rebuild_topics(pool: asyncpg.Pool, *, bootstrap: str) -> int:
+    """Mark every price, ratio and budget, and every key on the topic; answers how many. Repeatable.
 
     The running billing publishes them: rows as they are, a tombstone for each key without one.
     """
@@ -24,4 +26,8 @@ async def rebuild_prices(pool: asyncpg.Pool, *, bootstrap: str) -> int:
 
 async def _mark(connection: Connection, *, bootstrap: str) -> int:
     keys = [row[0] for row in await connection.fetch(_KEYS)]
-    return await rebuild(connection, bootstrap=bootstrap, topic=BILLING_PRICES.name, keys=keys)
+    marked = await rebuild(connection, bootstrap=bootstrap, topic=BILLING_PRICES.name, keys=keys)
+    keys = [row[0] for row in await connection.fetch(_BUDGETS)]
+    return marked + await rebuild(
+        connection, bootstrap=bootstrap, topic=BILLING_BUDGETS.name, keys=keys
+    )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from services.billing.api.accounts import AccountsApi
+from services.billing.api.budgets import BudgetsApi
 from services.billing.api.charges import ChargesApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
@@ -21,6 +22,7 @@ from services.billing.api.what_if import WhatIfApi
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _NAME = "{name:.+}"
+_BUDGET = "/api/billing/budgets/{id:[0-9]{1,19}}"
 # What is said of a group is never said of a model: names of models have slashes.
 _MODEL = "{name:(?!groups/).+}"
 
@@ -34,13 +36,14 @@ class Apis(NamedTuple):
     charges: ChargesApi
     moves: MovesApi
     hours: HoursApi
+    budgets: BudgetsApi
     tools: ToolsApi
     what_if: WhatIfApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    accounts, leases, prices, charges, moves, hours, tools, what_if = apis
+    accounts, leases, prices, charges, moves, hours, budgets, tools, what_if = apis
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/api/billing/account", accounts.account),
         ("GET", "/api/billing/ledger", accounts.ledger),
@@ -65,6 +68,12 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("GET", "/api/billing/what-if/{run_id}/results", what_if.results),
         ("POST", "/api/billing/what-if/{run_id}/post", what_if.post),
         ("DELETE", "/api/billing/what-if/{run_id}", what_if.cancel),
+        ("GET", "/api/billing/budgets", budgets.list),
+        ("POST", "/api/billing/budgets", budgets.create),
+        ("GET", _BUDGET, budgets.read),
+        ("PUT", _BUDGET, budgets.change),
+        ("DELETE", _BUDGET, budgets.delete),
+        ("GET", f"{_BUDGET}/history", budgets.history),
         ("GET", "/api/data", hours.all),
         ("GET", "/api/data/", hours.all),
         ("GET", "/api/data/self", hours.own),

@@ -1,4 +1,4 @@
-"""Leases that nobody keeps: released after a day, forgotten after a month; and their figures."""
+"""What time brings: leases that nobody keeps are released, budgets' periods are closed."""
 
 import asyncio
 from functools import partial
@@ -6,6 +6,10 @@ from typing import Final
 
 import asyncpg
 
+from services.billing.budgets.posting import close_due
+from services.billing.budgets.store_failed import prune_failed
+from services.billing.budgets.zones import follow_zones
+from services.billing.directory import Directory
 from services.billing.leases.releases import Order, release
 from services.billing.leases.store_lease_lists import abandoned_leases, lease_figures, prune_leases
 from services.billing.metrics import BillingMetrics
@@ -20,11 +24,12 @@ _BATCH: Final = 200
 _logger = get_logger()
 
 
-async def sweep_always(pool: asyncpg.Pool, metrics: BillingMetrics) -> None:
+async def sweep_always(pool: asyncpg.Pool, metrics: BillingMetrics, directory: Directory) -> None:
     """Sweep and measure until cancelled. A database that is away is waited for."""
     while True:
         try:
             await sweep(pool, metrics)
+            await sweep_budgets(pool, directory)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             _logger.warning("sweep.failed", **describe_error(error))
         await asyncio.sleep(_EVERY_S)
@@ -44,3 +49,16 @@ async def sweep(pool: asyncpg.Pool, metrics: BillingMetrics) -> None:
     metrics.open_leases.set(figures["open"])
     metrics.suspect_leases.set(figures["suspect"])
     metrics.held_quota.set(figures["held"])
+
+
+async def sweep_budgets(pool: asyncpg.Pool, directory: Directory) -> None:
+    """Once: note new time zones, and close the periods that are over. Repeatable."""
+
+    def zone_of(workspace_id: int) -> str | None:
+        workspace = directory.workspace(workspace_id)
+        return None if workspace is None else workspace.timezone
+
+    await follow_zones(pool, zone_of)
+    while await close_due(pool, _BATCH) == _BATCH:
+        pass
+    await prune_failed(pool, _BATCH)

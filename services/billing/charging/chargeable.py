@@ -21,6 +21,7 @@ from services.billing.charging.detail import (
     ChargeDetail,
     detail_json,
 )
+from services.billing.leases.subjects import SubjectKind, parse_subject
 from shared.events.numbers import MAX_ID, MAX_QUOTA_UNITS, MAX_TOKENS
 from shared.events.requests import Outcome
 
@@ -35,6 +36,8 @@ _Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 _Tokens = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 _QuotaUnits = Annotated[int, msgspec.Meta(ge=0, le=MAX_QUOTA_UNITS)]
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_BUDGET: Final = "budget:"
 
 
 class ChargeableUsage(msgspec.Struct, frozen=True, gc=False):
@@ -111,14 +114,26 @@ class Charge(NamedTuple):
     """The JSON of the ratios that it was rated with; empty: none were told."""
     detail: bytes = b"{}"
     """JSON: what else it was reckoned from. Nothing that was said, and nothing of the client."""
+    budget_leases: tuple[tuple[str, int], ...] = ()
+    """Leases of budgets, each with the budget's id."""
+
+
+class FailedRequest(NamedTuple):
+    """One request that did not succeed and cost nothing: it has no ledger entry."""
+
+    request_id: str
+    workspace_id: int
+    project_id: int | None
+    provider_id: int | None
+    completed_at: datetime
 
 
 class NotChargeableError(Exception):
     """The value is not a readable `RequestCompleted`."""
 
 
-def read_charge(value: bytes) -> Charge | None:
-    """The charge of a record's value; None for a request that did not succeed and cost nothing.
+def read_charge(value: bytes) -> Charge | FailedRequest:
+    """The charge of a record's value, or what has no ledger entry.
 
     Raises NotChargeableError.
     """
@@ -131,7 +146,13 @@ def read_charge(value: bytes) -> Charge | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise NotChargeableError from None
     if request.outcome is not Outcome.SUCCEEDED and request.quota == 0:
-        return None
+        return FailedRequest(
+            request.request_id,
+            request.workspace_id,
+            request.project_id,
+            request.provider_id,
+            request.completed_at,
+        )
     return _charge(request, usage, leases)
 
 
@@ -186,6 +207,18 @@ def _charge(
                 request.leases,
             )
         ),
+        _budget_leases(leases),
+    )
+
+
+def _budget_leases(leases: tuple[ChargeableLease, ...]) -> tuple[tuple[str, int], ...]:
+    if not any(use.subject.startswith(_BUDGET) for use in leases):
+        return ()
+    named = [(use.lease_id, parse_subject(use.subject)) for use in leases]
+    return tuple(
+        (lease_id, subject.id)
+        for lease_id, subject in named
+        if subject is not None and subject.kind is SubjectKind.BUDGET
     )
 
 

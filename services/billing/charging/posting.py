@@ -7,8 +7,9 @@ The order of the steps matters:
   4. count the keys, by id            their events say what is left of a limit
   5. chain and insert the entries     the unique cause has the last word; meanwhile their events
                                       are built
-  6. leases, hours, by id             accounts, keys, leases, hours: the order of everybody
-  7. the events, in the outbox
+  6. count the budgets, by id         and what failed and cost nothing, in budgets alone
+  7. leases, hours, by id             accounts, keys, budgets, leases, hours: the order of everybody
+  8. the events, in the outbox
 """
 
 import asyncio
@@ -23,8 +24,11 @@ from services.billing.accounts.store_accounts import (
     lock_accounts,
     write_accounts,
 )
+from services.billing.budgets.charged import count_batch
+from services.billing.budgets.counting import by_budget_lease
+from services.billing.budgets.store_budgets import write_budgets_held
 from services.billing.charging import sums
-from services.billing.charging.chargeable import Charge
+from services.billing.charging.chargeable import Charge, FailedRequest
 from services.billing.charging.entries import ChainedCharge, chain
 from services.billing.charging.ratings_kept import keep_ratings, rating_keys
 from services.billing.charging.store_charges import (
@@ -36,7 +40,15 @@ from services.billing.charging.sums import KeyRemain, KeyUse, LeaseOf
 from services.billing.keys.store_keys import KeyRow, count_keys, write_keys
 from services.billing.leases.granting import Lease, LeaseRow, SubjectFigures, charged
 from services.billing.leases.store_leases import lock_leases, put_leases
-from services.billing.leases.subjects import Subject, SubjectKind, account, by_id, ids_of, key
+from services.billing.leases.subjects import (
+    Subject,
+    SubjectKind,
+    account,
+    budget,
+    by_id,
+    ids_of,
+    key,
+)
 from services.billing.ledger.events import charge_records
 from services.billing.ledger.store_entries import take_entry_ids
 from shared.events.catalog import BILLING_LEDGER
@@ -49,9 +61,15 @@ _PIECE: Final = 100
 """Entries that are chained, and events that are built, without letting others on the loop."""
 
 
-async def post_charges(connection: Connection, charges: Sequence[Charge]) -> list[Charge]:
-    """Charge what is not charged yet, and answer that. Repeatable; the caller commits."""
+async def post_charges(
+    connection: Connection, charges: Sequence[Charge], failed: Sequence[FailedRequest] = ()
+) -> list[Charge]:
+    """Charge what is not charged yet, and answer that. Repeatable; the caller commits.
+
+    What `failed` and cost nothing counts to budgets.
+    """
     if not charges:
+        await count_batch(connection, (), failed)
         return []
     workspaces = {charge.workspace_id for charge in charges}
     ratings = rating_keys(charges)
@@ -60,6 +78,7 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
     accounts = await lock_accounts(connection, workspaces)
     new = sums.distinct(charges, await known_causes(connection, charges))
     if not new:
+        await count_batch(connection, (), failed)
         return []
     balances = {i: row.figures.balance_units for i, row in accounts.items()}
     after = sums.balances_after(new, balances)
@@ -79,6 +98,10 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
         )
         for i, units in spent.items()
     } | {key(row.key_id): row.figures for row in keys.values()}
+    budgets = await count_batch(connection, new, failed)
+    if budgets:
+        leased |= by_budget_lease(new, budgets)
+        figures |= {budget(i): row.figures for i, row in budgets.items()}
     moved = await _charge_leases(connection, figures, leased)
     await write_accounts(
         connection,
@@ -92,6 +115,7 @@ async def post_charges(connection: Connection, charges: Sequence[Charge]) -> lis
         },
     )
     await write_keys(connection, by_id(moved, SubjectKind.KEY))
+    await write_budgets_held(connection, by_id(moved, SubjectKind.BUDGET))
     await count_hours(connection, sums.by_hour(new))
     await enqueue(connection, BILLING_LEDGER.name, records)
     return new

@@ -1,7 +1,8 @@
 """The arithmetic of leases. Pure: a subject, a lease and a message in, a subject and a lease out.
 
-A subject is whose lease it is: an account, or a key with a limit. What a key may still spend is its
-limit less what it has used: that is its balance here, and all else is the same.
+A subject is whose lease it is: an account, a key with a limit, or a budget. What a key may still
+spend is its limit less what it has used, and a budget its amount less what was spent in its period:
+that is its balance here, and all else is the same.
 
 Every figure of a lease is a running total, so that messages and charges may come in any order:
 

@@ -8,6 +8,8 @@ from services.billing.accounts.store_accounts import (
     lock_accounts,
     write_held,
 )
+from services.billing.budgets.posting import lock_current
+from services.billing.budgets.store_budgets import write_budgets_held
 from services.billing.keys.store_keys import lock_keys, write_keys
 from services.billing.leases.desk import LeaseDesk, Standing, refused
 from services.billing.leases.store_leases import lock_leases, put_leases
@@ -15,6 +17,7 @@ from services.billing.leases.subjects import (
     Subject,
     SubjectKind,
     account,
+    budget,
     by_id,
     ids_of,
     key,
@@ -41,16 +44,22 @@ async def answer_message(connection: Connection, message: LeaseAsks) -> LeaseAns
     await put_leases(connection, desk.changed_leases, is_heartbeat=True)
     await write_held(connection, by_id(desk.changed_subjects, SubjectKind.ACCOUNT))
     await write_keys(connection, by_id(desk.changed_subjects, SubjectKind.KEY))
+    await write_budgets_held(connection, by_id(desk.changed_subjects, SubjectKind.BUDGET))
     return LeaseAnswers(leases=answers)
 
 
 async def _lock(connection: Connection, named: Collection[Subject]) -> dict[Subject, Standing]:
-    """Accounts first, then keys. A key that billing does not know is left out."""
+    """Accounts, keys, budgets. A key or a budget that billing does not know is left out."""
     workspaces = ids_of(named, SubjectKind.ACCOUNT)
     await add_missing_accounts(connection, workspaces)
     accounts = await lock_accounts(connection, workspaces)
     keys = await lock_keys(connection, ids_of(named, SubjectKind.KEY))
-    return {account(i): Standing(row.figures, i) for i, row in accounts.items()} | {
-        key(i): Standing(row.figures, row.workspace_id, is_known=row.quota_version is not None)
-        for i, row in keys.items()
-    }
+    budgets = await lock_current(connection, ids_of(named, SubjectKind.BUDGET))
+    return (
+        {account(i): Standing(row.figures, i) for i, row in accounts.items()}
+        | {
+            key(i): Standing(row.figures, row.workspace_id, is_known=row.quota_version is not None)
+            for i, row in keys.items()
+        }
+        | {budget(i): Standing(row.figures, row.workspace_id) for i, row in budgets.items()}
+    )

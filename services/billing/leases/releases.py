@@ -5,10 +5,20 @@ from typing import Final, NamedTuple
 
 from services.billing.accounts.store_accounts import add_missing_accounts, lock_accounts
 from services.billing.audit import Admin, record_action
+from services.billing.budgets.posting import lock_current
+from services.billing.budgets.store_budgets import write_budgets_held
 from services.billing.keys.store_keys import lock_keys, write_keys
 from services.billing.leases.granting import released
 from services.billing.leases.store_leases import CloseReason, lock_leases, put_leases
-from services.billing.leases.subjects import SubjectKind, parse_subject
+from services.billing.leases.subjects import (
+    SubjectKind,
+    account,
+    budget,
+    by_id,
+    ids_of,
+    key,
+    parse_subject,
+)
 from services.billing.ledger.entering import EntryDraft, post_entries
 from shared.events.ledger import EntryKind
 from shared.events.numbers import MAX_QUOTA_UNITS
@@ -50,17 +60,23 @@ async def release(connection: Connection, order: Order) -> Release:
     if whose is None:
         raise EnvelopeError("lease not found")
     workspace: int = whose["workspace_id"]
-    # The account also of a key's lease: the entry in its ledger says the balance.
+    # The account also of another's lease: the entry in its ledger says the balance.
     await add_missing_accounts(connection, [workspace])
     accounts = await lock_accounts(connection, [workspace])
-    key_id = _key_of(whose["subject"])
-    keys = {} if key_id is None else await lock_keys(connection, [key_id])
+    named = [s for s in (parse_subject(whose["subject"]),) if s is not None]
+    keys = await lock_keys(connection, ids_of(named, SubjectKind.KEY))
+    budgets = await lock_current(connection, ids_of(named, SubjectKind.BUDGET))
     row = (await lock_leases(connection, [order.lease_id]))[order.lease_id]
     if not row.lease.is_open and row.lease.held_units == 0:
         raise EnvelopeError("the lease is closed and holds nothing")
-    holder = accounts[workspace].figures if key_id is None else keys[key_id].figures
-    holder, lease, exposure = released(holder, row.lease)
-    if key_id is None:
+    subject = row.subject
+    holders = (
+        {account(workspace): accounts[workspace].figures}
+        | {key(i): of_key.figures for i, of_key in keys.items()}
+        | {budget(i): of_budget.figures for i, of_budget in budgets.items()}
+    )
+    holder, lease, exposure = released(holders[subject], row.lease)
+    if subject.kind is SubjectKind.ACCOUNT:
         accounts[workspace] = replace(accounts[workspace], figures=holder)
     # An open lease and what it leaves behind are released one after the other, each once.
     stage = "open" if row.lease.is_open else "used"
@@ -70,7 +86,7 @@ async def release(connection: Connection, order: Order) -> Release:
         cause=f"release:{order.lease_id}:{stage}",
         amount_units=0,
         exposure_units=min(exposure, MAX_QUOTA_UNITS),
-        key_id=key_id,
+        key_id=subject.id if subject.kind is SubjectKind.KEY else None,
         actor_user_id=None if order.admin is None else order.admin.user_id,
         actor_name="" if order.admin is None else order.admin.name,
         note=order.reason,
@@ -85,8 +101,8 @@ async def release(connection: Connection, order: Order) -> Release:
         is_heartbeat=False,
         close_reason=CloseReason.ABANDONED if order.admin is None else CloseReason.OPERATOR,
     )
-    if key_id is not None:
-        await write_keys(connection, {key_id: holder})
+    await write_keys(connection, by_id({subject: holder}, SubjectKind.KEY))
+    await write_budgets_held(connection, by_id({subject: holder}, SubjectKind.BUDGET))
     if order.admin is not None:
         await record_action(
             connection,
@@ -95,21 +111,16 @@ async def release(connection: Connection, order: Order) -> Release:
             resource_id=order.lease_id,
             workspace_id=workspace,
             changes={
-                "subject": row.subject,
+                "subject": str(subject),
                 "exposure_units": exposure,
                 "reason": order.reason,
             },
         )
     return Release(
         order.lease_id,
-        str(row.subject),
+        str(subject),
         workspace,
         posted.entry_id,
         exposure,
         lease.held_units,
     )
-
-
-def _key_of(subject: str) -> int | None:
-    parsed = parse_subject(subject)
-    return parsed.id if parsed is not None and parsed.kind is SubjectKind.KEY else None

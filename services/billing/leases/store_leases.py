@@ -52,7 +52,7 @@ async def lock_leases(connection: Connection, lease_ids: Iterable[str]) -> dict[
 def _read(row: asyncpg.Record) -> LeaseRow:
     subject = parse_subject(row["subject"])
     if subject is None:
-        raise RuntimeError("a lease is of an account or of a key")
+        raise RuntimeError("a lease is of an account, a key or a budget")
     return LeaseRow(
         lease_id=row["lease_id"],
         relay_id=row["relay_id"],

@@ -1,4 +1,4 @@
-"""Who a lease can be for: an account, or a key with a limit. Pure."""
+"""Who a lease can be for: an account, a key with a limit, or a budget. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,11 @@ class SubjectKind(StrEnum):
 
     ACCOUNT = "account"
     KEY = "key"
+    BUDGET = "budget"
 
 
 class Subject(NamedTuple):
-    """One account (its workspace's id) or one key. As text, it is what relays say."""
+    """One account (its workspace's id), key or budget. As text, it is what relays say."""
 
     kind: SubjectKind
     id: int
@@ -27,7 +28,7 @@ class Subject(NamedTuple):
         return f"{self.kind.value}:{self.id}"
 
 
-_SUBJECT: Final = re.compile(r"(account|key):([1-9][0-9]{0,18})")
+_SUBJECT: Final = re.compile(r"(account|key|budget):([1-9][0-9]{0,18})")
 
 
 def parse_subject(text: str) -> Subject | None:
@@ -47,6 +48,11 @@ def account(workspace_id: int) -> Subject:
 def key(key_id: int) -> Subject:
     """A key."""
     return Subject(SubjectKind.KEY, key_id)
+
+
+def budget(budget_id: int) -> Subject:
+    """A budget."""
+    return Subject(SubjectKind.BUDGET, budget_id)
 
 
 def ids_of(subjects: Iterable[Subject], kind: SubjectKind) -> list[int]:

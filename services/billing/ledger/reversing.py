@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from services.billing.accounts.store_accounts import AccountRow
+from services.billing.budgets.applying import Spend
+from services.billing.budgets.posting import count_spends
 from services.billing.charging.store_charges import count_hours
 from services.billing.charging.sums import HourOfUser, HourUse, KeyRemain, KeyUse
 from services.billing.keys.store_keys import count_keys
@@ -82,9 +84,16 @@ async def _named(connection: Connection, one: OfCharge) -> OfCharge:
 async def _move_use(connection: Connection, moves: Sequence[UseMove]) -> list[KeyRemain | None]:
     """Move what was used of keys and in hours; answers what each move's key may spend after it.
 
-    Under the accounts' lock; locks keys, then hours.
+    Under the accounts' lock; locks keys, budgets, then hours.
     """
     remains = await _move_keys(connection, moves)
+    await count_spends(
+        connection,
+        [
+            Spend(of.workspace_id, of.project_id, of.provider_id, units, 0, 0, of.posted_at)
+            for of, units in moves
+        ],
+    )
     hours: dict[HourOfUser, HourUse] = {}
     for of, units in moves:
         row = HourOfUser(_hour_of(of), of.user_id, of.model, of.username or "")

@@ -1,5 +1,6 @@
 """Requests as a relay would tell of them, and the sums that must agree."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,9 @@ def request(
     outcome: Outcome = Outcome.SUCCEEDED,
     key: int = 7,
     completed_at: datetime = COMPLETED_AT,
+    project: int | None = None,
+    provider: int | None = None,
+    budget_leases: Mapping[int, str] | None = None,
 ) -> RequestCompleted:
     return RequestCompleted(
         request_id=request_id or new_event_id(),
@@ -38,6 +42,8 @@ def request(
         path="/v1/chat/completions",
         group="default",
         requested_model="gpt-4o-mini",
+        project_id=project,
+        provider_id=provider,
         outcome=outcome,
         http_status=200,
         usage=Usage(prompt_tokens=3, completion_tokens=4),
@@ -45,7 +51,11 @@ def request(
         hold_quota=hold,
         leases=tuple(
             LeaseUse(lease_id=lease_id, subject=subject)
-            for lease_id, subject in ((lease, f"account:{workspace}"), (key_lease, f"key:{key}"))
+            for lease_id, subject in (
+                (lease, f"account:{workspace}"),
+                (key_lease, f"key:{key}"),
+                *((of, f"budget:{budget}") for budget, of in (budget_leases or {}).items()),
+            )
             if lease_id is not None
         ),
         started_at=completed_at,
@@ -56,14 +66,19 @@ def request(
 
 def charge(event: RequestCompleted) -> Charge:
     made = read_charge(encode_value(event))
-    assert made is not None
+    assert isinstance(made, Charge)
     return made
 
 
 async def post(pool: asyncpg.Pool, *events: RequestCompleted) -> int:
     """Charge requests as one batch; answers how many were new."""
-    charges = [charge(event) for event in events]
-    return len(await in_transaction(pool, lambda connection: post_charges(connection, charges)))
+    read = [read_charge(encode_value(event)) for event in events]
+    charges = [one for one in read if isinstance(one, Charge)]
+    failed = [one for one in read if not isinstance(one, Charge)]
+    posted = await in_transaction(
+        pool, lambda connection: post_charges(connection, charges, failed)
+    )
+    return len(posted)
 
 
 async def one_row(pool: asyncpg.Pool, query: str) -> tuple[Any, ...]:
@@ -114,6 +129,18 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
             OR uncharged_units IS DISTINCT FROM (SELECT
                     coalesce(sum(greatest(0, used_total - charged_total)), 0)
                 FROM leases l WHERE l.subject = 'key:' || k.key_id)
+        """
+    )
+    assert wrong == []
+    wrong = await pool.fetch(
+        """
+        SELECT b.id FROM budgets b
+        WHERE held_units IS DISTINCT FROM (SELECT coalesce(sum(greatest(0,
+                    CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)), 0)
+                FROM leases l WHERE l.subject = 'budget:' || b.id)
+            OR uncharged_units IS DISTINCT FROM (SELECT
+                    coalesce(sum(greatest(0, used_total - charged_total)), 0)
+                FROM leases l WHERE l.subject = 'budget:' || b.id)
         """
     )
     assert wrong == []

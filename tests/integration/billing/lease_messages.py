@@ -22,6 +22,7 @@ def ask(
     *,
     workspace: int = 1,
     key: int | None = None,
+    budget: int | None = None,
     used: int = 0,
     need: int = 0,
     want: int | None = None,
@@ -29,7 +30,7 @@ def ask(
 ) -> LeaseAsk:
     return LeaseAsk(
         lease_id=lease,
-        subject=f"account:{workspace}" if key is None else f"key:{key}",
+        subject=_subject(workspace, key, budget),
         seq=seq,
         used_total=used,
         need_total=max(used, need),
@@ -54,3 +55,9 @@ async def fund(pool: asyncpg.Pool, units: int, *, workspace: int = 1) -> None:
         idempotency_key=new_event_id(),
     )
     await in_transaction(pool, partial(top_up, wanted=wanted, admin=_ADMIN))
+
+
+def _subject(workspace: int, key: int | None, budget: int | None) -> str:
+    if budget is not None:
+        return f"budget:{budget}"
+    return f"account:{workspace}" if key is None else f"key:{key}"

@@ -1,7 +1,7 @@
 import asyncpg
 
 from deploy.local.stack import Stack
-from services.billing.rebuild import rebuild_prices
+from services.billing.rebuild import rebuild_topics
 
 _MARKS = "SELECT key FROM state_outbox WHERE topic = 'billing.prices'"
 
@@ -11,7 +11,7 @@ async def test_every_price_and_ratio_is_published_again(
 ) -> None:
     """Without it a lost topic would leave every model without a price, and so refused."""
     await pool.execute("DELETE FROM state_outbox")
-    count = await rebuild_prices(pool, bootstrap=infrastructure.kafka_bootstrap)
+    count = await rebuild_topics(pool, bootstrap=infrastructure.kafka_bootstrap)
     marked = {row["key"] for row in await pool.fetch(_MARKS)}
     assert len(marked) == count
     models = {f"model:{row[0]}" for row in await pool.fetch("SELECT model FROM prices")}

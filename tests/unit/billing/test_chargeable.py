@@ -15,6 +15,7 @@ from services.billing.charging.chargeable import (
     ChargeableLease,
     ChargeableRequest,
     ChargeableUsage,
+    FailedRequest,
     NotChargeableError,
     read_charge,
 )
@@ -116,9 +117,11 @@ def lease_of(event: RequestCompleted, subject: str) -> str | None:
 def test_whatever_the_contract_can_say_is_read_as_it_is_said(event: RequestCompleted) -> None:
     charge = read_charge(encode_value(event))
     if event.outcome is not Outcome.SUCCEEDED and event.quota == 0:
-        assert charge is None
+        assert isinstance(charge, FailedRequest)
+        assert charge.request_id == event.request_id
+        assert (charge.project_id, charge.provider_id) == (event.project_id, event.provider_id)
         return
-    assert charge is not None
+    assert isinstance(charge, Charge)
     hour = event.completed_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     assert charge._replace(rating=b"", detail=b"") == Charge(
@@ -140,6 +143,11 @@ def test_whatever_the_contract_can_say_is_read_as_it_is_said(event: RequestCompl
         provider_id=event.provider_id,
         is_success=event.outcome is Outcome.SUCCEEDED,
         detail=b"",
+        budget_leases=tuple(
+            (use.lease_id, int(use.subject.removeprefix("budget:")))
+            for use in event.leases
+            if use.subject.startswith("budget:")
+        ),
     )
     told = event.model_dump(mode="json")
     assert json.loads(charge.detail) == {name: told[name] for name in SAID_IN_FULL}
@@ -209,7 +217,7 @@ def test_what_is_kept_of_damaged_bytes_can_be_read_again(data: st.DataObject) ->
         charge = read_charge(bytes(raw))
     except NotChargeableError:
         return
-    for kept in (charge.detail, charge.rating) if charge else ():
+    for kept in (charge.detail, charge.rating) if isinstance(charge, Charge) else ():
         assert "\\u0000" not in kept.decode().replace("\\\\", "")
         if kept:
             json.loads(kept)
@@ -218,7 +226,7 @@ def test_what_is_kept_of_damaged_bytes_can_be_read_again(data: st.DataObject) ->
 def test_a_text_that_only_looks_like_a_null_character_is_charged() -> None:
     event = request().model_copy(update={"group": "\\u0000"})
     charge = read_charge(encode_value(event))
-    assert charge is not None
+    assert isinstance(charge, Charge)
     assert json.loads(charge.detail)["group"] == "\\u0000"
 
 
@@ -227,7 +235,7 @@ def test_nothing_of_the_client_or_of_what_was_said_is_kept() -> None:
         update={"user_agent": "secret-1", "client_address": "secret-2", "tags": {"a": "secret-3"}}
     )
     charge = read_charge(encode_value(event))
-    assert charge is not None
+    assert isinstance(charge, Charge)
     assert b"secret" not in charge.detail + charge.rating
 
 
@@ -246,16 +254,16 @@ def test_what_succeeded_or_cost_something_has_an_entry(
     outcome: Outcome, quota: int, *, is_charged: bool
 ) -> None:
     value = encode_value(request(outcome=outcome, quota=quota))
-    assert (read_charge(value) is not None) is is_charged
+    assert isinstance(read_charge(value), Charge) is is_charged
 
 
 def test_only_the_accounts_and_the_keys_own_leases_are_charged() -> None:
     event = request(workspace=5, key=9, lease="l1", key_lease="l2")
     charge = read_charge(encode_value(event))
-    assert charge is not None
+    assert isinstance(charge, Charge)
     assert (charge.account_lease_id, charge.key_lease_id) == ("l1", "l2")
     charge = read_charge(encode_value(event.model_copy(update={"workspace_id": 6, "key_id": 10})))
-    assert charge is not None
+    assert isinstance(charge, Charge)
     assert (charge.account_lease_id, charge.key_lease_id) == (None, None)
 
 

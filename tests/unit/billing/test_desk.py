@@ -110,7 +110,8 @@ def test_a_lease_of_such_a_key_can_be_closed(subject: str) -> None:
         (f"account:{2**63}", None),
         ("key:07", None),
         ("key:", None),
-        ("budget:7", None),
+        ("budget:7", Subject(SubjectKind.BUDGET, 7)),
+        ("lease:7", None),
         ("key:7 ", None),
     ],
 )
