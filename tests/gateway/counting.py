@@ -144,7 +144,7 @@ async def read_topic(stack: Stack, topic: str) -> list[Record]:
     return records
 
 
-async def reconcile(stack: Stack) -> tuple[int, str]:
+async def reconcile(stack: Stack, *arguments: str) -> tuple[int, str]:
     """The command's exit code and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -155,6 +155,7 @@ async def reconcile(stack: Stack) -> tuple[int, str]:
         stack.kafka_bootstrap,
         "--postgres-dsn",
         stack.dsn("reconcile"),
+        *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
