@@ -11,6 +11,7 @@ from services.billing.accounts.key_terms import ControlKeys
 from services.billing.api.accounts import AccountsApi
 from services.billing.api.budgets import BudgetsApi
 from services.billing.api.charges import ChargesApi
+from services.billing.api.grants import GrantsApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
 from services.billing.api.moves import MovesApi
@@ -155,6 +156,7 @@ async def open_app(
             prices=PricesApi(pool=pool, directory=directory),
             charges=ChargesApi(pool),
             moves=MovesApi(pool=pool, directory=directory, metrics=metrics),
+            grants=GrantsApi(pool=pool, directory=directory),
             hours=HoursApi(HoursOfUse(pool)),
             budgets=BudgetsApi(pool=pool, directory=directory),
             tools=ToolsApi(pool=pool, keys=ControlKeys(control)),

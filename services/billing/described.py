@@ -8,6 +8,7 @@ from services.billing.api.described_budgets import BUDGETS
 from services.billing.api.described_charges import ExplainedCharge
 from services.billing.api.described_moves import MOVES
 from services.billing.api.described_what_if import WHAT_IF
+from services.billing.api.grants import CALLS as GRANTS
 from services.billing.api.hours import HoursQuery
 from services.billing.api.leases import LeaseListQuery, ReleaseBody
 from services.billing.api.prices import GroupRatioBody, PricingQuery
@@ -48,6 +49,7 @@ CALLS: Final = (
     *MOVES,
     *WHAT_IF,
     *BUDGETS,
+    *GRANTS,
     Described(
         method="GET",
         path="/api/billing/charges/{request_id}",

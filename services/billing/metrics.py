@@ -55,6 +55,9 @@ class BillingMetrics:
         self.refunded = Counter(
             "ledgerline_billing_refunded_quota", "Quota units refunded.", registry=registry
         )
+        self.expired = Counter(
+            "ledgerline_billing_expired_quota", "Quota units of grants expired.", registry=registry
+        )
         self.releases = Counter(
             "ledgerline_billing_lease_releases", "Leases released by force.", registry=registry
         )

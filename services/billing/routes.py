@@ -8,6 +8,7 @@ from aiohttp import web
 from services.billing.api.accounts import AccountsApi
 from services.billing.api.budgets import BudgetsApi
 from services.billing.api.charges import ChargesApi
+from services.billing.api.grants import GrantsApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
 from services.billing.api.moves import MovesApi
@@ -35,6 +36,7 @@ class Apis(NamedTuple):
     prices: PricesApi
     charges: ChargesApi
     moves: MovesApi
+    grants: GrantsApi
     hours: HoursApi
     budgets: BudgetsApi
     tools: ToolsApi
@@ -43,7 +45,7 @@ class Apis(NamedTuple):
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    accounts, leases, prices, charges, moves, hours, budgets, tools, what_if = apis
+    accounts, leases, prices, charges, moves, grants, hours, budgets, tools, what_if = apis
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/api/billing/account", accounts.account),
         ("GET", "/api/billing/ledger", accounts.ledger),
@@ -74,6 +76,8 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("PUT", _BUDGET, budgets.change),
         ("DELETE", _BUDGET, budgets.delete),
         ("GET", f"{_BUDGET}/history", budgets.history),
+        ("GET", "/api/billing/grants", grants.list),
+        ("POST", "/api/billing/grants", grants.give),
         ("GET", "/api/data", hours.all),
         ("GET", "/api/data/", hours.all),
         ("GET", "/api/data/self", hours.own),

@@ -1,4 +1,7 @@
-"""What time brings: leases that nobody keeps are released, budgets' periods are closed."""
+"""What time brings: leases that nobody keeps are released, budgets' periods are closed.
+
+And what is left of grants that have ended is taken back.
+"""
 
 import asyncio
 from functools import partial
@@ -10,6 +13,7 @@ from services.billing.budgets.posting import close_due
 from services.billing.budgets.store_failed import prune_failed
 from services.billing.budgets.zones import follow_zones
 from services.billing.directory import Directory
+from services.billing.grants.expiring import expire_ended
 from services.billing.leases.releases import Order, release
 from services.billing.leases.store_lease_lists import abandoned_leases, lease_figures, prune_leases
 from services.billing.metrics import BillingMetrics
@@ -36,7 +40,7 @@ async def sweep_always(pool: asyncpg.Pool, metrics: BillingMetrics, directory: D
 
 
 async def sweep(pool: asyncpg.Pool, metrics: BillingMetrics) -> None:
-    """Once: release what was abandoned, delete what ended long ago, set the gauges. Repeatable."""
+    """Once: release what was abandoned, delete and expire what ended, set gauges. Repeatable."""
     for lease_id in await abandoned_leases(pool, _BATCH):
         try:
             done = await in_transaction(pool, partial(release, order=Order(lease_id=lease_id)))
@@ -45,6 +49,7 @@ async def sweep(pool: asyncpg.Pool, metrics: BillingMetrics) -> None:
         metrics.releases.inc()
         _logger.warning("lease.abandoned", lease_id=lease_id, exposure_units=done.exposure_units)
     await prune_leases(pool, _BATCH)
+    metrics.expired.inc(await expire_ended(pool))
     figures = await lease_figures(pool)
     metrics.open_leases.set(figures["open"])
     metrics.suspect_leases.set(figures["suspect"])

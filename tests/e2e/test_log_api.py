@@ -14,6 +14,7 @@ import operations
 from deploy.local.environment import program_environment
 from deploy.local.stack import Stack
 from tests.gateway.operator import MODEL, Customer, Operator
+from tests.written_sums import added_up, rounded
 
 TOP_UP = 5_000_000
 
@@ -95,6 +96,17 @@ async def test_a_request_is_explained_by_both_services_and_on_one_page(
     assert told["charge"]["rated_quota"] == told["charge"]["quota"] == asked.row["quota"]
     assert charge["amount_units"] == -asked.row["quota"]
     assert charge["balance_before_units"] == TOP_UP
+    assert charge["formula"] == told["charge"]["formula"]
+    by_hand, _, _ = charge["formula"].partition(" = ")
+    assert rounded(added_up(by_hand)) == -charge["amount_units"] == charge["rated_quota"]
+    assert charge["inputs"]["prompt"] == asked.row["prompt_tokens"]
+    assert charge["attempts"][0]["http_status"] == 200
+    assert charge["source"]["leases"] == told["hold"]["leases"]
+    users = await operator.call(
+        "GET", f"/api/billing/charges/{asked.request_id}", token=asked.token
+    )
+    assert users["formula"] == charge["formula"]
+    assert "channel_name" not in users["attempts"][0]
     by_upstream = await operator.call("GET", f"/api/log/explain/{told['upstream_request_id']}")
     assert by_upstream == told
     process = await asyncio.create_subprocess_exec(

@@ -3,7 +3,8 @@
 The order of the steps matters:
   1. keep ratings, make accounts      before any lock: who waits here holds nothing
   2. lock the accounts, by id         from here on no other charge or lease of theirs moves
-  3. see what the ledger has          after the lock, so that nothing can come in between
+  3. see what the ledger has          after the lock, so that nothing can come in between; what
+                                      grants pay is in the new ones' detail, and hashed with it
   4. count the keys, by id            their events say what is left of a limit
   5. chain and insert the entries     the unique cause has the last word; meanwhile their events
                                       are built
@@ -37,6 +38,7 @@ from services.billing.charging.store_charges import (
     known_causes,
 )
 from services.billing.charging.sums import KeyRemain, KeyUse, LeaseOf
+from services.billing.grants.paying import pay_from_grants
 from services.billing.keys.store_keys import KeyRow, count_keys, write_keys
 from services.billing.leases.granting import Lease, LeaseRow, SubjectFigures, charged
 from services.billing.leases.store_leases import lock_leases, put_leases
@@ -80,6 +82,7 @@ async def post_charges(
     if not new:
         await count_batch(connection, (), failed)
         return []
+    new = await pay_from_grants(connection, new)
     balances = {i: row.figures.balance_units for i, row in accounts.items()}
     after = sums.balances_after(new, balances)
     spent, used, leased = sums.by_account(new), sums.by_key(new), sums.by_lease(new)

@@ -1,8 +1,8 @@
 """Entries that refer to a charge, and the use that they move with it.
 
 What is given back of a charge, or added to it, is moved wherever the charge was counted: its key,
-the hour of use of its model, its budgets' period, and what its account was charged. That a request
-was made, and its tokens, stay counted.
+the hour of use of its model, its budgets' period, the grants that paid it, and what its account was
+charged. That a request was made, and its tokens, stay counted.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from services.billing.budgets.applying import Spend
 from services.billing.budgets.posting import count_spends
 from services.billing.charging.store_charges import count_hours
 from services.billing.charging.sums import HourOfUser, HourUse, KeyRemain, KeyUse
+from services.billing.grants.returning import return_to_grants
 from services.billing.keys.store_keys import count_keys
 from services.billing.ledger.entering import EntryDraft, post_entries
 from services.billing.ledger.store_entries import PostedEntry, entries_by_cause
@@ -63,6 +64,7 @@ async def post_of_charges(
         return [known[one.cause] for one in wanted]
     moves = [UseMove(one.charge, -one.amount_units) for one in new]
     remains = await _move_use(connection, moves)
+    await return_to_grants(connection, moves)
     for of, units in moves:
         account = accounts[of.workspace_id]
         accounts[of.workspace_id] = replace(account, charged_units=account.charged_units + units)

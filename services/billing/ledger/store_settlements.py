@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 import orjson
 
+from services.billing.grants.consuming import Paid
 from shared.postgres.retrying import Connection
 
 _COLUMNS: Final = """
@@ -39,6 +40,8 @@ class ChargeEntry(NamedTuple):
     """None: it was charged before entries said it."""
     project_id: int | None
     provider_id: int | None
+    sources: tuple[Paid, ...] = ()
+    """What grants paid of it, in order."""
 
 
 class Settlement(NamedTuple):
@@ -88,4 +91,5 @@ def _charge(row: asyncpg.Record) -> ChargeEntry:
         username=detail.get("username"),
         project_id=detail.get("project_id"),
         provider_id=detail.get("provider_id"),
+        sources=tuple(Paid(**part) for part in detail.get("sources", ())),
     )

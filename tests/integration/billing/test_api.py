@@ -98,6 +98,8 @@ async def test_a_wrong_top_up_is_refused(
         ("POST", "/api/billing/refunds"),
         ("POST", "/api/billing/adjustments"),
         ("POST", "/api/billing/transfers"),
+        ("POST", "/api/billing/grants"),
+        ("GET", "/api/billing/grants?workspace_id=1"),
         ("GET", "/api/billing/leases"),
         ("POST", "/api/billing/leases/x/release"),
         ("GET", "/api/prices/"),
@@ -137,9 +139,22 @@ async def test_money_is_moved_by_hand_and_comes_to_the_same(billing: BillingServ
     await assert_sums_agree(billing.pool)
 
 
+async def test_a_grant_is_seen_by_its_workspace(billing: BillingService) -> None:
+    body = MOVE | {"workspace_id": 2, "quota_units": 70, "expires_at": 4_000_000_000}
+    _, answer = await billing.call("POST", "/api/billing/grants", body)
+    assert answer["data"]["balance_after_units"] == 70
+    _, answer = await billing.call("GET", "/api/billing/grants", caller=USER)
+    (seen,) = answer["data"]["items"]
+    assert (seen["remaining_units"], seen["expires_at"]) == (70, 4_000_000_000)
+    assert (seen["is_expired"], answer["data"]["next_before"]) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("grants", {"workspace_id": 2, "quota_units": 1, "expires_at": 1}),
+        ("grants", {"workspace_id": 2, "quota_units": 1, "expires_at": 10**12}),
+        ("grants", {"workspace_id": 99, "quota_units": 1}),
         ("refunds", {"request_id": "r", "entry_id": 1}),
         ("refunds", {}),
         ("refunds", {"request_id": "r"}),
