@@ -109,7 +109,8 @@ async def test_a_nearly_spent_balance_is_never_overrun_while_one_billing_is_kill
     assert_exactly_once(counted, got.whole, in_flight=_CLIENTS)
     connection = await asyncpg.connect(drill_stack.dsn("superuser"))
     try:
-        lowest, excess, charges = await connection.fetchrow(_LOWEST, customer.workspace_id)
+        (row,) = await connection.fetch(_LOWEST, customer.workspace_id)
+        lowest, excess, charges = row
     finally:
         await connection.close()
     assert charges >= len(got.whole)
