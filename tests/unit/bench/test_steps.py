@@ -22,7 +22,7 @@ def test_an_unknown_step_is_refused(name: str) -> None:
         chosen([name], WHOLE.steps, lengths=1)
 
 
-@pytest.mark.parametrize(("plan", "streams"), [(WHOLE, [500, 1000]), (QUICK, [500])])
+@pytest.mark.parametrize(("plan", "streams"), [(WHOLE, [500, 1000, 500]), (QUICK, [500])])
 def test_a_window_holds_as_many_beginnings_of_streams_as_ends(
     plan: Plan, streams: list[int]
 ) -> None:
