@@ -47,4 +47,5 @@ class Usage(Event):
     tool_calls: dict[Code, Count] = Field(default_factory=dict, max_length=16)
     """How often the provider ran each of its own tools, such as `web_search`."""
     service_tier: Code = ""
-    """The tier of service that the provider says it served with."""
+    """The tier of service that the provider says it served with; empty: the ordinary one, or it
+    did not say."""

@@ -6,6 +6,8 @@ from typing import Any, Final
 from shared.events.numbers import MAX_TOKENS
 
 _MAX_DIGITS: Final = len(str(MAX_TOKENS))
+# The names that nearly every answer has need not be looked at.
+_USUAL: Final = frozenset({"default", "standard"})
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -27,4 +29,6 @@ def sound_tokens(value: Any) -> int | None:
 
 def sound_tier(value: Any) -> str:
     """The name of a tier of service; empty where it is none that an event can tell."""
-    return value if isinstance(value, str) and _CODE.fullmatch(value) is not None else ""
+    if not isinstance(value, str):
+        return ""
+    return value if value in _USUAL or _CODE.fullmatch(value) is not None else ""

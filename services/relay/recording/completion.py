@@ -31,6 +31,8 @@ _NO_LIMITS: Final = (
 )
 _NO_CHANNEL: Final = '"channel_id":null,"channel_name":null,"provider":null,"provider_id":null'
 
+_ORDINARY_TIERS: Final = frozenset({"", "default", "standard"})
+"""What nearly every answer says, in words of its own."""
 _RARE: Final = {"output_audio_tokens", "output_image_tokens", "tool_calls", "service_tier"}
 # An enum's `value` is a Python call each time.
 _VALUES: Final[Mapping[Outcome | UsageSource, str]] = {
@@ -176,14 +178,15 @@ def _ending_json(exchange: Exchange, ending: Ending, charge: Charge, at: datetim
 
 def _rare_json(usage: Usage) -> str:
     """Of the usage what few requests have, as further members."""
-    if not (
-        usage.service_tier
-        or usage.tool_calls
-        or usage.output_audio_tokens
-        or usage.output_image_tokens
-    ):
+    has_none = usage.service_tier in _ORDINARY_TIERS and not (
+        usage.tool_calls or usage.output_audio_tokens or usage.output_image_tokens
+    )
+    if has_none:
         return ""
-    return f",{members(usage.model_dump(include=_RARE, exclude_defaults=True))}"
+    told = usage.model_dump(include=_RARE, exclude_defaults=True)
+    if usage.service_tier in _ORDINARY_TIERS:
+        told.pop("service_tier", None)
+    return f",{members(told)}"
 
 
 def _attempt_json(made: AttemptMade) -> str:

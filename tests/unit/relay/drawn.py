@@ -142,7 +142,7 @@ _TOKENS: Final = st.one_of(st.integers(0, 9), st.integers(0, MAX_TOKENS), st.jus
 _NO_TOKENS: Final[dict[str, SearchStrategy[Any]]] = {
     "prompt_includes_cached": st.booleans(),
     "tool_calls": st.dictionaries(CODES, COUNTS, max_size=16),
-    "service_tier": CODES,
+    "service_tier": st.one_of(CODES, st.sampled_from(["default", "standard", "priority"])),
 }
 USAGES: Final[SearchStrategy[Usage]] = st.fixed_dictionaries(
     {name: _NO_TOKENS.get(name, _TOKENS) for name in Usage.model_fields}
