@@ -11,6 +11,7 @@ from services.billing.accounts.key_terms import ControlKeys
 from services.billing.api.accounts import AccountsApi
 from services.billing.api.budgets import BudgetsApi
 from services.billing.api.charges import ChargesApi
+from services.billing.api.drafts import DraftsApi
 from services.billing.api.grants import GrantsApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
@@ -154,6 +155,7 @@ async def open_app(
             accounts=AccountsApi(pool=pool, directory=directory, metrics=metrics),
             leases=leases,
             prices=PricesApi(pool=pool, directory=directory),
+            drafts=DraftsApi(pool=pool),
             charges=ChargesApi(pool),
             moves=MovesApi(pool=pool, directory=directory, metrics=metrics),
             grants=GrantsApi(pool=pool, directory=directory),

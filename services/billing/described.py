@@ -13,6 +13,7 @@ from services.billing.api.hours import HoursQuery
 from services.billing.api.leases import LeaseListQuery, ReleaseBody
 from services.billing.api.prices import GroupRatioBody, PricingQuery
 from services.billing.api.tools import SUBSCRIPTION_PATHS, TOKEN_USAGE_PATHS, USAGE_PATHS
+from services.billing.described_drafts import DRAFT_CALLS
 from services.billing.prices.price_body import PriceBody
 from services.billing.prices.shapes import Pricing
 from shared.events.prices import GroupRatio, ModelPrice
@@ -115,6 +116,7 @@ CALLS: Final = (
         data=GroupRatio,
         path_types=_NAME,
     ),
+    *DRAFT_CALLS,
     Described(
         method="GET",
         path="/api/pricing",

@@ -8,6 +8,7 @@ from aiohttp import web
 from services.billing.api.accounts import AccountsApi
 from services.billing.api.budgets import BudgetsApi
 from services.billing.api.charges import ChargesApi
+from services.billing.api.drafts import DraftsApi
 from services.billing.api.grants import GrantsApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
@@ -24,8 +25,9 @@ from services.billing.api.what_if import WhatIfApi
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _NAME = "{name:.+}"
 _BUDGET = "/api/billing/budgets/{id:[0-9]{1,19}}"
-# What is said of a group is never said of a model: names of models have slashes.
-_MODEL = "{name:(?!groups/).+}"
+# What is said of a group or a draft is never said of a model: names of models have slashes.
+_DRAFT = "/api/prices/drafts/{draft_id:[1-9][0-9]{0,18}}"
+_MODEL = "{name:(?!(?:groups|drafts)/).+}"
 
 
 class Apis(NamedTuple):
@@ -34,6 +36,7 @@ class Apis(NamedTuple):
     accounts: AccountsApi
     leases: LeasesApi
     prices: PricesApi
+    drafts: DraftsApi
     charges: ChargesApi
     moves: MovesApi
     grants: GrantsApi
@@ -45,7 +48,9 @@ class Apis(NamedTuple):
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    accounts, leases, prices, charges, moves, grants, hours, budgets, tools, what_if = apis
+    (accounts, leases, prices, drafts, charges, moves, grants, hours, budgets, tools, what_if) = (
+        apis
+    )
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/api/billing/account", accounts.account),
         ("GET", "/api/billing/ledger", accounts.ledger),
@@ -54,7 +59,15 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("POST", "/api/billing/leases/{lease_id}/release", leases.release),
         ("GET", "/api/prices", prices.list),
         ("GET", "/api/prices/", prices.list),
-        # Before the models: a model may not be called `groups/…`.
+        ("GET", "/api/prices/drafts", drafts.list),
+        ("POST", "/api/prices/drafts", drafts.make),
+        ("GET", _DRAFT, drafts.read),
+        ("DELETE", _DRAFT, drafts.remove),
+        ("GET", f"{_DRAFT}/diff", drafts.diff),
+        ("POST", f"{_DRAFT}/publish", drafts.publish),
+        ("PUT", f"{_DRAFT}/models/{_NAME}", drafts.set_price),
+        ("DELETE", f"{_DRAFT}/models/{_NAME}", drafts.remove_price),
+        # Before the models: a model may not be called `groups/…` or `drafts/…`.
         ("GET", f"/api/prices/groups/{_NAME}", prices.read_group),
         ("PUT", f"/api/prices/groups/{_NAME}", prices.set_group),
         ("PUT", f"/api/prices/{_MODEL}", prices.set),

@@ -48,6 +48,11 @@ _ADD_GROUP: Final = """
 INSERT INTO group_ratios (group_name, effective_from, ratio, user_group_ratios)
 VALUES ($1, $2, $3, $4) RETURNING version
 """
+_BOOK_VERSION: Final = """
+SELECT format('%s-%s-%s', max(version), count(withdrawn_at),
+    (SELECT max(version) FROM group_ratios))
+FROM prices
+"""
 # One change of the book at a time, so that its numbers are committed in order.
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('billing.price_book', 0))"
 
@@ -57,6 +62,12 @@ async def lock_price_book(connection: Connection) -> datetime:
     await connection.execute(_LOCK)
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
+
+
+async def read_book_version(reader: Reader) -> str:
+    """Another word whenever anything of the book has changed."""
+    version: str = await reader.fetchval(_BOOK_VERSION)
+    return version
 
 
 async def read_prices(
