@@ -65,6 +65,9 @@ FROM (
     UNION ALL
     SELECT 'key:' || key_id, held_units, uncharged_units
     FROM billing.token_usage WHERE held_units <> 0 OR uncharged_units <> 0
+    UNION ALL
+    SELECT 'budget:' || id, held_units, uncharged_units
+    FROM billing.budgets WHERE held_units <> 0 OR uncharged_units <> 0
 ) AS s
 FULL JOIN (
     SELECT subject,

@@ -53,6 +53,13 @@ POSITIONS = "consumers are at the topic's end"
             "key 70",
         ),
         (
+            """INSERT INTO billing.budgets (workspace_id, name, amount_cents, period, period_start,
+               period_end, first_period_start, held_units)
+               VALUES (7, 'b', 1, 'DAILY', now(), now() + interval '1 day', now(), 5)""",
+            "I3 holds = sums over leases",
+            "budget 1",
+        ),
+        (
             "UPDATE billing.leases SET granted_total = 0 WHERE subject = 'key:70'",
             "I3 holds = sums over leases",
             "key 70",
