@@ -119,7 +119,6 @@ MODULES: Final = (
     "shared.http.buffered_body",
     "shared.http.plain_answer",
     "shared.http.raw_body",
-    "shared.kafka.batches",
     "shared.kafka.connection",
     "shared.kafka.partitioning",
     "shared.money.rating",

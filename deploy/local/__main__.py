@@ -19,6 +19,7 @@ from deploy.local.stack import Stack
 from deploy.local.state_folder import StateFolder, StateFolderInUseError
 from deploy.local.supervision import Supervisor, TooManyDeathsError
 from deploy.local.welcome import addresses, welcome
+from shared.compiled.using import COMMAND, is_there_a_build
 
 _TOLD_PLAINLY = (
     DemoError,
@@ -78,6 +79,8 @@ async def _run(state_dir: Path, infrastructure_only: bool) -> None:
 
 async def _start_and_watch(stack: Stack, infrastructure_only: bool) -> None:
     print(f"starting in {stack.state_dir}")
+    if not (infrastructure_only or is_there_a_build()):
+        print(f"the relay is interpreted; `{COMMAND}` makes it faster")
     if infrastructure_only:
         await stack.start_infrastructure()
         print(addresses(stack), flush=True)

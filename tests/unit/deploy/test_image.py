@@ -48,10 +48,29 @@ def test_neither_state_nor_secrets_nor_tests_go_in() -> None:
 
 
 def test_dependencies_are_those_of_the_lock_file_without_the_development_ones() -> None:
-    [sync] = [run for run in _instructions("RUN") if "uv sync" in run]
-    assert {"--frozen", "--no-dev"} <= set(sync.split())
+    syncs = [run for run in _instructions("RUN") if "uv sync" in run]
+    assert all({"--frozen", "--no-dev"} <= set(sync.split()) for sync in syncs)
+    # Whatever else is made elsewhere: what goes into the image has no group beside.
+    [sync] = [sync for sync in syncs if "UV_PROJECT_ENVIRONMENT" not in sync]
+    assert "--group" not in sync
+    [copied] = [one for one in _instructions("COPY") if ".venv" in one]
+    assert copied == "--from=build /app/.venv ./.venv"
     [pinned] = re.findall(r"uv==([\d.]+)", "\n".join(_DOCKERFILE))
     assert f"UV_VERSION := {pinned}" in (REPOSITORY / "Makefile").read_text().splitlines()
+
+
+def test_the_compiler_stays_out_of_the_image() -> None:
+    """What is compiled goes in; with what, the stage that made it keeps."""
+    made, image = "\n".join(_DOCKERFILE).split("\nFROM ")
+    assert "apt-get install" in made
+    assert "-m deploy.compiled" in made
+    assert "COPY --from=build /app/.compiled ./.compiled" in image
+    assert "gcc" not in image
+    assert "/tools" not in image
+    # Sources that differ from those that were compiled would be interpreted.
+    for source in ("COPY shared ./shared", "COPY services ./services"):
+        assert source in made
+        assert source in image
 
 
 def test_python_is_pinned_and_one_that_the_project_takes() -> None:

@@ -208,5 +208,5 @@ def test_nothing_of_a_long_stream_is_kept() -> None:
     for number in range(5_000):
         chunk = delta(content=f"piece {number} " + "x" * 100)
         assert reader.feed(chunk) == chunk
-    kept = [value for value in vars(reader).values() if isinstance(value, bytes)]
+    kept = [value for name in dir(reader) if isinstance(value := getattr(reader, name), bytes)]
     assert sum(map(len, kept)) < 1_000

@@ -6,7 +6,6 @@ An event that its readers cannot read is a charge that is lost.
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -79,8 +78,7 @@ WHERE_SET = {
 @pytest.fixture(autouse=True)
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The latency is the same for the event and for what it is held against."""
-    stopped = SimpleNamespace(perf_counter=lambda: drawn.STOPPED_S)
-    monkeypatch.setattr("services.relay.exchange.time", stopped)
+    monkeypatch.setattr("time.perf_counter", lambda: drawn.STOPPED_S)
 
 
 def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
