@@ -45,7 +45,7 @@ def test_the_relay_s_tests_hold_for_compiled_code() -> None:
             *(f"tests/unit/{name}" for name in TESTS),
         ],
         cwd=REPOSITORY,
-        env={**os.environ, "LEDGERLINE_FUZZ_SECONDS": "5"},
+        env={**os.environ, "LEDGERLINE_FUZZ_SECONDS": "2"},
         capture_output=True,
         text=True,
         check=False,
