@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.stack import Stack
+from operations.ledger_chain.table import check_table
 from tests.failure.held_steps import held, until_it_waits
 from tests.gateway.counting import caught_up, reconcile
 from tests.gateway.load import Clients
@@ -91,6 +92,12 @@ async def test_after_all_of_them_everybody_agrees(drill_stack: Stack) -> None:
     await caught_up(drill_stack)
     code, output = await reconcile(drill_stack)
     assert code == 0, output
+    connection = await asyncpg.connect(drill_stack.dsn("reconcile"))
+    try:
+        chains = await check_table(connection, None)
+    finally:
+        await connection.close()
+    assert (chains.breaks, chains.entries > 0) == ([], True)
 
 
 async def _cut_off(operator: Operator, database: asyncpg.Connection, step: str, call: Call) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 import asyncpg
 import pytest
 
+from operations.ledger_chain.table import check_table
 from services.billing.grants.expiring import expire_ended
 from services.billing.grants.giving import Grant, give
 from services.billing.ledger.store_entries import PostedEntry
@@ -17,6 +18,7 @@ from tests.integration.billing.charges import assert_sums_agree, balance, post, 
 from tests.integration.billing.lease_messages import ask, fund, tell
 from tests.integration.billing.test_refunds import give_back
 from tests.integration.billing.test_top_ups import ADMIN
+from tests.stack_fixtures import Database
 
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 
@@ -57,7 +59,9 @@ async def sources(pool: asyncpg.Pool, event: RequestCompleted) -> str:
     return str(await pool.fetchval(found, cause))
 
 
-async def test_a_grant_pays_before_the_balance_and_the_entry_says_so(pool: asyncpg.Pool) -> None:
+async def test_a_grant_pays_before_the_balance_and_the_entry_says_so(
+    pool: asyncpg.Pool, database: Database
+) -> None:
     await fund(pool, 1000)
     await grant(pool)
     first, second = used(60), used(70)
@@ -68,6 +72,11 @@ async def test_a_grant_pays_before_the_balance_and_the_entry_says_so(pool: async
     assert await sources(pool, second) == '[{"grant_id":1,"units":40}]'
     assert await end_all(pool) == 0
     await assert_sums_agree(pool)
+    connection = await asyncpg.connect(database.dsn("reconcile"))
+    try:
+        assert (await check_table(connection, None)).breaks == [], "what paid is hashed as well"
+    finally:
+        await connection.close()
 
 
 async def test_what_is_left_expires_once(pool: asyncpg.Pool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.billing.budgets.posting import close_due
 from services.billing.keys.key_quota import KeyQuota
 from services.billing.keys.store_keys import apply_quotas
 from services.billing.ledger.refunds import Refund, Refunded, refund
@@ -25,6 +26,7 @@ from tests.integration.billing.charges import (
     post,
     request,
 )
+from tests.integration.billing.test_budgets import back, make, now, spent
 from tests.integration.billing.test_top_ups import ADMIN, send
 
 
@@ -69,6 +71,28 @@ async def test_a_refund_is_taken_from_everything_that_its_charge_was_added_to(
     hours = await pool.fetch("SELECT quota, count, token_used FROM quota_data ORDER BY created_at")
     assert [tuple(hour) for hour in hours] == [(60, 1, 7), (20, 1, 7)], "the original's hour"
     await assert_sums_agree(pool)
+
+
+async def test_a_refund_is_taken_from_the_budgets_that_its_charge_counted_to(
+    pool: asyncpg.Pool,
+) -> None:
+    """Those of its project, in the period of the charge, which may be over."""
+    project, whole, other = (
+        await make(pool, project_id=5),
+        await make(pool),
+        await make(pool, project_id=6),
+    )
+    for budget in (project, whole, other):
+        await back(pool, budget, 1)
+    event = request(quota=100, project=5, completed_at=now() - timedelta(days=1))
+    await post(pool, event)
+    await close_due(pool, 200)
+    await give_back(pool, event, units=40)
+    history = await pool.fetch(
+        "SELECT budget_id, actual_spent_units, request_count FROM budget_history ORDER BY 1"
+    )
+    assert [tuple(row) for row in history] == [(project, 60, 1), (whole, 60, 1), (other, 0, 0)]
+    assert [await spent(pool, budget) for budget in (project, whole, other)] == [(0, 0, 0)] * 3
 
 
 async def test_its_event_names_the_charge_and_what_the_key_has_left(pool: asyncpg.Pool) -> None:
