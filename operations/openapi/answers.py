@@ -43,6 +43,12 @@ def success(data: dict[str, Any] | None, *, is_bare: bool) -> dict[str, Any]:
     return _answer("Success, or a failure with its reason.", {"oneOf": [shown, _FAILURE]})
 
 
+def lines() -> dict[str, Any]:
+    """The answer 200 of a call that answers CSV, or a failure."""
+    content = {"text/csv": {"schema": {"type": "string"}}, _JSON: {"schema": _FAILURE}}
+    return {"description": "A line for each, or a failure with its reason.", "content": content}
+
+
 def failures(who: Who, *, also: Iterable[str], is_bare: bool) -> dict[str, Any]:
     """The answers with other statuses, each a reference to one of `shared_answers`."""
     told = {*_ALWAYS, *also, *(() if who is Who.ANYONE else _SIGNED_IN)}

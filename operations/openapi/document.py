@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from operations.openapi.answers import failures, success
+from operations.openapi.answers import failures, lines, success
 from shared.http.described import Answer, Described, Who
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -99,10 +99,7 @@ class Document:
             "security": _SECURITY[call.who],
             "parameters": [*_path_parameters(call), *self._query_parameters(call.query)],
             "responses": {
-                "200": success(
-                    None if call.data is None else self.schema_of(call.data, "serialization"),
-                    is_bare=is_bare,
-                ),
+                "200": lines() if call.answer is Answer.CSV else self._success(call),
                 **failures(call.who, also=call.statuses, is_bare=is_bare),
             },
         }
@@ -115,6 +112,10 @@ class Document:
                 "content": {"application/json": {"schema": schema}},
             }
         return operation
+
+    def _success(self, call: Described) -> dict[str, Any]:
+        data = None if call.data is None else self.schema_of(call.data, "serialization")
+        return success(data, is_bare=call.answer is Answer.BARE)
 
     def _forget_defaults(self, reference: str) -> None:
         """What a change does not name stays as it is: its fields have no defaults."""

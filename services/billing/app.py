@@ -15,6 +15,7 @@ from services.billing.api.drafts import DraftsApi
 from services.billing.api.grants import GrantsApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
+from services.billing.api.ledger import LedgerApi
 from services.billing.api.moves import MovesApi
 from services.billing.api.prices import PricesApi
 from services.billing.api.tools import TOOL_PATHS, ToolsApi, dashboard_errors
@@ -153,6 +154,7 @@ async def open_app(
         leases = LeasesApi(pool=pool, metrics=metrics)
         apis = Apis(
             accounts=AccountsApi(pool=pool, directory=directory, metrics=metrics),
+            ledger=LedgerApi(pool=pool),
             leases=leases,
             prices=PricesApi(pool=pool, directory=directory),
             drafts=DraftsApi(pool=pool),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from services.billing import shapes
-from services.billing.api.accounts import AccountQuery, LedgerQuery, TopUpBody
+from services.billing.api.accounts import AccountQuery, TopUpBody
 from services.billing.api.described_budgets import BUDGETS
 from services.billing.api.described_charges import ExplainedCharge
 from services.billing.api.described_moves import MOVES
@@ -11,13 +11,14 @@ from services.billing.api.described_what_if import WHAT_IF
 from services.billing.api.grants import CALLS as GRANTS
 from services.billing.api.hours import HoursQuery
 from services.billing.api.leases import LeaseListQuery, ReleaseBody
+from services.billing.api.ledger import LedgerFilterQuery, LedgerQuery
 from services.billing.api.prices import GroupRatioBody, PricingQuery
 from services.billing.api.tools import SUBSCRIPTION_PATHS, TOKEN_USAGE_PATHS, USAGE_PATHS
 from services.billing.described_drafts import DRAFT_CALLS
 from services.billing.prices.price_body import PriceBody
 from services.billing.prices.shapes import Pricing
 from shared.events.prices import GroupRatio, ModelPrice
-from shared.http.described import Answer, Described, Page, Who
+from shared.http.described import Answer, Described, Who
 
 _NAME: Final = (("name", r"^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,127}$"),)
 _ID: Final = r"^[A-Za-z0-9_.:-]{1,64}$"
@@ -37,7 +38,15 @@ CALLS: Final = (
         summary="One's ledger, the newest entry first",
         who=Who.USER,
         query=LedgerQuery,
-        data=Page[shapes.LedgerEntry],
+        data=shapes.LedgerPage,
+    ),
+    Described(
+        method="GET",
+        path="/api/billing/ledger/export",
+        summary="One's ledger as CSV, the oldest entry first",
+        who=Who.USER,
+        query=LedgerFilterQuery,
+        answer=Answer.CSV,
     ),
     Described(
         method="POST",

@@ -12,6 +12,7 @@ from services.billing.api.drafts import DraftsApi
 from services.billing.api.grants import GrantsApi
 from services.billing.api.hours import HoursApi
 from services.billing.api.leases import LeasesApi
+from services.billing.api.ledger import LedgerApi
 from services.billing.api.moves import MovesApi
 from services.billing.api.prices import PricesApi
 from services.billing.api.tools import (
@@ -34,6 +35,7 @@ class Apis(NamedTuple):
     """The handlers of each area."""
 
     accounts: AccountsApi
+    ledger: LedgerApi
     leases: LeasesApi
     prices: PricesApi
     drafts: DraftsApi
@@ -48,12 +50,24 @@ class Apis(NamedTuple):
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/*`, on the port that the relay forwards to."""
-    (accounts, leases, prices, drafts, charges, moves, grants, hours, budgets, tools, what_if) = (
-        apis
-    )
+    (
+        accounts,
+        ledger,
+        leases,
+        prices,
+        drafts,
+        charges,
+        moves,
+        grants,
+        hours,
+        budgets,
+        tools,
+        what_if,
+    ) = apis
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/api/billing/account", accounts.account),
-        ("GET", "/api/billing/ledger", accounts.ledger),
+        ("GET", "/api/billing/ledger", ledger.list),
+        ("GET", "/api/billing/ledger/export", ledger.export),
         ("POST", "/api/billing/topups", accounts.top_up),
         ("GET", "/api/billing/leases", leases.list),
         ("POST", "/api/billing/leases/{lease_id}/release", leases.release),

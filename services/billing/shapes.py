@@ -28,6 +28,20 @@ class LedgerEntry(BaseModel):
     exposure_units: int
     request_id: str | None
     posted_at: int
+    refers_to_entry_id: int | None
+    bucket_at: int | None
+    prev_hash: str | None
+    entry_hash: str | None
+
+
+class LedgerPage(BaseModel):
+    """A page of a ledger. The total is null where a cursor was given."""
+
+    items: list[LedgerEntry]
+    total: int | None
+    page: int
+    page_size: int
+    next_cursor: str | None
 
 
 class ToppedUp(BaseModel):

@@ -31,6 +31,8 @@ class Answer(StrEnum):
     """`{"success", "message", "data"}`; a failure has `success: false` and no data."""
     BARE = "bare"
     """The data itself, for tools that know no envelope."""
+    CSV = "csv"
+    """Lines of comma-separated values; a failure has the envelope."""
 
 
 class Page(BaseModel, Generic[_Item]):

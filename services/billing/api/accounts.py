@@ -1,4 +1,4 @@
-"""`/api/billing/account`, `/ledger` and `/topups`."""
+"""`/api/billing/account` and `/topups`."""
 
 from functools import partial
 from typing import Annotated
@@ -8,13 +8,12 @@ from aiohttp import web
 from pydantic import Field, StringConstraints
 
 from services.billing.accounts.store_accounts import read_account
-from services.billing.api.requests import Body, Note, Paging, RowId, workspace_to_read
+from services.billing.api.requests import Body, Note, RowId, workspace_to_read
 from services.billing.audit import Admin
 from services.billing.directory import Directory
-from services.billing.ledger.store_entries import list_entries
 from services.billing.ledger.top_ups import TopUp, top_up
 from services.billing.metrics import BillingMetrics
-from shared.events.numbers import MAX_ID, MAX_QUOTA_UNITS
+from shared.events.numbers import MAX_QUOTA_UNITS
 from shared.http.callers import user_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
@@ -26,13 +25,6 @@ class AccountQuery(Body):
     """Whose account; an admin may name a workspace."""
 
     workspace_id: RowId | None = None
-
-
-class LedgerQuery(Paging):
-    """A page of a ledger; `before_entry_id` for the pages after."""
-
-    workspace_id: RowId | None = None
-    before_entry_id: RowId = MAX_ID
 
 
 class TopUpBody(Body):
@@ -74,19 +66,6 @@ class AccountsApi:
                 "used_units": account.charged_units,
             }
         )
-
-    async def ledger(self, request: web.Request) -> web.Response:
-        """Entries, newest first."""
-        caller = user_of(request)
-        query = read_query(request, LedgerQuery)
-        items, total = await list_entries(
-            self._pool,
-            workspace_to_read(request, caller, query.workspace_id),
-            before_entry_id=query.before_entry_id,
-            limit=query.limit,
-            offset=query.offset,
-        )
-        return succeed(query.answer(items, total))
 
     async def top_up(self, request: web.Request) -> web.Response:
         """Add to a workspace's balance, once for each idempotency key."""

@@ -1,16 +1,12 @@
-"""Ledger entries, written and read."""
+"""Ledger entries, written, and found by their cause."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import asyncpg
 
 from shared.postgres.retrying import Connection
 
-MAX_COUNTED: Final = 100_000
-"""A list says that it has so many entries where it has more: counting all would take too long."""
-
-_REQUEST: Final = "request:"
 _UNIQUE_CAUSE: Final = "ledger_entries_cause_key"
 _TAKE_IDS: Final = """
 SELECT array_agg(nextval('ledger_entries_entry_id_seq')) FROM generate_series(1, $1::int)
@@ -18,19 +14,6 @@ SELECT array_agg(nextval('ledger_entries_entry_id_seq')) FROM generate_series(1,
 _BY_CAUSE: Final = """
 SELECT cause, entry_id, workspace_id, amount_units, balance_after_units, refers_to_entry_id
 FROM ledger_entries WHERE cause = ANY($1::text[])
-"""
-_LIST: Final = """
-SELECT entry_id, workspace_id, kind, cause, amount_units, balance_after_units, excess_units,
-    exposure_units, key_id, user_id, model, actor_user_id, actor_name, note,
-    floor(extract(epoch FROM posted_at))::bigint AS posted_at
-FROM ledger_entries
-WHERE workspace_id = $1 AND entry_id < $2
-ORDER BY entry_id DESC LIMIT $3 OFFSET $4
-"""
-_COUNT: Final = """
-SELECT count(*) FROM (
-    SELECT FROM ledger_entries WHERE workspace_id = $1 AND entry_id < $2 LIMIT $3
-) AS counted
 """
 
 
@@ -79,19 +62,3 @@ async def entries_by_cause(connection: Connection, causes: Sequence[str]) -> dic
     """Those of the causes that are in the ledger, as repeats."""
     rows = await connection.fetch(_BY_CAUSE, causes)
     return {row["cause"]: PostedEntry(*row[1:])._replace(is_repeated=True) for row in rows}
-
-
-async def list_entries(
-    pool: asyncpg.Pool, workspace_id: int, *, before_entry_id: int, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
-    """A page of entries, newest first, and how many there are, MAX_COUNTED at the most."""
-    rows = await pool.fetch(_LIST, workspace_id, before_entry_id, limit, offset)
-    total = await pool.fetchval(_COUNT, workspace_id, before_entry_id, MAX_COUNTED)
-    return [_public(row) for row in rows], int(total)
-
-
-def _public(row: asyncpg.Record) -> dict[str, Any]:
-    entry = dict(row)
-    cause: str = entry["cause"]
-    entry["request_id"] = cause.removeprefix(_REQUEST) if cause.startswith(_REQUEST) else None
-    return entry

@@ -1,0 +1,145 @@
+"""`/api/billing/ledger`, and all of it as CSV."""
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import asyncpg
+from aiohttp import web
+from pydantic import AfterValidator, Field, StringConstraints
+
+from services.billing.api.requests import Body, Named, Paging, RowId, workspace_to_read
+from services.billing.ledger.exporting import csv_head, csv_lines
+from services.billing.ledger.filters import EntryFilter, cursor_of, entry_of
+from services.billing.ledger.store_lists import count_entries, list_entries, stream_entries
+from shared.events.ledger import EntryKind
+from shared.events.numbers import MAX_ID
+from shared.http.callers import user_of
+from shared.http.envelope import EnvelopeError, read_query, succeed
+from shared.postgres.retrying import Connection
+from shared.telemetry.logs import get_logger
+
+_MAX_EXPORTS: Final = 2
+"""At a time: each keeps a connection of the pool for as long as its reader takes."""
+_RETRY_AFTER_S: Final = 5
+_WRITE_TIMEOUT_S: Final = 60.0
+_MAX_UNIX_S: Final = 253_402_300_799
+
+_logger = get_logger()
+
+
+def _is_cursor(cursor: str) -> str:
+    entry_of(cursor)
+    return cursor
+
+
+UnixSeconds = Annotated[int, Field(ge=0, le=_MAX_UNIX_S)]
+Cursor = Annotated[str, StringConstraints(max_length=16), AfterValidator(_is_cursor)]
+
+
+class LedgerFilterQuery(Body):
+    """Which entries of whose ledger."""
+
+    workspace_id: RowId | None = None
+    """An admin may name another's."""
+    kind: EntryKind | None = None
+    from_: Annotated[UnixSeconds | None, Field(alias="from")] = None
+    """Posted at this Unix second or later."""
+    to: UnixSeconds | None = None
+    """Posted before this Unix second."""
+    key_id: RowId | None = None
+    model: Named | None = None
+
+    def entries(self, workspace_id: int, before_entry_id: int = MAX_ID) -> EntryFilter:
+        """The same for the tables."""
+        return EntryFilter(
+            workspace_id=workspace_id,
+            before_entry_id=before_entry_id,
+            kind=self.kind,
+            posted_from=_time(self.from_),
+            posted_until=_time(self.to),
+            key_id=self.key_id,
+            model=self.model,
+        )
+
+
+class LedgerQuery(Paging, LedgerFilterQuery):
+    """A page of a ledger: by number, or, however far, by the `next_cursor` of the page before."""
+
+    before_entry_id: RowId = MAX_ID
+    cursor: Cursor | None = None
+
+
+class LedgerApi:
+    """Handlers."""
+
+    def __init__(self, *, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._exports = asyncio.Semaphore(_MAX_EXPORTS)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Entries, newest first. They are counted only where no cursor is given."""
+        query = read_query(request, LedgerQuery)
+        workspace_id = workspace_to_read(request, user_of(request), query.workspace_id)
+        is_first = query.cursor is None
+        before = query.before_entry_id if query.cursor is None else entry_of(query.cursor)
+        wanted = query.entries(workspace_id, before)
+        items, has_more = await list_entries(
+            self._pool, wanted, limit=query.limit, offset=query.offset if is_first else 0
+        )
+        return succeed(
+            {
+                "items": items,
+                "total": await count_entries(self._pool, wanted) if is_first else None,
+                "page": max(1, query.p),
+                "page_size": query.limit,
+                "next_cursor": cursor_of(items[-1]["entry_id"]) if has_more else None,
+            }
+        )
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """Every entry that matches, oldest first, as they were at one moment."""
+        query = read_query(request, LedgerFilterQuery)
+        workspace_id = workspace_to_read(request, user_of(request), query.workspace_id)
+        if self._exports.locked():
+            raise EnvelopeError(
+                "other exports are running; try again",
+                http_status=429,
+                retry_after_s=_RETRY_AFTER_S,
+            )
+        async with self._exports, self._pool.acquire() as connection:
+            return await _send(request, connection, query.entries(workspace_id))
+
+
+async def _send(
+    request: web.Request, connection: Connection, wanted: EntryFilter
+) -> web.StreamResponse:
+    response = web.StreamResponse()
+    response.content_type = "text/csv"
+    response.charset = "utf-8"
+    response.headers["Content-Disposition"] = (
+        f'attachment; filename="ledger-{wanted.workspace_id}.csv"'
+    )
+    response.headers["Cache-Control"] = "no-store"
+    async with aclosing(stream_entries(connection, wanted)) as pieces:
+        # Before the head is sent, so that a database that is away is told as such.
+        piece = await anext(pieces, None)
+        await response.prepare(request)
+        try:
+            await response.write(csv_head())
+            while piece is not None:
+                async with asyncio.timeout(_WRITE_TIMEOUT_S):
+                    await response.write(csv_lines(piece))
+                piece = await anext(pieces, None)
+            await response.write_eof()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            # The head is gone: an error would stand among the entries. Leave it visibly cut.
+            _logger.warning("ledger.export_cut", error=type(error).__name__)
+            if request.transport is not None:
+                request.transport.abort()
+    return response
+
+
+def _time(unix_s: int | None) -> datetime | None:
+    return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
