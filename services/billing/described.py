@@ -71,8 +71,8 @@ CALLS: Final = (
     Described(
         method="GET",
         path="/api/billing/leases",
-        summary="Who holds what of whose balance or key, and since when",
-        who=Who.ADMIN,
+        summary="What relays hold of one's balance, keys and budgets, and since when",
+        who=Who.USER,
         query=LeaseListQuery,
         data=shapes.Leases,
     ),

@@ -53,7 +53,7 @@ class ToppedUp(BaseModel):
 
 
 class Lease(BaseModel):
-    """What a relay holds of an account or a key."""
+    """What a relay holds of an account, a key or a budget."""
 
     lease_id: str
     relay_id: str
@@ -69,6 +69,7 @@ class Lease(BaseModel):
     is_suspect: bool
     close_reason: str | None
     opened_at: int
+    held_for_s: int
     heartbeat_at: int
     closed_at: int | None
 

@@ -1,4 +1,4 @@
-"""`/internal/leases`, for relays, and `/api/billing/leases`, for admins."""
+"""`/internal/leases`, for relays, and `/api/billing/leases`, for people."""
 
 from functools import partial
 from typing import Annotated, Final
@@ -7,7 +7,7 @@ import asyncpg
 from aiohttp import web
 from pydantic import Field, ValidationError
 
-from services.billing.api.requests import Body, Named, RowId
+from services.billing.api.requests import Body, Named, RowId, workspace_to_read
 from services.billing.audit import Admin
 from services.billing.errors import database_told
 from services.billing.leases.leasing import answer_message
@@ -15,7 +15,7 @@ from services.billing.leases.releases import Order, release
 from services.billing.leases.store_lease_lists import list_leases
 from services.billing.metrics import BillingMetrics
 from shared.events.text import Line
-from shared.http.callers import admin_of
+from shared.http.callers import user_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.http.internal_server import calling_service
 from shared.leases.protocol import LeaseAsks
@@ -66,13 +66,19 @@ class LeasesApi:
         return web.Response(body=body, content_type="application/json")
 
     async def list(self, request: web.Request) -> web.Response:
-        """Who holds what since when, in order of id: `after` is the last one's."""
-        admin_of(request)
+        """Who holds what since when, in order of id: `after` is the last one's.
+
+        Of the caller's own workspace; for admins, of all or of the one that they name.
+        """
+        caller = user_of(request)
         query = read_query(request, LeaseListQuery)
+        workspace_id = query.workspace_id
+        if not caller.is_admin:
+            workspace_id = workspace_to_read(request, caller, workspace_id)
         items = await list_leases(
             self._pool,
             after=query.after,
-            workspace_id=query.workspace_id,
+            workspace_id=workspace_id,
             subject=query.subject,
             with_closed=query.with_closed,
             limit=(limit := min(query.page_size, _MAX_LISTED)),

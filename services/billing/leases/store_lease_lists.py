@@ -12,6 +12,7 @@ SELECT lease_id, relay_id, subject, workspace_id, seq, granted_total, used_total
     greatest(0, CASE WHEN is_open THEN granted_total ELSE used_total END - charged_total)
         AS held_units,
     floor(extract(epoch FROM opened_at))::bigint AS opened_at,
+    floor(extract(epoch FROM coalesce(closed_at, now()) - opened_at))::bigint AS held_for_s,
     floor(extract(epoch FROM heartbeat_at))::bigint AS heartbeat_at,
     floor(extract(epoch FROM closed_at))::bigint AS closed_at
 FROM leases

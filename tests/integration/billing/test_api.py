@@ -1,6 +1,7 @@
 """What people and relays ask of billing over HTTP."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,7 +101,8 @@ async def test_a_wrong_top_up_is_refused(
         ("POST", "/api/billing/transfers"),
         ("POST", "/api/billing/grants"),
         ("GET", "/api/billing/grants?workspace_id=1"),
-        ("GET", "/api/billing/leases"),
+        ("GET", "/api/billing/leases?workspace_id=1"),
+        ("GET", "/api/billing/budgets?workspace_id=1"),
         ("POST", "/api/billing/leases/x/release"),
         ("GET", "/api/prices/"),
         ("PUT", "/api/prices/m"),
@@ -200,6 +202,10 @@ async def test_a_relay_asks_and_an_admin_sees_and_releases(billing: BillingServi
         "spendable_units": 1000,
     }
     _, listed = await billing.call("GET", "/api/billing/leases")
+    _, own = await billing.call("GET", "/api/billing/leases", caller=USER)
+    assert [item["lease_id"] for item in own["data"]["items"]] == ["l1"]
+    _, eves = await billing.call("GET", "/api/billing/leases", caller=replace(USER, workspace_id=3))
+    assert eves["data"]["items"] == []
     (lease,) = listed["data"]["items"]
     assert (lease["relay_id"], lease["held_units"], lease["is_suspect"]) == ("r1", 400, False)
     assert lease["subject"] == "account:2"

@@ -1,8 +1,9 @@
 """The promise of leases, against any order of messages: admitted holds never exceed what there is.
 
-Each request is held of two subjects, its account and its key, all or none. Both halves are the real
-ones: `services.billing` grants, `services.relay.leasing` spends. The network between them loses,
-repeats and reorders, and the key's limit is set anew whenever it likes.
+Each request is held of three subjects, its key, a budget and its account, all or none. Both halves
+are the real ones: `services.billing` grants, `services.relay.leasing` spends. The network between
+them loses, repeats and reorders; money comes in, is given back and expires; the key's limit is set
+anew whenever it likes, the budget's period ends whenever it likes, and relays die in the middle.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from services.billing.leases.desk import LeaseDesk, Standing
 from services.billing.leases.granting import Lease as StoredLease
 from services.billing.leases.granting import LeaseRow, SubjectFigures, charged
-from services.billing.leases.subjects import Subject, account, key, parse_subject
+from services.billing.leases.subjects import Subject, account, budget, key, parse_subject
 from services.relay.leases.leasing import Lease, LeaseLimits
 from shared.leases.protocol import LeaseAnswer, LeaseAsk
 
@@ -25,7 +26,8 @@ INDEX = st.integers(0, HOLDERS - 1)
 PICK = st.integers(0, 1_000_000)
 ACCOUNT = account(1)
 KEY = key(7)
-SUBJECTS = (KEY, ACCOUNT)
+BUDGET = budget(3)
+SUBJECTS = (KEY, BUDGET, ACCOUNT)
 """In the order in which a relay holds of them."""
 ANY_SUBJECT = st.sampled_from(SUBJECTS)
 LIMITS = LeaseLimits(first_reserve_units=40, validity_s=1e9)
@@ -39,11 +41,11 @@ def _lease_id(index: int, subject: Subject) -> str:
 
 @dataclass
 class Holder:
-    """One relay's two leases, and what is true of its requests."""
+    """One relay's leases, and what is true of its requests."""
 
     leases: dict[Subject, Lease]
     halves: list[int] = field(default_factory=list)
-    """Held of the key, and not of the account yet."""
+    """Held of the key and the budget, and not of the account yet."""
     holds: list[int] = field(default_factory=list)
     charged_total: int = 0
     excess_total: int = 0
@@ -55,7 +57,7 @@ class Holder:
 
 
 class Leases(RuleBasedStateMachine):
-    """One account and one key of it; a lease of each on three relays."""
+    """One account, one key and one budget of it; a lease of each on three relays."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,16 +80,21 @@ class Leases(RuleBasedStateMachine):
         self.answers: list[tuple[int, LeaseAnswer]] = []
         self.events: list[tuple[int, int]] = []
         self.came = dict.fromkeys(SUBJECTS, 0)
-        """What may be spent in all: topped up, or the limit."""
+        """What may be spent in all: topped up, or the limit, or each period's amount."""
         self.floor = dict.fromkeys(SUBJECTS, 0)
         """Below zero where a limit was set to less than leases held at that moment."""
+        self.amount = 0
+        self.refundable = 0
+        """Charged, and not given back."""
         self.completed = 0
         self.excess = 0
 
-    @initialize(units=UNITS, remain=UNITS)
-    def begin(self, units: int, remain: int) -> None:
+    @initialize(units=UNITS, remain=UNITS, amount=UNITS)
+    def begin(self, units: int, remain: int, amount: int) -> None:
         self.top_up(units + 50)
         self.set_quota(remain + 50)
+        self.amount = amount + 50
+        self.end_the_period()
 
     # -- Money -----------------------------------------------------------------------------------
 
@@ -104,6 +111,40 @@ class Leases(RuleBasedStateMachine):
         self.figures[KEY] = after = replace(before, balance_units=remain)
         self.floor[KEY] = min(0, after.available_units)
 
+    @rule()
+    def end_the_period(self) -> None:
+        """Nothing is spent of the new one yet; what leases hold they hold of it."""
+        before = self.figures[BUDGET]
+        self.came[BUDGET] += self.amount - before.balance_units
+        self.figures[BUDGET] = after = replace(before, balance_units=self.amount)
+        self.floor[BUDGET] = min(0, after.available_units)
+
+    @rule(amount=UNITS)
+    def set_the_amount(self, amount: int) -> None:
+        before = self.figures[BUDGET]
+        self.came[BUDGET] += amount - self.amount
+        self._move(BUDGET, amount - self.amount)
+        self.amount = amount
+        if before.balance_units > self.figures[BUDGET].balance_units:
+            self.floor[BUDGET] = min(self.floor[BUDGET], self.figures[BUDGET].available_units)
+
+    @precondition(lambda self: self.refundable > 0)
+    @rule(units=UNITS)
+    def refund(self, units: int) -> None:
+        """Given back everywhere: it is there to be spent again."""
+        units = min(units, self.refundable)
+        self.refundable -= units
+        for subject in SUBJECTS:
+            self.came[subject] += units
+            self._move(subject, units)
+
+    @rule(units=UNITS)
+    def expire(self, units: int) -> None:
+        """Of a grant: never what leases hold."""
+        units = min(units, max(0, self.figures[ACCOUNT].available_units))
+        self.came[ACCOUNT] -= units
+        self._move(ACCOUNT, -units)
+
     @precondition(lambda self: self.events)
     @rule(pick=PICK)
     def charge(self, pick: int) -> None:
@@ -111,6 +152,7 @@ class Leases(RuleBasedStateMachine):
 
     def _charge(self, index: int, quota: int) -> None:
         self.holders[index].charged_total += quota
+        self.refundable += quota
         for subject in SUBJECTS:
             self._move(subject, -quota)
             row = self._row(index, subject)
@@ -147,7 +189,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule(index=INDEX, units=UNITS)
     def admit(self, index: int, units: int) -> None:
-        self.hold_of_the_key(index, units)
+        self.hold_of_the_key_and_the_budget(index, units)
         self.hold_of_the_account(index)
 
     @rule(index=INDEX)
@@ -156,11 +198,15 @@ class Leases(RuleBasedStateMachine):
         self.admit(index, max(0, min(rooms)))
 
     @rule(index=INDEX, units=UNITS)
-    def hold_of_the_key(self, index: int, units: int) -> None:
+    def hold_of_the_key_and_the_budget(self, index: int, units: int) -> None:
         """The first half of an admission; it may have to wait for the second."""
         holder = self.holders[index]
-        if not holder.is_closed and holder.leases[KEY].try_hold(units, self.clock):
+        if holder.is_closed or not holder.leases[KEY].try_hold(units, self.clock):
+            return
+        if holder.leases[BUDGET].try_hold(units, self.clock):
             holder.halves.append(units)
+        else:
+            holder.leases[KEY].settle(units, 0, self.clock)
 
     @rule(index=INDEX)
     def hold_of_the_account(self, index: int) -> None:
@@ -172,7 +218,7 @@ class Leases(RuleBasedStateMachine):
         if holder.leases[ACCOUNT].try_hold(units, self.clock):
             holder.holds.append(units)
         else:
-            holder.leases[KEY].settle(units, 0, self.clock)
+            self._give_back(holder, units)
 
     @rule(index=INDEX, used=UNITS)
     def complete(self, index: int, used: int) -> None:
@@ -196,6 +242,10 @@ class Leases(RuleBasedStateMachine):
         self.completed += quota
         self.events.append((index, quota))
 
+    def _give_back(self, holder: Holder, units: int) -> None:
+        for subject in (KEY, BUDGET):
+            holder.leases[subject].settle(units, 0, self.clock)
+
     @rule(index=INDEX)
     def retire(self, index: int) -> None:
         """A relay closes leases that have nothing in flight."""
@@ -210,7 +260,7 @@ class Leases(RuleBasedStateMachine):
         """Whoever finds the journal closes; what was in flight is interrupted, at 0."""
         holder = self.holders[index]
         while holder.halves:
-            holder.leases[KEY].settle(holder.halves.pop(), 0, self.clock)
+            self._give_back(holder, holder.halves.pop())
         while holder.holds:
             units = holder.holds.pop()
             for lease in holder.leases.values():
