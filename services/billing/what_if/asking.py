@@ -7,11 +7,11 @@ from typing import Any
 
 from services.billing.audit import Admin, record_action
 from services.billing.prices.price_versions import current
+from services.billing.prices.store_drafts import read_draft
 from services.billing.prices.store_prices import read_prices
 from services.billing.what_if.store_runs import (
     Run,
     add_run,
-    draft_prices,
     read_run,
     read_totals,
     set_state,
@@ -114,10 +114,19 @@ async def run_of(connection: Connection, run_id: int, *, lock: bool = False) -> 
 
 async def _prices(connection: Connection, question: Question) -> Mapping[str, Any]:
     if question.draft_id is not None:
-        draft = await draft_prices(connection, question.draft_id)
+        draft = await read_draft(connection, question.draft_id)
         if draft is None:
             raise EnvelopeError("there is no such draft")
-        return draft
+        # As they would be published: what a tier leaves out is then as the price has it.
+        return {
+            "prices": {
+                model: fields.as_price(question.to_at).model_dump(mode="json")
+                for model, fields in draft.prices.items()
+            },
+            "group_ratios": {
+                group: ratio.model_dump(mode="json") for group, ratio in draft.group_ratios.items()
+            },
+        }
     at = question.version_at
     if at is None:
         raise EnvelopeError("give a version_at or a draft_id")

@@ -83,7 +83,6 @@ SELECT workspace_id, model, requests, old_units, new_units,
 FROM what_if_sums WHERE run_id = $1 AND (workspace_id, model) > ($2, $3)
 ORDER BY workspace_id, model LIMIT $4
 """
-_DRAFT: Final = "SELECT prices, group_ratios FROM price_drafts WHERE draft_id = $1"
 
 
 class Run(NamedTuple):
@@ -179,12 +178,6 @@ async def prices_of(connection: Connection, run_id: int) -> dict[str, Any]:
     """The prices as they were when the run was asked for."""
     found: dict[str, Any] = orjson.loads(await connection.fetchval(_PRICES, run_id))
     return found
-
-
-async def draft_prices(connection: Connection, draft_id: int) -> dict[str, Any] | None:
-    """A draft's prices and group ratios."""
-    row = await connection.fetchrow(_DRAFT, draft_id)
-    return None if row is None else {name: orjson.loads(row[name]) for name in row.keys()}  # noqa: SIM118 - a Record iterates its values
 
 
 async def read_charges(

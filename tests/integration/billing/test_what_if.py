@@ -22,7 +22,7 @@ from services.billing.what_if.store_runs import Run, read_results, read_run, rea
 from services.billing.what_if.working import work_once
 from shared.events.directory import Role
 from shared.events.requests import Rating, RequestCompleted
-from shared.events.usage import UsageSource
+from shared.events.usage import Usage, UsageSource
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import COMPLETED_AT, one_row, post, request
@@ -214,6 +214,21 @@ async def test_differences_are_posted_once_as_adjustments_of_their_charges(
     again = await asked(pool, draft_id)
     await work(pool)
     assert (await read(pool, again.run_id))["difference_units"] == 0
+
+
+async def test_a_draft_is_rated_as_it_would_be_published(pool: asyncpg.Pool, draft_id: int) -> None:
+    """What a tier leaves out is as the price has it, the hour's ratio too."""
+    await pool.execute(
+        "UPDATE price_drafts SET prices = $1",
+        """{"gpt-4o-mini": {"model_ratio": "1", "cache_creation_1h_ratio": "10",
+            "tiers": [{"above_prompt_tokens": 100, "model_ratio": "2"}]}}""",
+    )
+    usage = Usage(prompt_tokens=200, cache_creation_tokens=200, cache_creation_1h_tokens=200)
+    await post(pool, rated().model_copy(update={"usage": usage}))
+    run = await asked(pool, draft_id)
+    await work(pool)
+
+    assert (await read(pool, run.run_id))["new_units"] == 200 * 10 * 2
 
 
 async def test_what_was_refunded_is_not_taken_back_again(
