@@ -17,7 +17,7 @@ _ON_COMMIT: Final = "commit"
 _MAKE: Final = f"""
 CREATE OR REPLACE FUNCTION billing.held_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF current_setting('application_name') = TG_ARGV[0] THEN
+    IF current_setting('application_name') LIKE TG_ARGV[0] THEN
         PERFORM pg_advisory_xact_lock_shared({_LOCK});
     END IF;
     RETURN NEW;
@@ -31,7 +31,7 @@ GRANT EXECUTE ON FUNCTION billing.held_step() TO billing;
 async def held(connection: asyncpg.Connection, table: str, service: str) -> AsyncIterator[None]:
     """While it lasts, `service` waits before it writes a row of billing's `table`.
 
-    `commit` in a table's place: it waits while it commits, and the commit goes on after that,
+    `service` is a pattern of LIKE. `commit` in a table's place: it waits while it commits, and the commit goes on after that,
     whether anybody is there to hear of it or not.
     """
     await connection.execute(_MAKE)
@@ -54,12 +54,15 @@ async def held(connection: asyncpg.Connection, table: str, service: str) -> Asyn
         await connection.execute(f"DROP TRIGGER held_step ON billing.{on}")
 
 
-async def until_it_waits(connection: asyncpg.Connection) -> None:
-    """Until the service is held."""
+async def until_it_waits(connection: asyncpg.Connection) -> str:
+    """Until a service is held; answers which."""
     async with asyncio.timeout(_DEADLINE_S):
-        while not await connection.fetchval(
-            "SELECT count(*) FROM pg_locks"
-            " WHERE locktype = 'advisory' AND objid = $1 AND NOT granted",
-            _LOCK,
-        ):
+        while True:
+            waiting: str | None = await connection.fetchval(
+                "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                " WHERE locktype = 'advisory' AND objid = $1 AND NOT granted",
+                _LOCK,
+            )
+            if waiting is not None:
+                return waiting
             await asyncio.sleep(0.02)
