@@ -31,8 +31,8 @@ GRANT EXECUTE ON FUNCTION billing.held_step() TO billing;
 async def held(connection: asyncpg.Connection, table: str, service: str) -> AsyncIterator[None]:
     """While it lasts, `service` waits before it writes a row of billing's `table`.
 
-    `service` is a pattern of LIKE. `commit` in a table's place: it waits while it commits, and the commit goes on after that,
-    whether anybody is there to hear of it or not.
+    `service` is a pattern of LIKE. `commit` in a table's place: it waits while it commits, and the
+    commit goes on after that, whether anybody is there to hear of it or not.
     """
     await connection.execute(_MAKE)
     await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
