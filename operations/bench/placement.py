@@ -16,14 +16,19 @@ MEASURED_CORE: Final = 0
 OTHER_CORE: Final = 1
 
 
-def place(pid: int, cores: Iterable[int], *, idle: bool = False) -> None:
-    """Put a process, its children and all their threads on these cores. May be repeated."""
+def place(pid: int, cores: Iterable[int], *, idle: bool = False, nice: int = 0) -> None:
+    """Put a process, its children and all their threads on these cores. May be repeated.
+
+    Who has been made `nice` stays so where the user may not undo it.
+    """
     policy = os.SCHED_IDLE if idle else os.SCHED_OTHER
     wanted = set(cores)
     for thread in _threads(pid):
         with suppress(ProcessLookupError):
             os.sched_setaffinity(thread, wanted)
             os.sched_setscheduler(thread, policy, os.sched_param(0))
+            with suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, thread, nice)
 
 
 def every_core() -> range:

@@ -8,8 +8,8 @@ from operations.bench.steps import Step, steps
 RELAY, BARE, GO, DIRECT = "relay", "bare", "go", "direct"
 SIDES: Final = (DIRECT, BARE, GO, RELAY)
 CLIENTS: Final = 32
-# At 50 events a second; a thousand at half of it, since generator and upstream have
-# one core for both. At 20 a stream's beginning and end weigh most. See docs/benchmarks.md.
+# At 50 events a second; a thousand at half of it, since generator and upstream share one core. At
+# 20, a stream's beginning and its end weigh most. See docs/benchmarks.md.
 _PACES: Final = ((500, 50), (1000, 25), (500, 20))
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from deploy.local.processes import ManagedProcess
 from deploy.local.stack import Stack
@@ -14,6 +15,9 @@ from operations.bench.programs import python_module, running
 from operations.bench.provisioning import provision
 
 _RELAY_PROCESS = "relay-0"
+
+
+_KAFKA_NICE: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +89,15 @@ async def _proxy_command(name: str, folder: Path) -> tuple[str, ...]:
 async def _placed(stack: Stack, relay: ManagedProcess) -> AsyncIterator[None]:
     """The relay alone on its core; the rest of the stack on the other one, out of the way there.
 
-    Kafka stays at full priority: what the relay publishes must be taken as fast as it comes.
+    Kafka has its share even so: what the relay publishes must be taken as fast as it comes.
     """
     around = [one for one in stack.processes() if one.name != _RELAY_PROCESS]
     place(relay.pid, [MEASURED_CORE])
     for each in around:
-        place(each.pid, [OTHER_CORE], idle=each.name != "kafka")
+        if each.name == "kafka":
+            place(each.pid, [OTHER_CORE], nice=_KAFKA_NICE)
+        else:
+            place(each.pid, [OTHER_CORE], idle=True)
     try:
         yield
     finally:
