@@ -25,6 +25,7 @@ _SIGNED_IN: Final = {
     "401": "Nobody is signed in, or not with what is shown.",
     "403": "The caller may not do this.",
 }
+_SOME: Final = {"409": "What was looked at has changed since: look at it again."}
 
 
 def success(data: dict[str, Any] | None, *, is_bare: bool) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def failures(who: Who, *, also: Iterable[str], is_bare: bool) -> dict[str, Any]:
 def shared_answers() -> dict[str, Any]:
     """What `failures` refers to."""
     shared = {}
-    for status, why in (_ALWAYS | _SIGNED_IN).items():
+    for status, why in (_ALWAYS | _SIGNED_IN | _SOME).items():
         # Before a route is known, and for tools, the errors' dialect is OpenAI's.
         shared[f"bare.{status}"] = _answer(why, _OBJECT)
         shared[f"envelope.{status}"] = _answer(why, _OBJECT if status == "400" else _FAILURE)

@@ -58,6 +58,7 @@ DRAFT_CALLS: Final = (
         who=Who.ADMIN,
         body=PublishBody,
         data=shapes.DraftPublished,
+        statuses=("409",),
         path_types=(_ID,),
     ),
     Described(

@@ -28,7 +28,7 @@ _NAME = "{name:.+}"
 _BUDGET = "/api/billing/budgets/{id:[0-9]{1,19}}"
 # What is said of a group or a draft is never said of a model: names of models have slashes.
 _DRAFT = "/api/prices/drafts/{draft_id:[1-9][0-9]{0,18}}"
-_MODEL = "{name:(?!(?:groups|drafts)/).+}"
+_MODEL = "{name:(?!(?:groups/|drafts(?:/|$))).+}"
 
 
 class Apis(NamedTuple):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import asyncpg
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import AfterValidator, Field, StringConstraints
 
 from services.billing.api.requests import Body, Named, Paging, RowId, workspace_to_read
@@ -126,6 +126,8 @@ async def _send(
         # Before the head is sent, so that a database that is away is told as such.
         piece = await anext(pieces, None)
         await response.prepare(request)
+        if request.method == hdrs.METH_HEAD:
+            return response
         try:
             await response.write(csv_head())
             while piece is not None:

@@ -19,6 +19,7 @@ from services.billing.what_if.store_runs import (
     read_totals,
 )
 from shared.events.numbers import MAX_ID
+from shared.events.text import ModelName
 from shared.http.callers import admin_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
@@ -77,7 +78,7 @@ class ResultsQuery(Body):
     """Sums behind a workspace and model."""
 
     after_workspace_id: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
-    after_model: Annotated[str, Field(max_length=128)] = ""
+    after_model: ModelName = ""
     page_size: PageSize = 100
 
 
