@@ -142,7 +142,8 @@ async def test_a_spent_provider_s_channels_are_passed_over(
     assert told == {(200, ""): _REQUESTS}
     counted = await count(drill_stack, workspace_id=customer.workspace_id)
     by_provider: Counter[int] = Counter()
-    for event in counted.events.values():
+    for request_id in counted.succeeded():  # who came before the channels was refused
+        event = counted.events[request_id]
         by_provider[event["provider_id"]] += event["quota"]
     amount = amount_cents * _UNITS_PER_CENT
     assert whole <= counted.succeeded()

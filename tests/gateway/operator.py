@@ -14,6 +14,7 @@ from deploy.local.stack import Stack
 MODEL = "gpt-4o-mini"
 CLAUDE = "claude-sonnet-5-5"
 _NUMBERS = itertools.count(1)
+_NOT_SIGNED_IN = 401
 _DEADLINE_S = 30.0
 
 
@@ -62,7 +63,16 @@ class Operator:
         token: str | None = None,
         relay: int = 0,
     ) -> tuple[int, dict[str, Any]]:
-        """Status and JSON, whatever they are."""
+        """Status and JSON, whatever they are. Root signs in again when its session has ended."""
+        status, answer = await self._answer(method, path, body, token=token, relay=relay)
+        if status == _NOT_SIGNED_IN and token is None:
+            self._token = await self.sign_in(self.demo.username, self.demo.password)
+            status, answer = await self._answer(method, path, body, token=token, relay=relay)
+        return status, answer
+
+    async def _answer(
+        self, method: str, path: str, body: Any, *, token: str | None, relay: int
+    ) -> tuple[int, dict[str, Any]]:
         token = self._token if token is None else token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = self.stack.relay_url(relay) + path

@@ -3,7 +3,7 @@ import asyncpg
 from deploy.local.stack import Stack
 from services.billing.rebuild import rebuild_topics
 
-_MARKS = "SELECT key FROM state_outbox WHERE topic = 'billing.prices'"
+_MARKS = "SELECT key FROM state_outbox WHERE topic IN ('billing.prices', 'billing.budgets')"
 
 
 async def test_every_price_and_ratio_is_published_again(
