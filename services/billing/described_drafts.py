@@ -7,7 +7,6 @@ from services.billing.prices import shapes
 from services.billing.prices.price_body import PriceFields
 from shared.http.described import Described, Who
 
-_ID: Final = ("draft_id", r"^[1-9][0-9]{0,18}$")
 _MODEL: Final = ("name", r"^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,127}$")
 
 DRAFT_CALLS: Final = (
@@ -33,14 +32,12 @@ DRAFT_CALLS: Final = (
         summary="All of a draft",
         who=Who.ADMIN,
         data=shapes.DraftShown,
-        path_types=(_ID,),
     ),
     Described(
         method="DELETE",
         path="/api/prices/drafts/{draft_id}",
         summary="Throw a draft away",
         who=Who.ADMIN,
-        path_types=(_ID,),
     ),
     Described(
         method="GET",
@@ -49,7 +46,6 @@ DRAFT_CALLS: Final = (
         who=Who.ADMIN,
         query=DiffQuery,
         data=shapes.DraftDiff,
-        path_types=(_ID,),
     ),
     Described(
         method="POST",
@@ -59,7 +55,6 @@ DRAFT_CALLS: Final = (
         body=PublishBody,
         data=shapes.DraftPublished,
         statuses=("409",),
-        path_types=(_ID,),
     ),
     Described(
         method="PUT",
@@ -68,7 +63,7 @@ DRAFT_CALLS: Final = (
         who=Who.ADMIN,
         body=PriceFields,
         data=shapes.DraftShown,
-        path_types=(_ID, _MODEL),
+        path_types=(_MODEL,),
     ),
     Described(
         method="DELETE",
@@ -76,6 +71,6 @@ DRAFT_CALLS: Final = (
         summary="Take a model out of a draft",
         who=Who.ADMIN,
         data=shapes.DraftShown,
-        path_types=(_ID, _MODEL),
+        path_types=(_MODEL,),
     ),
 )

@@ -159,8 +159,8 @@ class BudgetsApi:
 
     async def history(self, request: web.Request) -> web.Response:
         """What its periods came to, the newest first."""
-        query = read_query(request, HistoryQuery)
-        budget = await self._one(user_of(request), _id(request))
+        caller, query = user_of(request), read_query(request, HistoryQuery)
+        budget = await self._one(caller, _id(request))
         limit = min(query.page_size, _MAX_LISTED)
         before = datetime.fromtimestamp(query.before, UTC)
         items = await list_history(self._pool, budget["id"], before=before, limit=limit)

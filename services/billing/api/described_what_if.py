@@ -8,7 +8,6 @@ from services.billing.api.what_if import PostBody, ResultsQuery, RunsQuery, What
 from shared.http.described import Described, Who
 
 _PATH: Final = "/api/billing/what-if"
-_RUN_ID: Final = (("run_id", "^[0-9]{1,19}$"),)
 
 
 class WhatIfRun(BaseModel):
@@ -95,7 +94,6 @@ WHAT_IF: Final = (
         summary="How far a run is, and its sums so far",
         who=Who.ADMIN,
         data=WhatIfRun,
-        path_types=_RUN_ID,
     ),
     Described(
         method="GET",
@@ -104,7 +102,6 @@ WHAT_IF: Final = (
         who=Who.ADMIN,
         query=ResultsQuery,
         data=WhatIfResults,
-        path_types=_RUN_ID,
     ),
     Described(
         method="POST",
@@ -113,7 +110,6 @@ WHAT_IF: Final = (
         who=Who.ADMIN,
         body=PostBody,
         data=WhatIfRun,
-        path_types=_RUN_ID,
     ),
     Described(
         method="DELETE",
@@ -121,6 +117,5 @@ WHAT_IF: Final = (
         summary="Call a run off that is not rated yet",
         who=Who.ADMIN,
         data=WhatIfRun,
-        path_types=_RUN_ID,
     ),
 )

@@ -80,8 +80,8 @@ class LedgerApi:
 
     async def list(self, request: web.Request) -> web.Response:
         """Entries, newest first. They are counted only where no cursor is given."""
-        query = read_query(request, LedgerQuery)
-        workspace_id = workspace_to_read(request, user_of(request), query.workspace_id)
+        caller, query = user_of(request), read_query(request, LedgerQuery)
+        workspace_id = workspace_to_read(request, caller, query.workspace_id)
         is_first = query.cursor is None
         before = query.before_entry_id if query.cursor is None else entry_of(query.cursor)
         wanted = query.entries(workspace_id, before)
@@ -100,8 +100,8 @@ class LedgerApi:
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """Every entry that matches, oldest first, as they were at one moment."""
-        query = read_query(request, LedgerFilterQuery)
-        workspace_id = workspace_to_read(request, user_of(request), query.workspace_id)
+        caller, query = user_of(request), read_query(request, LedgerFilterQuery)
+        workspace_id = workspace_to_read(request, caller, query.workspace_id)
         if self._exports.locked():
             raise EnvelopeError(
                 "other exports are running; try again",
