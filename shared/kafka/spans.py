@@ -56,6 +56,9 @@ class SpanReader:
         except (KafkaError, OSError) as error:
             await self._close()
             raise SpanUnavailableError(type(error).__name__) from error
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(

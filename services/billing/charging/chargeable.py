@@ -6,9 +6,8 @@ byte.
 Tests hold the fields and their bounds against the contract.
 """
 
-import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
@@ -26,6 +25,8 @@ from shared.events.numbers import MAX_ID, MAX_QUOTA_UNITS, MAX_TOKENS
 from shared.events.requests import Outcome
 
 _HOUR_S: Final = 3600
+_SECOND: Final = timedelta(seconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # PostgreSQL keeps it in `json` and then fails on whoever looks inside.
 _ESCAPED_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -168,7 +169,7 @@ def _is_utf8(value: bytes) -> bool:
 def _charge(
     request: ChargeableRequest, usage: ChargeableUsage, leases: tuple[ChargeableLease, ...]
 ) -> Charge:
-    seconds = math.floor(request.completed_at.timestamp())
+    seconds = (request.completed_at - _EPOCH) // _SECOND  # `timestamp()` rounds, far from now
     return Charge(
         request.request_id,
         request.workspace_id,
