@@ -1,4 +1,4 @@
-"""How long and how often: a whole run takes six to seven minutes, the quick one about one."""
+"""How long and how often: a whole run takes seven to eight minutes, the quick one about one."""
 
 from dataclasses import dataclass
 from typing import Final
