@@ -7,7 +7,7 @@ import asyncpg
 
 from deploy.local.stack import Stack
 from shared.events.catalog import CATALOG
-from tests.gateway.counting import read_topic
+from tests.gateway.catching_up import read_topic
 
 MARKER = "xq7-Marker-Zebra-4711"
 

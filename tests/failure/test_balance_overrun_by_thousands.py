@@ -16,7 +16,8 @@ import asyncpg
 import pytest
 
 from deploy.local.stack import Stack
-from tests.gateway.counting import assert_exactly_once, caught_up, count, reconcile
+from tests.gateway.catching_up import caught_up
+from tests.gateway.counting import assert_exactly_once, count, reconcile
 from tests.gateway.key_quota import limit_key
 from tests.gateway.operator import MODEL, Customer, Operator
 

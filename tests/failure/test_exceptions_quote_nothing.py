@@ -11,7 +11,7 @@ import aiohttp
 
 from deploy.local.stack import Stack
 from tests.failure.marker import MARKER, assert_nowhere
-from tests.gateway.counting import caught_up
+from tests.gateway.catching_up import caught_up
 from tests.gateway.operator import MODEL, Customer, Operator
 from tests.stack_fixtures import MakeStack
 

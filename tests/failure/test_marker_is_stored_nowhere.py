@@ -9,7 +9,7 @@ import aiohttp
 
 from deploy.local.stack import Stack
 from tests.failure.marker import MARKER, assert_nowhere
-from tests.gateway.counting import caught_up
+from tests.gateway.catching_up import caught_up
 from tests.gateway.operator import CLAUDE, MODEL, Operator
 
 TEXT_MODEL: Final = "gpt-3.5-turbo-instruct"

@@ -11,7 +11,8 @@ import pytest_asyncio
 from deploy.local.stack import Stack
 from operations.ledger_chain.table import check_table
 from tests.failure.held_steps import held, until_it_waits
-from tests.gateway.counting import caught_up, reconcile
+from tests.gateway.catching_up import caught_up
+from tests.gateway.counting import reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Customer, Operator
 

@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from deploy.local.stack import Stack
 from tests.failure.held_steps import held, until_it_waits
-from tests.gateway.counting import caught_up, read_topic, reconcile
+from tests.gateway.catching_up import caught_up, read_topic
+from tests.gateway.counting import reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Operator
 

@@ -59,27 +59,31 @@ async def test_one_worker_recovers_the_journals_of_three(
     orphaned = journals(worker_stack)
     assert len(orphaned) == WORKERS
     clients = Clients([worker_stack.relay_url()], [customer.api_key], count=24)
-    async with clients.running() as got:
-        await clients.at_least(150)
-        killed = list(workers(worker_stack).values())
-        worker_stack.process(RELAY).kill()
-        for worker in killed:
-            worker.kill()
-        await until(lambda: not any(worker.is_running() for worker in killed))
-        await _start(worker_stack, {"LEDGERLINE_RELAY_WORKERS": "1"})
-        await worker_stack.wait_ready(RELAY)
-        assert workers(worker_stack) == {}, "one worker needs no supervisor"
-        await clients.at_least(len(got.whole) + 50)
-        await until(lambda: not journals(worker_stack) & orphaned)
-    assert got.broken > 0, "nothing was in flight at the kill: the drill shows nothing"
-    assert [recoveries(worker_stack, path.name) for path in orphaned] == [1] * WORKERS
-    counted = await count(worker_stack, workspace_id=customer.workspace_id)
-    assert_exactly_once(counted, got.whole, in_flight=got.broken)
-    code, output = await reconcile(worker_stack)
-    assert code == 0, output
-    await worker_stack.process(RELAY).stop()
-    await _start(worker_stack, {"LEDGERLINE_RELAY_WORKERS": str(WORKERS)})
-    await all_ready(worker_stack)
+    try:
+        async with clients.running() as got:
+            await clients.at_least(150)
+            killed = list(workers(worker_stack).values())
+            worker_stack.process(RELAY).kill()
+            for worker in killed:
+                worker.kill()
+            await until(lambda: not any(worker.is_running() for worker in killed))
+            await _start(worker_stack, {"LEDGERLINE_RELAY_WORKERS": "1"})
+            await worker_stack.wait_ready(RELAY)
+            assert workers(worker_stack) == {}, "one worker needs no supervisor"
+            await clients.at_least(len(got.whole) + 50)
+            await until(lambda: not journals(worker_stack) & orphaned)
+        assert got.broken > 0, "nothing was in flight at the kill: the drill shows nothing"
+        # The log has its line a moment after the folder is gone.
+        await until(lambda: all(recoveries(worker_stack, path.name) for path in orphaned))
+        counted = await count(worker_stack, workspace_id=customer.workspace_id)
+        assert [recoveries(worker_stack, path.name) for path in orphaned] == [1] * WORKERS
+        assert_exactly_once(counted, got.whole, in_flight=got.broken)
+        code, output = await reconcile(worker_stack)
+        assert code == 0, output
+    finally:
+        await worker_stack.process(RELAY).stop()
+        await _start(worker_stack, {"LEDGERLINE_RELAY_WORKERS": str(WORKERS)})
+        await all_ready(worker_stack)
 
 
 async def _start(stack: Stack, changed: Mapping[str, str]) -> None:

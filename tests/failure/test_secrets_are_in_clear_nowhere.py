@@ -7,7 +7,7 @@ import aiohttp
 
 from deploy.local.stack import Stack
 from tests.failure.marker import assert_nowhere
-from tests.gateway.counting import caught_up
+from tests.gateway.catching_up import caught_up
 from tests.gateway.operator import MODEL, Operator
 
 _PROVIDER_KEY = "provider-key-Zanzibar-0815"

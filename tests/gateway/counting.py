@@ -10,11 +10,7 @@ from typing import Any
 import asyncpg
 
 from deploy.local.stack import Stack
-from shared.events.catalog import CATALOG, Kind
-from shared.kafka.records import Record
-from shared.kafka.state_reader import StateTopicReader
-
-_DEADLINE_S = 90.0
+from tests.gateway.catching_up import caught_up, read_topic
 
 
 @dataclass
@@ -88,60 +84,6 @@ def assert_exactly_once(counted: Counted, whole: set[str], *, in_flight: int) ->
             assert counted.charged_units[request_id] == event["quota"], request_id
     extra = counted.succeeded() - whole
     assert len(extra) <= in_flight, f"{len(extra)} charged that no client got whole"
-
-
-async def caught_up(stack: Stack) -> None:
-    """Wait until every consumer's watermark is at the end of its topics, and the outboxes sent."""
-    connection = await asyncpg.connect(stack.dsn("superuser"))
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            while not await _is_caught_up(stack, connection):
-                await asyncio.sleep(0.1)
-    finally:
-        await connection.close()
-
-
-async def _is_caught_up(stack: Stack, connection: asyncpg.Connection) -> bool:
-    for service in ("billing", "control"):
-        if await connection.fetchval(f"SELECT count(*) FROM {service}.event_outbox"):
-            return False
-    for topic in CATALOG:
-        if topic.kind is not Kind.KEPT:
-            continue
-        records = await read_topic(stack, topic.name)
-        ends: Counter[int] = Counter()
-        for record in records:
-            ends[record.partition] = max(ends[record.partition], record.offset + 1)
-        for consumer in topic.consumers:
-            for partition, end in ends.items():
-                at = await connection.fetchval(
-                    f"SELECT next_offset FROM {consumer}.consumer_watermarks"
-                    " WHERE topic = $1 AND partition = $2",
-                    topic.name,
-                    partition,
-                )
-                if (at or 0) < end:
-                    return False
-    return True
-
-
-async def read_topic(stack: Stack, topic: str) -> list[Record]:
-    """All records that are on a topic now."""
-    records: list[Record] = []
-    reader = StateTopicReader(
-        bootstrap=stack.kafka_bootstrap,
-        client_id="counting",
-        topics=[topic],
-        apply=records.append,
-    )
-    task = asyncio.create_task(reader.run())
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            await reader.wait_ready()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    return records
 
 
 async def reconcile(stack: Stack, *arguments: str) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from shared.events.keys import KeyChanged
 from shared.events.limits import LimitChanged, RequestLimits
 from shared.kafka.producer import IdempotentProducer
 from shared.kafka.records import OutgoingRecord
-from tests.gateway.counting import read_topic
+from tests.gateway.catching_up import read_topic
 from tests.gateway.operator import MODEL, Customer
 
 _DEADLINE_S = 30.0
