@@ -19,6 +19,7 @@ import uvloop
 from operations.bench.connection import Answer, Connection
 from operations.bench.figures import cpu_s, machine_busy_s, percentile
 from operations.bench.load_spec import MACHINE, Finished, LoadResult, LoadSpec
+from operations.bench.placement import put_first
 from operations.bench.traffic import chat_request
 from operations.bench.waiting import wait_until
 
@@ -142,6 +143,7 @@ def _main() -> None:
     spec = LoadSpec(**json.load(sys.stdin))
     if spec.core is not None:
         os.sched_setaffinity(0, {spec.core})
+        put_first(os.getpid())
     print(json.dumps(asdict(uvloop.run(Generator(spec).run()))))
 
 

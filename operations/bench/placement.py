@@ -1,8 +1,9 @@
 """Who runs where: the measured process alone on one core, everything else on the other.
 
 What the gateway needs around it (PostgreSQL, billing, …) shares the second core with the generator
-and the upstream. It runs under SCHED_IDLE there, so that it takes what those leave and is never in
-their way: else it would be what bounds a run that is to be bounded by the measured process.
+and the upstream. It runs under SCHED_IDLE there, so that it takes what those leave; and where the
+user may (root), those two are real-time processes: even an idle one keeps its turn until the
+kernel looks again, and what waits for that bounds a run that the measured process is to bound.
 """
 
 import os
@@ -29,6 +30,16 @@ def place(pid: int, cores: Iterable[int], *, idle: bool = False, nice: int = 0) 
             os.sched_setscheduler(thread, policy, os.sched_param(0))
             with suppress(PermissionError):
                 os.setpriority(os.PRIO_PROCESS, thread, nice)
+
+
+def put_first(pid: int) -> None:
+    """Let a process, its children and all their threads run as soon as there is something to do.
+
+    Nothing changes where the user may not ask for that.
+    """
+    for thread in _threads(pid):
+        with suppress(ProcessLookupError, PermissionError):
+            os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
 
 
 def every_core() -> range:

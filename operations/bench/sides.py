@@ -9,7 +9,7 @@ from typing import Final
 from deploy.local.processes import ManagedProcess
 from deploy.local.stack import Stack
 from operations.bench.go_build import GoMissingError, built_go_proxy
-from operations.bench.placement import MEASURED_CORE, OTHER_CORE, every_core, place
+from operations.bench.placement import MEASURED_CORE, OTHER_CORE, every_core, place, put_first
 from operations.bench.plan import BARE, DIRECT, GO, RELAY
 from operations.bench.programs import python_module, running
 from operations.bench.provisioning import provision
@@ -56,6 +56,7 @@ async def started_sides(
             running("upstream", command, port=upstream_port, folder=stack.state_dir)
         )
         place(upstream.pid, [OTHER_CORE])
+        put_first(upstream.pid)
         key = await provision(stack, upstream_port=upstream_port)
         await opened.enter_async_context(_placed(stack, relay))
         sides: list[Side] = []
