@@ -19,7 +19,7 @@ from services.billing.leases.store_lease_lists import abandoned_leases, lease_fi
 from services.billing.metrics import BillingMetrics
 from shared.http.envelope import EnvelopeError
 from shared.postgres.failures import describe_error
-from shared.postgres.retrying import in_transaction
+from shared.postgres.retrying import DATABASE_AWAY, in_transaction
 from shared.telemetry.logs import get_logger
 
 _EVERY_S: Final = 15.0
@@ -34,7 +34,7 @@ async def sweep_always(pool: asyncpg.Pool, metrics: BillingMetrics, directory: D
         try:
             await sweep(pool, metrics)
             await sweep_budgets(pool, directory)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             _logger.warning("sweep.failed", **describe_error(error))
         await asyncio.sleep(_EVERY_S)
 

@@ -20,7 +20,7 @@ from services.control.state.state_keys import (
 )
 from shared.kafka.state_publisher import mark_dirty
 from shared.postgres.failures import describe_error
-from shared.postgres.retrying import Connection, in_transaction
+from shared.postgres.retrying import DATABASE_AWAY, Connection, in_transaction
 from shared.telemetry.logs import get_logger
 
 _EVERY_S: Final = 3600.0
@@ -65,7 +65,7 @@ async def sweep_always(pool: asyncpg.Pool) -> None:
                 pass
             await delete_ended_sessions(pool)
             await forget_old_failures(pool)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             _logger.warning("sweep.failed", **describe_error(error))
         await asyncio.sleep(_EVERY_S)
 

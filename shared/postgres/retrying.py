@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -22,7 +22,14 @@ _T = TypeVar("_T")
 _FIRST_BACKOFF_S = 0.01
 _MAX_BACKOFF_S = 1.0
 
-__all__ = ["CommitUnknownError", "Connection", "backoff_s", "describe_error", "in_transaction"]
+__all__ = [
+    "DATABASE_AWAY",
+    "CommitUnknownError",
+    "Connection",
+    "backoff_s",
+    "describe_error",
+    "in_transaction",
+]
 
 
 class CommitUnknownError(Exception):
@@ -30,6 +37,16 @@ class CommitUnknownError(Exception):
 
     Work that is idempotent may simply be asked for again.
     """
+
+
+DATABASE_AWAY: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    CommitUnknownError,
+)
+"""What a task that runs on may meet while the database is away or busy: it waits and goes on."""
 
 
 async def in_transaction(

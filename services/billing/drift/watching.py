@@ -9,6 +9,7 @@ from services.billing.drift.metrics import DriftMetrics
 from services.billing.drift.rounds import Round
 from services.billing.drift.store_drift import Turn, look
 from shared.postgres.failures import describe_error
+from shared.postgres.retrying import DATABASE_AWAY
 from shared.telemetry.logs import get_logger
 
 _EVERY_S: Final = 60.0
@@ -22,7 +23,7 @@ async def watch_drift(pool: asyncpg.Pool, metrics: DriftMetrics) -> None:
     while True:
         try:
             turn = await look_once(pool, after_workspace_id=going.after_workspace_id)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             _logger.warning("drift.unchecked", **describe_error(error))
         else:
             drifts = going.add(turn)

@@ -11,18 +11,11 @@ from services.billing.keys.key_quota import KeyQuota, quota_of
 from services.billing.keys.store_keys import apply_quotas
 from shared.events.directory import KeyListed
 from shared.postgres.failures import describe_error
-from shared.postgres.retrying import CommitUnknownError, backoff_s, in_transaction
+from shared.postgres.retrying import DATABASE_AWAY, backoff_s, in_transaction
 from shared.telemetry.logs import get_logger
 
 _BATCH: Final = 1_000
 _FIRST_BACKOFF_S: Final = 0.1
-_DATABASE_AWAY: Final = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    CommitUnknownError,
-)
 
 _logger = get_logger()
 
@@ -70,7 +63,7 @@ class KeyQuotas:
             await self._noted.wait()
             try:
                 await self._apply_some()
-            except _DATABASE_AWAY as error:
+            except DATABASE_AWAY as error:
                 _logger.warning("key_quotas.not_applied", **describe_error(error))
             else:
                 failures = 0

@@ -21,7 +21,7 @@ from services.billing.what_if.store_runs import (
 )
 from shared.money.rerating import Rerater
 from shared.postgres.failures import describe_error
-from shared.postgres.retrying import Connection, in_transaction
+from shared.postgres.retrying import DATABASE_AWAY, Connection, in_transaction
 from shared.telemetry.logs import get_logger
 
 CHUNK: Final = 20_000
@@ -38,7 +38,7 @@ async def work_always(pool: asyncpg.Pool) -> None:
     while True:
         try:
             has_more = await work_once(pool)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             _logger.warning("what_if.failed", **describe_error(error))
             await asyncio.sleep(_AFTER_FAILURE_S)
         else:
