@@ -28,8 +28,10 @@ _COUNT: Final = f"""
 SELECT count(*) FROM (SELECT FROM ledger_entries WHERE {MATCHES} LIMIT $8) AS counted
 """
 _ALL: Final = f"SELECT {_COLUMNS} FROM ledger_entries WHERE {MATCHES} ORDER BY entry_id"
-# Between two fetches the caller is written to, who may be slow.
-_LET_WAIT: Final = "SET LOCAL idle_in_transaction_session_timeout = '5min'"
+# Between two fetches the caller is written to, who may be slow; and what matches may be far apart.
+_LET_WAIT: Final = """
+SET LOCAL idle_in_transaction_session_timeout = '5min'; SET LOCAL statement_timeout = '5min'
+"""
 
 
 async def list_entries(
