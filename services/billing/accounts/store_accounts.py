@@ -41,6 +41,7 @@ FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[])
     AS changed (id, held, uncharged, short_until)
 WHERE account.workspace_id = changed.id
 """
+_HEAD: Final = "SELECT head_entry_id FROM accounts WHERE workspace_id = $1"
 _READ: Final = """
 SELECT balance_units, held_units, charged_units FROM accounts WHERE workspace_id = $1
 """
@@ -129,3 +130,8 @@ async def read_account(connection: Connection, workspace_id: int) -> AccountSumm
     """The account as it is; an empty one where nothing was ever moved."""
     row = await connection.fetchrow(_READ, workspace_id)
     return AccountSummary() if row is None else AccountSummary(*row)
+
+
+async def read_head(connection: Connection, workspace_id: int) -> int:
+    """The account's last entry, without a lock: it and all before it are in the ledger. 0: none."""
+    return int(await connection.fetchval(_HEAD, workspace_id) or 0)

@@ -72,12 +72,17 @@ def apply(budgets: Iterable[BudgetRow], spends: Sequence[Spend], now: datetime) 
     """Count spends, in any order. Those before a budget's first period are not counted."""
     latest = now + MOST_AHEAD
     changes = BudgetChanges({}, [], [], [])
+    # A batch may be of thousands of workspaces: no budget looks at the others' spends.
+    by_workspace: dict[int, list[Spend]] = {}
+    for spend in spends:
+        by_workspace.setdefault(spend.workspace_id, []).append(
+            spend if spend.at <= latest else spend._replace(at=now)
+        )
     for budget in budgets:
         own = [
-            spend if spend.at <= latest else spend._replace(at=now)
-            for spend in spends
-            if spend.workspace_id == budget.workspace_id
-            and covers(budget, spend.project_id, spend.provider_id)
+            spend
+            for spend in by_workspace.get(budget.workspace_id, ())
+            if covers(budget, spend.project_id, spend.provider_id)
         ]
         if own:
             _apply_to(budget, own, changes)
@@ -95,12 +100,12 @@ def rolled(budgets: Iterable[BudgetRow], until: datetime) -> BudgetChanges:
 def cut(budget: BudgetRow, at: datetime, kind: BudgetPeriod) -> BudgetChanges:
     """End the running period at a moment within it, and begin one of another length."""
     if at <= budget.period_start:
-        ended, closed = budget, []
-    else:
-        ended = replace(budget, period_end=at)
-        closed = [Closed(ended)]
-    begun = next_period(replace(ended, period=kind, period_end=max(at, budget.period_start)))
-    return BudgetChanges({budget.id: begun}, closed, [], [])
+        # A relay's clock was ahead of ours, so that it has begun already: what it has seen stays.
+        end = period_of(budget.period_start, kind, budget.zone).end
+        return BudgetChanges({budget.id: replace(budget, period=kind, period_end=end)}, [], [], [])
+    ended = replace(budget, period_end=at)
+    begun = next_period(replace(ended, period=kind))
+    return BudgetChanges({budget.id: begun}, [Closed(ended)], [], [])
 
 
 def next_period(budget: BudgetRow) -> BudgetRow:

@@ -4,7 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.billing.accounts.store_accounts import add_missing_accounts, lock_accounts
+from services.billing.accounts.store_accounts import (
+    add_missing_accounts,
+    lock_accounts,
+    read_head,
+)
 from services.billing.audit import record_action
 from services.billing.budgets.applying import cut
 from services.billing.budgets.budget import BudgetRow
@@ -14,13 +18,16 @@ from services.billing.budgets.posting import bring_up_to_date, write_changes
 from services.billing.budgets.state import announce
 from services.billing.budgets.store_budgets import lock_budgets, read_budgets
 from services.billing.budgets.store_settings import (
-    count_from_ledger,
+    Spent,
     insert_budget,
     mark_deleted,
+    read_spent,
+    set_spent,
     update_budget,
 )
 from shared.audit.actions import Actor
 from shared.events.budgets import BudgetPeriod
+from shared.events.numbers import MAX_ID
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
 from shared.service.clock import utc_now
@@ -43,14 +50,22 @@ async def create_budget(
     Raises EnvelopeError where the workspace would have too many.
     """
     workspace_id: int = wanted["workspace_id"]
-    # Before anything is counted: from here on no charge of the workspace comes in between.
+    zone = ZoneInfo(timezone)
+    period = period_of(utc_now(), wanted["period"], zone)
     await add_missing_accounts(connection, [workspace_id])
+    # A year may have millions of entries. They are summed up before the account is locked, so that
+    # no charge waits for that: an account's entries are there in order of id.
+    head = await read_head(connection, workspace_id)
+    spent = await read_spent(connection, wanted, period, after_entry_id=0, until_entry_id=head)
+    # From here on no charge of the workspace comes in between.
     await lock_accounts(connection, [workspace_id])
-    period = period_of(utc_now(), wanted["period"], ZoneInfo(timezone))
+    if (begun := period_of(utc_now(), wanted["period"], zone)) != period:
+        period, head, spent = begun, 0, Spent()
     budget_id = await insert_budget(connection, wanted, timezone=timezone, period=period)
     rows = await lock_budgets(connection, workspace_ids=[workspace_id])
     _check(list(rows.values()))
-    await count_from_ledger(connection, rows[budget_id])
+    since = await read_spent(connection, wanted, period, after_entry_id=head, until_entry_id=MAX_ID)
+    await set_spent(connection, budget_id, [spent, since])
     (counted,) = await read_budgets(connection, [budget_id])
     await bring_up_to_date(connection, {budget_id: counted})
     await announce(connection, budget_id)

@@ -62,11 +62,11 @@ async def bring_up_to_date(
 
 async def close_due(pool: asyncpg.Pool, limit: int) -> int:
     """Close the periods that are over, of some budgets; answers of how many. Repeatable."""
-    return await in_transaction(pool, partial(_close_due, limit=limit))
+    return await in_transaction(pool, partial(_close_due, limit=limit), idempotent=True)
 
 
 async def _close_due(connection: Connection, limit: int) -> int:
-    due = await lock_due_budgets(connection, limit)
+    due = await lock_due_budgets(connection, limit, utc_now())
     await bring_up_to_date(connection, {budget.id: budget for budget in due})
     return len(due)
 

@@ -1,6 +1,7 @@
 """Rows of `budgets` under lock: after the accounts and the keys, before any lease."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from services.billing.budgets.budget import BudgetRow
@@ -19,10 +20,11 @@ SELECT {COLUMNS} FROM budgets
 WHERE (workspace_id = ANY($1::bigint[]) AND deleted_at IS NULL) OR id = ANY($2::bigint[])
 ORDER BY id FOR UPDATE
 """
-# Whoever holds a budget that is due closes its period: it is not waited for.
+# Whoever holds a budget that is due closes its period: it is not waited for. Due by the clock that
+# closes it, and not by the database's: what one of them alone calls due would be found for ever.
 _LOCK_DUE: Final = f"""
 SELECT {COLUMNS} FROM budgets
-WHERE deleted_at IS NULL AND period_end <= now()
+WHERE deleted_at IS NULL AND period_end <= $2
 ORDER BY period_end LIMIT $1 FOR UPDATE SKIP LOCKED
 """
 _READ: Final = f"SELECT {COLUMNS} FROM budgets WHERE id = ANY($1::bigint[])"
@@ -57,9 +59,9 @@ async def lock_budgets(
     return {row["id"]: read_budget(row) for row in rows}
 
 
-async def lock_due_budgets(connection: Connection, limit: int) -> list[BudgetRow]:
+async def lock_due_budgets(connection: Connection, limit: int, now: datetime) -> list[BudgetRow]:
     """Lock budgets whose period is over, but those that somebody else has."""
-    return [read_budget(row) for row in await connection.fetch(_LOCK_DUE, limit)]
+    return [read_budget(row) for row in await connection.fetch(_LOCK_DUE, limit, now)]
 
 
 async def read_budgets(connection: Connection, ids: Iterable[int]) -> list[BudgetRow]:

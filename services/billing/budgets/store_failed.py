@@ -13,6 +13,7 @@ from shared.postgres.retrying import Connection
 _NOTE: Final = """
 INSERT INTO budget_errors (event_id, completed_at)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS failed (event_id, completed_at)
+WHERE completed_at >= now() - interval '35 days'
 ORDER BY event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id
@@ -26,7 +27,10 @@ DELETE FROM budget_errors WHERE event_id IN (
 async def note_failed(
     connection: Connection, failed: Sequence[FailedRequest]
 ) -> list[FailedRequest]:
-    """Note these requests, under the lock of their budgets; answers those not noted before."""
+    """Note these requests, under the lock of their budgets; answers those not noted before.
+
+    Those of five weeks ago are none of them: nobody knows any more whether they were.
+    """
     if not failed:
         return []
     by_id = {_uuid(request.request_id): request for request in failed}
@@ -37,7 +41,7 @@ async def note_failed(
 
 
 async def prune_failed(pool: asyncpg.Pool, limit: int) -> None:
-    """Forget those of five weeks ago: no event comes twice so far apart."""
+    """Forget those of five weeks ago, which are not noted again."""
     await pool.execute(_PRUNE, limit)
 
 

@@ -1,7 +1,7 @@
 """What people set of budgets: rows made, changed and taken away."""
 
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 from services.billing.budgets.budget import BudgetRow
 from services.billing.budgets.periods import Period
@@ -29,7 +29,8 @@ SELECT coalesce(-sum(entry.amount_units), 0)::bigint AS units,
         AS errors
 FROM ledger_entries AS entry
 LEFT JOIN ledger_entries AS charge ON charge.entry_id = entry.refers_to_entry_id
-WHERE entry.workspace_id = $1 AND entry.posted_at >= $2
+WHERE entry.workspace_id = $1 AND entry.entry_id > $6 AND entry.entry_id <= $7
+    AND entry.posted_at >= $2
     AND (entry.kind = 'charge' OR entry.refers_to_entry_id IS NOT NULL)
     AND coalesce(entry.bucket_at, entry.posted_at) >= $2
     AND coalesce(entry.bucket_at, entry.posted_at) < $3
@@ -41,6 +42,14 @@ WHERE entry.workspace_id = $1 AND entry.posted_at >= $2
 _COUNT: Final = """
 UPDATE budgets SET current_spent_units = $2, request_count = $3, error_count = $4 WHERE id = $1
 """
+
+
+class Spent(NamedTuple):
+    """What the ledger has of a budget's period, in quota units, requests and those that failed."""
+
+    units: int = 0
+    requests: int = 0
+    errors: int = 0
 
 
 async def insert_budget(
@@ -67,21 +76,32 @@ async def insert_budget(
     )
 
 
-async def count_from_ledger(connection: Connection, budget: BudgetRow) -> None:
-    """Set what was spent in the running period to what the ledger has of it.
-
-    Under the lock of the account, so that no charge comes in between.
-    """
-    spent = await connection.fetchrow(
+async def read_spent(
+    connection: Connection,
+    budget: dict[str, Any],
+    period: Period,
+    *,
+    after_entry_id: int,
+    until_entry_id: int,
+) -> Spent:
+    """What the entries behind the one, up to the other, have of a budget's period."""
+    row = await connection.fetchrow(
         _SPENT,
-        budget.workspace_id,
-        budget.period_start,
-        budget.period_end,
-        budget.project_id,
-        budget.provider_id,
+        budget["workspace_id"],
+        period.start,
+        period.end,
+        budget["project_id"],
+        budget["provider_id"],
+        after_entry_id,
+        until_entry_id,
     )
-    if spent is not None:
-        await connection.execute(_COUNT, budget.id, *spent)
+    return Spent() if row is None else Spent(*row)
+
+
+async def set_spent(connection: Connection, budget_id: int, parts: Iterable[Spent]) -> None:
+    """Set what was spent in a locked budget's running period: the sum of the parts."""
+    units, requests, errors = (sum(column) for column in zip(*parts, strict=True))
+    await connection.execute(_COUNT, budget_id, units, requests, errors)
 
 
 async def update_budget(connection: Connection, row: BudgetRow, description: str | None) -> None:
@@ -108,9 +128,3 @@ async def set_next_timezone(connection: Connection, budget_ids: list[int], timez
     await connection.execute(
         "UPDATE budgets SET next_timezone = $2 WHERE id = ANY($1::bigint[])", budget_ids, timezone
     )
-
-
-async def database_time(connection: Connection) -> datetime:
-    """When this transaction began."""
-    now: datetime = await connection.fetchval("SELECT now()")
-    return now

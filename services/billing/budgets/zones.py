@@ -38,7 +38,7 @@ async def follow_zones(pool: asyncpg.Pool, zone_of: Callable[[int], str | None])
         if zone is not None and zone != row["zone"]:
             differing[row["workspace_id"]] = zone
     if differing:
-        await in_transaction(pool, partial(_set, zones=differing))
+        await in_transaction(pool, partial(_set, zones=differing), idempotent=True)
 
 
 async def _set(connection: Connection, zones: Mapping[int, str]) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +16,7 @@ import services.billing
 from deploy.local.ports import HOST, Ports
 from deploy.local.stack import Stack
 from services.billing.app import open_app
+from services.billing.budgets import changing, posting
 from services.billing.handlers import CONSUMER_GROUP
 from services.billing.settings import BillingSettings
 from shared.events.catalog import RELAY_REQUESTS
@@ -30,6 +32,8 @@ from tests.integration.kafka.waiting import until
 from tests.stack_fixtures import Database
 
 MIGRATIONS = Path(services.billing.__file__).parent / "migrations"
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+"""Of the day on which the tests began."""
 StartBilling = Callable[[], AbstractAsyncContextManager[BillingService]]
 
 
@@ -41,6 +45,13 @@ async def pool(database: Database) -> AsyncIterator[asyncpg.Pool]:
         database.dsn("billing"), min_size=1, max_size=12, application_name="test"
     ) as opened:
         yield opened
+
+
+@pytest.fixture
+def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be noon for budgets: no day ends while a test runs."""
+    for module in (changing, posting):
+        monkeypatch.setattr(module, "utc_now", lambda: NOON)
 
 
 @pytest.fixture

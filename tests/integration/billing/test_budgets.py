@@ -1,13 +1,16 @@
 """Budgets in the ledger's own transactions: what is counted, told, closed and amended."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import orjson
+import pytest
 
+from services.billing.budgets import changing
 from services.billing.budgets.changing import Who, change_budget, create_budget, remove_budget
 from services.billing.budgets.posting import close_due
+from services.billing.budgets.store_settings import Spent, read_spent
 from services.billing.budgets.zones import follow_zones
 from shared.audit.actions import Actor
 from shared.events.budgets import BudgetPeriod
@@ -16,8 +19,10 @@ from shared.events.requests import Outcome
 from shared.kafka.outbox_rows import decode_row
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import assert_sums_agree, one_row, post, request
+from tests.integration.billing.conftest import NOON
 from tests.integration.billing.lease_messages import ask, fund, tell
 
+pytestmark = pytest.mark.usefixtures("at_noon")
 ACTOR = Actor(user_id=1, name="root", role=Role.ROOT, workspace_id=1)
 ANYBODY = Who(actor=ACTOR, workspace_id=None)
 DAY = timedelta(days=1)
@@ -81,7 +86,7 @@ async def back(pool: asyncpg.Pool, budget: int, days: int) -> None:
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    return NOON
 
 
 async def test_what_matches_is_counted_once_with_its_errors(pool: asyncpg.Pool) -> None:
@@ -117,6 +122,43 @@ async def test_a_new_budget_has_seen_what_its_period_has_seen(pool: asyncpg.Pool
         50,
         80,
     ]
+
+
+async def test_no_charge_waits_while_a_new_budget_looks_at_the_past(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year may have millions of entries. What is charged meanwhile counts as well, and once."""
+    await fund(pool, 100_000)
+    await post(pool, request(quota=4_000, completed_at=now()))
+    reads: list[Spent] = []
+
+    async def read_slowly(*args: Any, **span: Any) -> Spent:
+        found = await read_spent(*args, **span)
+        reads.append(found)
+        if len(reads) == 1:
+            await post(pool, request(quota=30, completed_at=now()))
+        return found
+
+    monkeypatch.setattr(changing, "read_spent", read_slowly)
+    budget = await make(pool)
+    await post(pool, request(quota=2, completed_at=now()))
+    assert [found.units for found in reads] == [4_000, 30]
+    assert await spent(pool, budget) == (4_032, 3, 0)
+
+
+async def test_what_failed_so_long_ago_that_its_note_is_gone_is_not_counted_again(
+    pool: asyncpg.Pool,
+) -> None:
+    budget = await make(pool)
+    await back(pool, budget, 40)
+    await close_due(pool, 10)
+    failed = [
+        request(quota=0, outcome=Outcome.FAILED, completed_at=now() - days * DAY)
+        for days in (30, 40)
+    ]
+    for _ in range(2):
+        await post(pool, *failed)
+    assert await pool.fetchval("SELECT sum(error_count) FROM budget_history") == 1
 
 
 async def test_each_threshold_is_told_once_in_a_period(pool: asyncpg.Pool) -> None:

@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.billing.budgets.applying import MOST_AHEAD, BudgetChanges, Spend, apply, rolled
+from services.billing.budgets.applying import (
+    MOST_AHEAD,
+    BudgetChanges,
+    Spend,
+    apply,
+    cut,
+    rolled,
+)
 from services.billing.budgets.budget import BudgetRow
 from services.billing.budgets.matching import covers
 from services.billing.budgets.periods import period_of
@@ -209,3 +216,37 @@ def test_a_new_time_zone_holds_from_the_next_period_on_and_leaves_no_gap() -> No
 def test_nothing_spent_reaches_nothing_even_of_nothing() -> None:
     assert reached(THRESHOLDS, spent_units=0, amount_units=0) == []
     assert reached(THRESHOLDS, spent_units=1, amount_units=0) == list(THRESHOLDS)
+
+
+class CountedId(int):
+    """A workspace's id that knows how often it was compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        CountedId.compared += 1
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+def test_a_budget_looks_at_no_other_workspace_s_spends() -> None:
+    """A batch is of thousands of workspaces: as many looks as budgets times spends would not do."""
+    budgets = [replace(budget(), id=n, workspace_id=n) for n in range(100)]
+    spends = [spend(n, BEGAN)._replace(workspace_id=CountedId(n)) for n in range(100)]
+    changed = apply(budgets, spends, BEGAN).changed
+    assert [changed[n].spent_units for n in range(100)] == list(range(100))
+    assert CountedId.compared <= 300
+
+
+def test_another_length_of_a_period_that_a_relay_began_ahead_of_us_keeps_what_it_has_seen() -> None:
+    ahead = apply([budget()], [spend(5, BEGAN + timedelta(days=1))], BEGAN + timedelta(days=1))
+    begun = ahead.changed[1]
+    changes = cut(begun, begun.period_start - timedelta(seconds=9), BudgetPeriod.MONTHLY)
+    after = changes.changed[1]
+    assert (after.spent_units, after.period_start) == (5, begun.period_start)
+    assert (after.period, after.period_end) == (
+        BudgetPeriod.MONTHLY,
+        datetime(2026, 4, 1, tzinfo=UTC),
+    )
+    assert changes.closed == []
