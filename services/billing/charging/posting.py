@@ -82,8 +82,8 @@ async def post_charges(
     if not new:
         await count_batch(connection, (), failed)
         return []
-    new = await pay_from_grants(connection, new)
     balances = {i: row.figures.balance_units for i, row in accounts.items()}
+    new = await pay_from_grants(connection, new, balances)
     after = sums.balances_after(new, balances)
     spent, used, leased = sums.by_account(new), sums.by_key(new), sums.by_lease(new)
     with_leases = ids_of((of.subject for of in leased), SubjectKind.KEY)

@@ -2,7 +2,8 @@
 
 A grant with an end is a lot: what is left of it is a part of the balance that expires. Charges are
 paid from the lot that expires first, and from the rest of the balance where no lot is left; what
-is given back goes the same way backwards.
+is given back goes the same way backwards. Whatever else leaves the balance, lots together are never
+more than it: an expiry would else take what was paid in since.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,6 +79,22 @@ def returned(sources: Sequence[Paid], net_before: int, net_after: int) -> list[P
     return parts
 
 
+def within(lots: Mapping[int, Sequence[Lot]], balances: Mapping[int, int]) -> dict[int, int]:
+    """What is left of each lot that gives up what its account does not have, by grant.
+
+    The first to end gives up first, as it would have paid first.
+    """
+    changed: dict[int, int] = {}
+    for workspace_id, own in lots.items():
+        beyond = sum(lot.remaining_units for lot in own) - max(0, balances[workspace_id])
+        for lot in sorted(own, key=lambda lot: (lot.expires_at, lot.grant_id)):
+            part = min(max(0, beyond), lot.remaining_units)
+            if part:
+                beyond -= part
+                changed[lot.grant_id] = lot.remaining_units - part
+    return changed
+
+
 class Expiring(NamedTuple):
     """What becomes of a lot at its end."""
 
@@ -88,10 +105,7 @@ class Expiring(NamedTuple):
 
 
 def expiring(*, remaining_units: int, balance_units: int, available_units: int) -> Expiring:
-    """How much of a lot expires, so that nothing is taken that a lease has promised.
-
-    What is no longer in the balance has gone another way, as by a transfer.
-    """
+    """How much of a lot expires, so that nothing is taken that a lease has promised."""
     there = min(remaining_units, max(0, balance_units))
     units = min(there, max(0, available_units))
     return Expiring(units, there - units)

@@ -17,10 +17,14 @@ _AT_ONCE: Final = 200
 
 
 async def expire_ended(pool: asyncpg.Pool) -> int:
-    """Expire what has ended, of some workspaces; answers the units. Repeatable."""
-    units = 0
-    for workspace_id in await workspaces_with_ended(pool, _AT_ONCE):
-        units += await in_transaction(pool, partial(expire_of, workspace_id=workspace_id))
+    """Expire what has ended, of each workspace in turn; answers the units. Repeatable."""
+    units, after = 0, 0
+    while ended := await workspaces_with_ended(pool, after=after, limit=_AT_ONCE):
+        for workspace_id in ended:
+            units += await in_transaction(
+                pool, partial(expire_of, workspace_id=workspace_id), idempotent=True
+            )
+        after = ended[-1]
     return units
 
 

@@ -28,8 +28,9 @@ UPDATE grants SET remaining_units = least(granted_units, greatest(0, remaining_u
 WHERE grant_id = $1 AND expires_at > now()
 """
 _ENDED: Final = """
-SELECT DISTINCT workspace_id FROM grants WHERE remaining_units > 0 AND expires_at <= now()
-ORDER BY workspace_id LIMIT $1
+SELECT DISTINCT workspace_id FROM grants
+WHERE workspace_id > $1 AND remaining_units > 0 AND expires_at <= now()
+ORDER BY workspace_id LIMIT $2
 """
 _LOCK_ENDED: Final = """
 SELECT grant_id, remaining_units, expiries FROM grants
@@ -83,9 +84,9 @@ async def return_to_lot(connection: Connection, grant_id: int, units: int) -> No
     await connection.execute(_RETURN, grant_id, units)
 
 
-async def workspaces_with_ended(pool: asyncpg.Pool, limit: int) -> list[int]:
-    """Some of those that have a lot to expire."""
-    return [row["workspace_id"] for row in await pool.fetch(_ENDED, limit)]
+async def workspaces_with_ended(pool: asyncpg.Pool, *, after: int, limit: int) -> list[int]:
+    """Some of those that have a lot to expire, in order of id, behind `after`."""
+    return [row["workspace_id"] for row in await pool.fetch(_ENDED, after, limit)]
 
 
 async def lock_ended(connection: Connection, workspace_id: int) -> list[tuple[int, int, int]]:

@@ -1,6 +1,7 @@
 """Adjustments: a correction of either sign, of one charge or of a balance alone."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from services.billing.accounts.store_accounts import (
     AccountRow,
@@ -8,6 +9,7 @@ from services.billing.accounts.store_accounts import (
     lock_accounts,
 )
 from services.billing.audit import Admin, record_action
+from services.billing.grants.clipping import clip_lots
 from services.billing.ledger.entering import EntryDraft, post_entries
 from services.billing.ledger.idempotency import repeated_entry
 from services.billing.ledger.refunds import find_charge
@@ -19,6 +21,9 @@ from shared.events.numbers import MAX_ID
 from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
 from shared.service.clock import utc_now
+
+RUNS: Final = "what-if:"
+"""How the keys of a what-if run's adjustments begin, and no caller's may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,8 @@ async def adjust(connection: Connection, wanted: Adjustment, admin: Admin) -> Po
     Raises EnvelopeError where the charge is not there or is another workspace's, less than that is
     left of it, or the key was used for something else.
     """
+    if wanted.idempotency_key.startswith(RUNS):
+        raise EnvelopeError(f"an idempotency_key may not begin with `{RUNS}`")
     workspace = wanted.workspace_id
     charge = await _charge(connection, wanted)
     await add_missing_accounts(connection, [workspace])
@@ -107,6 +114,7 @@ async def _post(
         note=wanted.reason,
     )
     (posted,) = await post_entries(connection, accounts, [draft])
+    await clip_lots(connection, accounts)
     return posted
 
 

@@ -14,6 +14,7 @@ from services.billing.budgets.applying import Spend
 from services.billing.budgets.posting import count_spends
 from services.billing.charging.store_charges import count_hours
 from services.billing.charging.sums import HourOfUser, HourUse, KeyRemain, KeyUse
+from services.billing.grants.clipping import clip_lots
 from services.billing.grants.returning import return_to_grants
 from services.billing.keys.store_keys import count_keys
 from services.billing.ledger.entering import EntryDraft, post_entries
@@ -70,6 +71,7 @@ async def post_of_charges(
         accounts[of.workspace_id] = replace(account, charged_units=account.charged_units + units)
     drafts = [_draft(one, remain) for one, remain in zip(new, remains, strict=True)]
     posted = await post_entries(connection, accounts, drafts)
+    await clip_lots(connection, {of.workspace_id: accounts[of.workspace_id] for of, _ in moves})
     known |= {draft.cause: entry for draft, entry in zip(drafts, posted, strict=True)}
     return [known[one.cause] for one in wanted]
 

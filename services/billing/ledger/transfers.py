@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from services.billing.accounts.store_accounts import add_missing_accounts, lock_accounts
 from services.billing.audit import Admin, record_action
+from services.billing.grants.clipping import clip_lots
 from services.billing.ledger.entering import EntryDraft, post_entries
 from services.billing.ledger.idempotency import repeated_entry
 from services.billing.ledger.store_entries import PostedEntry
@@ -74,6 +75,7 @@ async def transfer(connection: Connection, wanted: Transfer, admin: Admin) -> Tr
             _draft(target, into, units, wanted, admin),
         ],
     )
+    await clip_lots(connection, accounts)
     await record_action(
         connection,
         admin,

@@ -3,6 +3,7 @@
 from typing import Final
 
 from services.billing.accounts.store_accounts import lock_accounts
+from services.billing.ledger.adjustments import RUNS
 from services.billing.ledger.reversing import OfCharge, post_of_charges
 from services.billing.ledger.store_settlements import charges_by_id
 from services.billing.what_if.rating_again import choice_of, rate_again
@@ -41,7 +42,7 @@ async def post_chunk(connection: Connection, run: Run, *, limit: int = POSTED_AT
         OfCharge(
             charge=entries[entry_id],
             kind=EntryKind.ADJUSTMENT,
-            cause=f"adjustment:what-if:{run.run_id}:{entry_id}",
+            cause=f"adjustment:{RUNS}{run.run_id}:{entry_id}",
             amount_units=-units,
             actor_user_id=run.asked.get("posted_by"),
             actor_name=run.asked.get("posted_by_name", ""),

@@ -98,7 +98,8 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
     """Balances are the sums of the ledger, and what is held is the sum over the leases.
 
     What was used is what charges came to, less what was given back of them; requests are counted
-    by the charges alone.
+    by the charges alone. Budgets have spent what is in their periods, and what is left of grants is
+    in the balance.
     """
     wrong = await pool.fetch(
         """
@@ -144,6 +145,35 @@ async def assert_sums_agree(pool: asyncpg.Pool) -> None:
         """
     )
     assert wrong == []
+    wrong = await pool.fetch(
+        """
+        SELECT p.id, p.period_start FROM (
+            SELECT id, period_start, period_end, current_spent_units AS spent FROM budgets
+            WHERE deleted_at IS NULL
+            UNION ALL
+            SELECT budget_id, period_start, period_end, actual_spent_units FROM budget_history
+        ) AS p JOIN budgets AS b USING (id)
+        WHERE p.spent IS DISTINCT FROM (SELECT coalesce(-sum(e.amount_units), 0)
+            FROM ledger_entries e LEFT JOIN ledger_entries c ON c.entry_id = e.refers_to_entry_id
+            WHERE e.workspace_id = b.workspace_id
+                AND (e.kind = 'charge' OR e.refers_to_entry_id IS NOT NULL)
+                AND coalesce(e.bucket_at, e.posted_at) >= p.period_start
+                AND coalesce(e.bucket_at, e.posted_at) < p.period_end
+                AND (b.project_id IS NULL
+                    OR (coalesce(c.detail, e.detail) ->> 'project_id')::bigint = b.project_id)
+                AND (b.provider_id IS NULL
+                    OR (coalesce(c.detail, e.detail) ->> 'provider_id')::bigint = b.provider_id))
+        """
+    )
+    assert wrong == [], "what budgets have spent"
+    wrong = await pool.fetch(
+        """
+        SELECT workspace_id FROM accounts a
+        WHERE greatest(0, balance_units) < (SELECT coalesce(sum(remaining_units), 0)
+            FROM grants g WHERE g.workspace_id = a.workspace_id)
+        """
+    )
+    assert wrong == [], "lots are a part of the balance"
     entries = await one_row(
         pool,
         "SELECT count(*) FILTER (WHERE kind = 'charge'), coalesce(-sum(amount_units), 0)::bigint"

@@ -92,6 +92,13 @@ async def test_twenty_adjustments_of_one_key_are_one(pool: asyncpg.Pool) -> None
     await assert_sums_agree(pool)
 
 
+async def test_a_key_that_a_what_if_run_would_use_is_refused(pool: asyncpg.Pool) -> None:
+    """Its entry would stand for the run's, and the run's difference would never be posted."""
+    with pytest.raises(EnvelopeError, match="may not begin with `what-if:`"):
+        await correct(pool, key="what-if:1:1")
+    assert await pool.fetchval("SELECT count(*) FROM ledger_entries") == 0
+
+
 async def test_anothers_charge_is_not_adjusted(pool: asyncpg.Pool) -> None:
     event = request(quota=10, workspace=2)
     await post(pool, event)

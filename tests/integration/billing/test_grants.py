@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from operations.ledger_chain.table import check_table
+from services.billing.grants import expiring
 from services.billing.grants.expiring import expire_ended
 from services.billing.grants.giving import Grant, give
 from services.billing.ledger.store_entries import PostedEntry
@@ -16,6 +17,7 @@ from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import in_transaction
 from tests.integration.billing.charges import assert_sums_agree, balance, post, request
 from tests.integration.billing.lease_messages import ask, fund, tell
+from tests.integration.billing.test_adjustments import correct, move
 from tests.integration.billing.test_refunds import give_back
 from tests.integration.billing.test_top_ups import ADMIN
 from tests.stack_fixtures import Database
@@ -24,10 +26,15 @@ SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 
 
 async def grant(
-    pool: asyncpg.Pool, units: int = 100, *, key: str = "k", end: datetime | None = SOON
+    pool: asyncpg.Pool,
+    units: int = 100,
+    *,
+    key: str = "k",
+    end: datetime | None = SOON,
+    workspace: int = 1,
 ) -> PostedEntry:
     wanted = Grant(
-        workspace_id=1,
+        workspace_id=workspace,
         owner_user_id=9,
         quota_units=units,
         expires_at=end,
@@ -123,6 +130,62 @@ async def test_what_covers_a_debt_is_spent(pool: asyncpg.Pool) -> None:
     assert await lots(pool) == [40]
     assert await end_all(pool) == 40
     assert await balance(pool) == 0
+
+
+@pytest.mark.parametrize("way", ["transfer", "adjustment", "of a charge"])
+async def test_what_left_another_way_is_not_taken_from_what_is_paid_in_after_it(
+    pool: asyncpg.Pool, way: str
+) -> None:
+    event = used(1)
+    await fund(pool, 1)
+    await post(pool, event)
+    await grant(pool)
+    if way == "transfer":
+        await move(pool, units=70)
+    else:
+        of = event.request_id if way == "of a charge" else None
+        await correct(pool, quota_units=-70, refers_to_request_id=of)
+    assert await lots(pool) == [30]
+    await fund(pool, 1000)
+    assert await end_all(pool) == 30
+    assert await balance(pool) == 1000
+    await assert_sums_agree(pool)
+
+
+async def test_a_refund_that_covers_a_debt_does_not_expire(pool: asyncpg.Pool) -> None:
+    await grant(pool)
+    event = used(100)
+    await post(pool, event, used(60))
+    await give_back(pool, event, units=80)
+    assert (await balance(pool), await lots(pool)) == (20, [20])
+    await fund(pool, 1000)
+    assert await end_all(pool) == 20
+    assert await balance(pool) == 1000
+
+
+async def test_what_a_request_used_of_a_lot_that_had_just_ended_is_gone(
+    pool: asyncpg.Pool,
+) -> None:
+    """It was promised by a lease; what is paid in before the next sweep pays it no second time."""
+    await grant(pool)
+    await pool.execute("UPDATE grants SET expires_at = now() - interval '1 minute'")
+    await post(pool, used(80))
+    assert await lots(pool) == [20]
+    await fund(pool, 1000)
+    assert await end_all(pool) == 20
+    assert await balance(pool) == 1000
+    await assert_sums_agree(pool)
+
+
+async def test_lots_that_leases_hold_keep_no_other_account_s_from_expiring(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiring, "_AT_ONCE", 1)
+    for workspace in (1, 2, 3):
+        await grant(pool, key=f"k{workspace}", workspace=workspace)
+    await tell(pool, ask("lease", 1, need=100))
+    assert await end_all(pool) == 200
+    assert await lots(pool) == [100, 0, 0]
 
 
 async def test_a_grant_without_an_end_is_a_part_of_the_balance(pool: asyncpg.Pool) -> None:

@@ -13,6 +13,7 @@ from services.billing.grants.consuming import (
     consume,
     expiring,
     returned,
+    within,
 )
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -90,3 +91,19 @@ def test_an_expiry_takes_nothing_that_is_held_or_not_there(
     assert 0 <= ends.units <= max(0, balance - held)
     assert 0 <= ends.left_units <= held
     assert ends.units + ends.left_units == min(remaining, max(0, balance))
+
+
+def test_the_first_to_end_gives_up_first_what_its_account_does_not_have() -> None:
+    lots = {1: [lot(1, 50, days=9), lot(2, 30, days=2)], 2: [lot(3, 10)]}
+    assert within(lots, {1: 80, 2: 10}) == {}
+    assert within(lots, {1: 60, 2: 9}) == {2: 10, 3: 9}
+    assert within(lots, {1: 20, 2: -5}) == {2: 0, 1: 20, 3: 0}
+
+
+@given(remaining=st.lists(st.integers(1, 100), max_size=5), balance=st.integers(-50, 600))
+def test_lots_together_are_never_more_than_the_balance(remaining: list[int], balance: int) -> None:
+    lots = [lot(n, left, n % 3 + 1) for n, left in enumerate(remaining)]
+    changed = within({1: lots}, {1: balance})
+    left = [changed.get(each.grant_id, each.remaining_units) for each in lots]
+    assert all(0 <= now <= was for now, was in zip(left, remaining, strict=True))
+    assert sum(left) == min(sum(remaining), max(0, balance))
