@@ -1,7 +1,7 @@
 """The events that `logging` consumes, and the row that each becomes.
 
 relay.requests   RequestCompleted    consumption, or error
-billing.ledger   LedgerEntryPosted   consumption (refund), recharge (top-up, grant), system
+billing.ledger   LedgerEntryPosted   consumption or error (refund), recharge (top-up, grant), system
                                      (release, expiry, transfer); charges are skipped
 audit.actions    ActionTaken         management; system where nobody did it
 """

@@ -25,8 +25,9 @@ _SYSTEM: Final = frozenset({EntryKind.RELEASE, EntryKind.EXPIRY, EntryKind.TRANS
 def ledger_row(event_id: str, entry: LedgerEntryPosted) -> LogRow | None:
     """The row of an entry that is no charge's; None for a charge.
 
-    What is of a request's charge is consumption, with the request's id: less than nothing where it
-    gives back, so that the consumption of a request sums to what it cost in the end.
+    What is of a request's charge is what the request's own row is, with its id: consumption, or an
+    error. It is less than nothing where it gives back, so that the rows of a request sum to what it
+    cost in the end, and no consumption is lowered by what none was raised by.
     """
     if entry.kind not in LOGGED_KINDS:
         return None
@@ -58,7 +59,7 @@ def ledger_row(event_id: str, entry: LedgerEntryPosted) -> LogRow | None:
 
 def _type_of(entry: LedgerEntryPosted) -> LogType:
     if entry.is_of_use:
-        return LogType.CONSUMPTION
+        return LogType.ERROR if entry.refers_to_failed else LogType.CONSUMPTION
     return LogType.SYSTEM if entry.kind in _SYSTEM else LogType.RECHARGE
 
 

@@ -47,7 +47,7 @@ class LogStats:
                 "SELECT count(*) AS rpm,"
                 " coalesce(sum(prompt_tokens::bigint + completion_tokens), 0)::bigint AS tpm"
                 # What a refund or an adjustment gave back is no request: it has no group.
-                f" FROM logs WHERE {in_window} AND (type = 4 OR type = 2 AND \"group\" <> '')",
+                f" FROM logs WHERE {in_window} AND type IN (2, 4) AND \"group\" <> ''",
                 *window_values,
             )
         assert rates is not None  # noqa: S101 - an aggregate always has its row

@@ -67,6 +67,8 @@ class LedgerEntryPosted(Event):
     """The charge that a refund or an adjustment is of."""
     refers_to_request_id: Code | None = None
     """The request of that charge."""
+    refers_to_failed: bool = False
+    """Whether that request did not succeed: its row in the logs is an error, and no consumption."""
     bucket_at: Time | None = None
     """The moment whose hour and budget period it counts to; null: `posted_at`."""
     username: Name = ""

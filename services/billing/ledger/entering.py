@@ -66,6 +66,8 @@ class EntryDraft:
     exposure_units: int = 0
     refers_to_entry_id: int | None = None
     refers_to_request_id: str | None = None
+    refers_to_failed: bool = False
+    """Told, and not kept: the charge's own detail has it."""
     bucket_at: datetime | None = None
     """Needed where it refers to an entry."""
     username: str = ""
@@ -229,6 +231,7 @@ def _event(entry: _Entry) -> LedgerEntryPosted:
         posted_at=draft.posted_at,
         refers_to_entry_id=draft.refers_to_entry_id,
         refers_to_request_id=draft.refers_to_request_id,
+        refers_to_failed=draft.refers_to_failed,
         bucket_at=draft.bucket_at,
         username=draft.username,
         project_id=draft.project_id,

@@ -155,6 +155,7 @@ def _draft(one: OfCharge, remain: KeyRemain | None) -> EntryDraft:
         note=one.note,
         refers_to_entry_id=of.entry_id,
         refers_to_request_id=of.request_id,
+        refers_to_failed=not of.is_success,
         bucket_at=of.posted_at,
         username=of.username or "",
         project_id=of.project_id,

@@ -8,6 +8,7 @@ import asyncpg
 import orjson
 
 from services.billing.grants.consuming import Paid
+from shared.events.requests import Outcome
 from shared.postgres.retrying import Connection
 
 _COLUMNS: Final = """
@@ -18,6 +19,7 @@ FROM ledger_entries WHERE kind = 'charge' AND
 _BY_CAUSE: Final = f"{_COLUMNS} cause = $1"
 _BY_ID: Final = f"{_COLUMNS} entry_id = ANY($1::bigint[])"
 _REQUEST: Final = "request:"
+_SUCCEEDED: Final = Outcome.SUCCEEDED.value
 _SETTLEMENT: Final = """
 SELECT charged_units, adjusted_units, refunded_units
 FROM charge_settlements WHERE charge_entry_id = $1
@@ -40,6 +42,8 @@ class ChargeEntry(NamedTuple):
     """None: it was charged before entries said it."""
     project_id: int | None
     provider_id: int | None
+    is_success: bool = True
+    """Whether its request succeeded; also where the entry does not say it."""
     sources: tuple[Paid, ...] = ()
     """What grants paid of it, in order."""
 
@@ -91,5 +95,6 @@ def _charge(row: asyncpg.Record) -> ChargeEntry:
         username=detail.get("username"),
         project_id=detail.get("project_id"),
         provider_id=detail.get("provider_id"),
+        is_success=detail.get("outcome", _SUCCEEDED) == _SUCCEEDED,
         sources=tuple(Paid(**part) for part in detail.get("sources", ())),
     )

@@ -9,12 +9,13 @@ import asyncpg
 import pytest
 
 from services.billing.budgets.posting import close_due
+from services.billing.charging.posting import post_charges
 from services.billing.keys.key_quota import KeyQuota
 from services.billing.keys.store_keys import apply_quotas
 from services.billing.ledger.refunds import Refund, Refunded, refund
 from shared.events.event import new_event_id
 from shared.events.ledger import EntryKind, LedgerEntryPosted
-from shared.events.requests import RequestCompleted
+from shared.events.requests import Outcome, RequestCompleted
 from shared.http.envelope import EnvelopeError
 from shared.kafka.outbox_rows import decode_row
 from shared.postgres.retrying import in_transaction
@@ -22,6 +23,7 @@ from tests.integration.billing.charges import (
     COMPLETED_AT,
     assert_sums_agree,
     balance,
+    charge,
     one_row,
     post,
     request,
@@ -73,6 +75,7 @@ async def test_a_refund_is_taken_from_everything_that_its_charge_was_added_to(
     await assert_sums_agree(pool)
 
 
+@pytest.mark.usefixtures("at_noon")
 async def test_a_refund_is_taken_from_the_budgets_that_its_charge_counted_to(
     pool: asyncpg.Pool,
 ) -> None:
@@ -230,13 +233,23 @@ async def test_the_sums_move_by_entries_alone(pool: asyncpg.Pool, statement: str
 
 async def test_a_charge_from_before_entries_said_whose_it_was(pool: asyncpg.Pool) -> None:
     """Of a user who was renamed within the hour the row with the most use is lowered."""
-    renamed = request(quota=100).model_copy(update={"username": "as it was", "quota": 60})
+    renamed = request(quota=160).model_copy(update={"username": "as it was later"})
     event = request(quota=100)
-    await post(pool, renamed, event)
-    # What billing wrote before the chain: no detail.
-    old = await pool.fetchval("SELECT entry_id FROM ledger_entries WHERE amount_units = -100")
-    assert old is not None
+    old = charge(event)._replace(detail=b"{}")  # as billing wrote it once
+    charges = [charge(renamed), old]
+    await in_transaction(pool, partial(post_charges, charges=charges))
     await give_back(pool, event, units=10)
     hours = await pool.fetch("SELECT username, quota FROM quota_data ORDER BY quota")
-    assert [tuple(hour) for hour in hours] == [("as it was", 60), ("user 1", 90)]
+    assert [tuple(hour) for hour in hours] == [("user 1", 100), ("as it was later", 150)]
+    (told,) = await events_of(pool, EntryKind.REFUND)
+    assert (told.username, told.refers_to_failed) == ("as it was later", False)
     await assert_sums_agree(pool)
+
+
+async def test_a_refund_says_whether_its_request_had_failed(pool: asyncpg.Pool) -> None:
+    events = [request(), request(outcome=Outcome.FAILED)]
+    await post(pool, *events)
+    for event in events:
+        await give_back(pool, event, key=event.request_id)
+    told = await events_of(pool, EntryKind.REFUND)
+    assert [entry.refers_to_failed for entry in told] == [False, True]

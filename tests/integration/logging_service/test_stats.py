@@ -56,12 +56,16 @@ async def test_a_minute_is_the_last_sixty_seconds(api: LogApi) -> None:
     assert (await stat(api))[1] == 1
 
 
-async def test_a_refund_lowers_the_quota_and_is_no_request(api: LogApi) -> None:
+@pytest.mark.parametrize(("failed", "quota"), [(False, 5), (True, 9)])
+async def test_a_refund_lowers_what_its_request_raised_and_is_no_request(
+    api: LogApi, *, failed: bool, quota: int
+) -> None:
     await add(api, {"quota": 9, **LATELY, **seconds_ago(5)})
     refund = ledger_entry(
         kind=EntryKind.REFUND,
         amount_units=4,
         refers_to_entry_id=1,
+        refers_to_failed=failed,
         bucket_at=NOON,
         posted_at=datetime.now(UTC),
     )
@@ -70,7 +74,7 @@ async def test_a_refund_lowers_the_quota_and_is_no_request(api: LogApi) -> None:
     async with api.pool.acquire() as connection:
         await insert_rows(connection, [row])
 
-    assert await stat(api) == (5, 1, 107)
+    assert await stat(api) == (quota, 1, 107)
 
 
 async def test_quota_sums_consumption_and_a_request_that_failed_is_one_too(api: LogApi) -> None:

@@ -71,6 +71,22 @@ def test_a_refund_is_consumption_below_nothing_of_the_request_it_refunds() -> No
     assert row.group == "", "what tells it from a request, in the rates"
 
 
+def test_a_refund_of_a_request_that_failed_is_an_error_as_the_request_s_own_row_is() -> None:
+    entry = ledger_entry(
+        kind=EntryKind.REFUND,
+        amount_units=3,
+        refers_to_entry_id=1,
+        refers_to_request_id="request-1",
+        refers_to_failed=True,
+        bucket_at=NOON,
+    )
+
+    row = to_row(received(outgoing("billing.ledger", entry)))
+
+    assert row is not None
+    assert (row.type, row.quota, row.request_id) == (LogType.ERROR, -3, "request-1")
+
+
 OF_CHARGE = {"refers_to_entry_id": 1, "bucket_at": NOON}
 
 
