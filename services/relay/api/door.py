@@ -27,6 +27,8 @@ _logger = get_logger()
 CLIENT_ADDRESS_HEADER: Final = "x-ledgerline-client-address"
 """For the owners' audit; like every header of this prefix it is stripped from what clients send."""
 _CHUNK_BYTES: Final = 64 * 1024
+# An export takes as long as its reader does; what is bounded is how long an owner may say nothing.
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
 _HOP_BY_HOP: Final = frozenset(
     {
         "connection",
@@ -90,6 +92,7 @@ class Door:
                 headers=headers,
                 data=request.content if request.body_exists else None,
                 allow_redirects=False,
+                timeout=_TIMEOUT,
             ) as answer:
                 return await _pass_on(request, answer)
         except (TimeoutError, aiohttp.ClientError) as error:

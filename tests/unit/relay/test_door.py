@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.unit.http.apps import served_handler
 
 ACCESS_TOKEN = "t" * 32
 KEY = "sk-" + "k" * 48
+SESSION_S = 0.2
+"""What the session that the door is given has for a whole call."""
 
 
 @dataclass
@@ -39,6 +42,13 @@ class House:
         return web.json_response(self.answer, status=self.control_status)
 
     async def owner(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/slow"):
+            slow = web.StreamResponse()
+            await slow.prepare(request)
+            for _ in range(4):
+                await slow.write(b"piece")
+                await asyncio.sleep(SESSION_S)
+            return slow
         if request.path.endswith("/cut"):
             cut = web.StreamResponse(headers={"Set-Cookie": "a=1"})
             await cut.prepare(request)
@@ -67,10 +77,14 @@ class House:
 async def house() -> AsyncIterator[House]:
     made = House()
     async with (
+        AsyncExitStack() as stack,
         served_handler(made.owner) as (owner_url, session),
         served_handler(made.control) as (control_url, _),
     ):
         control = InternalClient(session=session, base_url=control_url, caller="relay", secret="s")
+        passing = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SESSION_S))
+        )
         made.owner_url = owner_url
         door = Door(
             owners={
@@ -79,7 +93,7 @@ async def house() -> AsyncIterator[House]:
                 "/api/gone": Owner("billing", "http://127.0.0.1:9"),
             },
             sign_in=SigningIn(control),
-            session=session,
+            session=passing,
             client_address=lambda _: made.client_address,
         )
 
@@ -98,6 +112,11 @@ async def test_a_call_goes_to_its_owner_as_it_came(house: House) -> None:
     assert headers["x-ledgerline-client-address"] == "192.0.2.9"
     assert "x-ledgerline-assertion" not in headers
     assert house.asked == []
+
+
+async def test_an_answer_may_take_as_long_as_it_goes_on(house: House) -> None:
+    """A ledger's export does: only an owner that says nothing is given up."""
+    assert await house.ask("/api/log/slow") == (200, b"piece" * 4)
 
 
 async def test_a_target_with_a_host_leads_to_the_owner_and_not_to_that_host(house: House) -> None:
