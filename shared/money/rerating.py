@@ -73,7 +73,9 @@ class Rerater:
             tier_ratio, own = was.service_tier_ratio, request.rating
             price = was.price
         else:
-            tier_ratio, own = price.service_tiers.get(was.service_tier, ONE), b""
+            # As the relay does: what the answer named, also where that had no price yet.
+            tier = request.usage.get("service_tier") or was.service_tier
+            tier_ratio, own = price.service_tiers.get(tier, ONE), b""
         key = (request.model, own, group_ratio, tier_ratio)
         tariff = self._tariffs.get(key)
         if tariff is None:

@@ -81,6 +81,16 @@ def test_the_tier_of_service_costs_what_the_other_price_says() -> None:
     assert again(Choice({"m": price}), rating=rating) == 1650
 
 
+def test_the_tier_that_an_answer_named_counts_also_where_it_had_no_price_yet() -> None:
+    price = price_of({"model_ratio": 2, "service_tiers": {"priority": "1.5", "flex": "0.5"}})
+    served = USAGE | {"service_tier": "priority"}
+    assert again(Choice({"m": price}), usage=served) == 1650
+    # What was asked for does not count where the answer named another.
+    asked = orjson.dumps(RATING | {"service_tier": "flex", "service_tier_ratio": "0.5"})
+    assert again(Choice({"m": price}), usage=served, rating=asked) == 1650
+    assert again(Choice({"m": price}), rating=asked) == 550
+
+
 @pytest.mark.parametrize("rating", [b"", b"null", b"{}", b"[]"])
 def test_what_says_nothing_of_its_ratios_is_not_rated(rating: bytes) -> None:
     assert again(Choice({"m": price_of({"model_ratio": 1})}), rating=rating) is None
