@@ -110,13 +110,13 @@ def _price_of(
     own = _ratios(source, -1, provider_id)
     tiers = [_ratios(source, start, provider_id) for start in starts]
     if own is None or None in tiers:
-        return None, [*said, "left out: its output costs something and its input nothing"]
+        return None, [*said, "left out: something of it is priced, and its input costs nothing"]
     if not own["model_ratio"]:
         said.append("it costs nothing")
     figures: dict[str, Any] = {**own}
     said += [f"{name} is rounded to nine places" for name in own.cut]
     for name, key in _RELATIVE_MEDIA.items():
-        if key in source:
+        if key in source and own["model_ratio"]:
             media = _Figures()
             media.put(name, _at(source[key], -1) / _at(source["input_mtok"], -1))
             figures |= media
@@ -140,11 +140,11 @@ def _price_of(
 def _ratios(source: Mapping[str, Any], start: int, provider_id: str) -> _Figures | None:
     """The ratios of an input longer than `start`; None where they are relative to nothing."""
     dollars = _at(source.get("input_mtok", Decimal(0)), start)
-    output = _at(source.get("output_mtok", Decimal(0)), start)
     ratios = _Figures()
     ratios.put("model_ratio", dollars / _DOLLARS_A_MILLION)
-    if not dollars:
-        return None if output else ratios
+    if not ratios["model_ratio"]:
+        relative = (*_RELATIVE.values(), *_RELATIVE_MEDIA.values())
+        return None if any(_at(source[key], start) for key in relative if key in source) else ratios
     if "output_mtok" not in source:
         ratios.put("completion_ratio", Decimal(0))
     for name, key in _RELATIVE.items():

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 from genai_prices.data import providers
-from genai_prices.types import Usage
+from genai_prices.types import ClauseEquals, ModelInfo, ModelPrice, Provider, Usage
 
+from services.billing.prices import genai_source
 from services.billing.prices.genai_source import import_prices, provider_ids
 from services.billing.prices.price_body import PriceFields
 from shared.money.price_of_event import ratios_of
@@ -76,6 +77,19 @@ def test_what_cannot_be_taken_is_said() -> None:
     assert ("x", "the source does not know it") in said
     assert any(model == "whisper-1" and "left out" in what for model, what in said)
     assert any(model == "deepseek-chat" and "time of day" in what for model, what in said)
+
+
+@pytest.mark.parametrize("free", [{"input_mtok": Decimal(0)}, {"output_mtok": Decimal(0)}])
+def test_what_is_relative_to_an_input_that_is_free_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, free: dict[str, Decimal]
+) -> None:
+    price = ModelPrice(input_audio_mtok=Decimal(4), **free)
+    model = ModelInfo(id="odd", match=ClauseEquals(equals="odd"), prices=price)
+    maker = Provider(id="maker", name="Maker", api_pattern="", models=[model])
+    monkeypatch.setattr(genai_source, "known_providers", [maker])
+    prices, ((said),) = import_prices(["maker"], None, AT)
+    assert prices == {}
+    assert "left out" in said["what"]
 
 
 def test_every_model_of_every_provider_is_a_price_or_is_said_not_to_be() -> None:
