@@ -1,7 +1,8 @@
 """`/api/billing/ledger`, and all of it as CSV."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -76,7 +77,8 @@ class LedgerApi:
 
     def __init__(self, *, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._exports = asyncio.Semaphore(_MAX_EXPORTS)
+        self._exporting: set[int] = set()
+        """The users whose exports run."""
 
     async def list(self, request: web.Request) -> web.Response:
         """Entries, newest first. They are counted only where no cursor is given."""
@@ -85,13 +87,19 @@ class LedgerApi:
         is_first = query.cursor is None
         before = query.before_entry_id if query.cursor is None else entry_of(query.cursor)
         wanted = query.entries(workspace_id, before)
-        items, has_more = await list_entries(
-            self._pool, wanted, limit=query.limit, offset=query.offset if is_first else 0
-        )
+        try:
+            items, has_more = await list_entries(
+                self._pool, wanted, limit=query.limit, offset=query.offset if is_first else 0
+            )
+            total = await count_entries(self._pool, wanted) if is_first else None
+        except asyncpg.QueryCanceledError:
+            raise EnvelopeError(
+                "that takes too long: look from an entry on (cursor), or export the ledger"
+            ) from None
         return succeed(
             {
                 "items": items,
-                "total": await count_entries(self._pool, wanted) if is_first else None,
+                "total": total,
                 "page": max(1, query.p),
                 "page_size": query.limit,
                 "next_cursor": cursor_of(items[-1]["entry_id"]) if has_more else None,
@@ -102,14 +110,24 @@ class LedgerApi:
         """Every entry that matches, oldest first, as they were at one moment."""
         caller, query = user_of(request), read_query(request, LedgerFilterQuery)
         workspace_id = workspace_to_read(request, caller, query.workspace_id)
-        if self._exports.locked():
+        with self._turn(caller.user_id):
+            async with self._pool.acquire() as connection:
+                return await _send(request, connection, query.entries(workspace_id))
+
+    @contextmanager
+    def _turn(self, user_id: int) -> Iterator[None]:
+        """One for each user, so that nobody keeps all others waiting by reading slowly."""
+        if user_id in self._exporting or len(self._exporting) >= _MAX_EXPORTS:
             raise EnvelopeError(
                 "other exports are running; try again",
                 http_status=429,
                 retry_after_s=_RETRY_AFTER_S,
             )
-        async with self._exports, self._pool.acquire() as connection:
-            return await _send(request, connection, query.entries(workspace_id))
+        self._exporting.add(user_id)
+        try:
+            yield
+        finally:
+            self._exporting.discard(user_id)
 
 
 async def _send(

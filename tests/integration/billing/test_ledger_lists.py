@@ -4,23 +4,28 @@ import csv
 import io
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 
 from services.billing.ledger.exporting import COLUMNS, csv_lines
 from services.billing.ledger.filters import EntryFilter
 from services.billing.ledger.store_lists import stream_entries
-from shared.http.assertions import ASSERTION_HEADER
+from shared.http.assertions import ASSERTION_HEADER, Caller
 from tests.integration.billing.charges import COMPLETED_AT, post, request
 from tests.integration.billing.conftest import StartBilling
 from tests.integration.billing.lease_messages import fund
 from tests.integration.billing.service import ROOT, USER, BillingService
+from tests.integration.kafka.waiting import until
 
 LEDGER = "/api/billing/ledger"
 AT = int(COMPLETED_AT.timestamp())
+MANY = 100_000
 FILTERS: dict[str, dict[str, Any]] = {
     "": {},
     "kind=charge": {"kind": "charge"},
@@ -48,6 +53,17 @@ async def fill(pool: asyncpg.Pool) -> None:
         if n % 5 == 0:
             await fund(pool, 1000, workspace=2)
     await post(pool, request(workspace=3))
+
+
+async def post_many(pool: asyncpg.Pool) -> None:
+    """More than fits into the buffers between a service and its reader."""
+    await pool.execute(
+        "INSERT INTO ledger_entries (workspace_id, kind, cause, amount_units,"
+        " balance_after_units, posted_at, prev_hash, entry_hash)"
+        " SELECT 2, 'charge', 'request:' || n, -1, -n, now(), sha256(''), sha256('')"
+        " FROM generate_series(1, $1::integer) AS n",
+        MANY,
+    )
 
 
 async def matching(pool: asyncpg.Pool, wanted: dict[str, Any]) -> list[int]:
@@ -136,12 +152,7 @@ async def test_anothers_file_is_an_admins(billing: BillingService) -> None:
 async def test_a_hundred_thousand_entries_take_no_more_memory_than_a_few(
     pool: asyncpg.Pool,
 ) -> None:
-    await pool.execute(
-        "INSERT INTO ledger_entries (workspace_id, kind, cause, amount_units,"
-        " balance_after_units, posted_at, prev_hash, entry_hash)"
-        " SELECT 2, 'charge', 'request:' || n, -1, -n, now(), sha256(''), sha256('')"
-        " FROM generate_series(1, 100000) AS n"
-    )
+    await post_many(pool)
     lines, peak = 0, 0
     async with pool.acquire() as connection:
         tracemalloc.start()
@@ -151,5 +162,68 @@ async def test_a_hundred_thousand_entries_take_no_more_memory_than_a_few(
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-    assert lines == 100_000
+    assert lines == MANY
     assert peak < 5_000_000
+
+
+@asynccontextmanager
+async def reading_nothing(
+    billing: BillingService, caller: Caller
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """An export whose reader takes what fits into buffers, and then no more."""
+    headers = {ASSERTION_HEADER: billing.signer.sign(caller, audience="billing")}
+    url = f"{billing.api_url}{LEDGER}/export?workspace_id=2"
+    async with billing.session.get(url, headers=headers) as response:
+        assert response.status == 200
+        yield response
+
+
+async def test_a_third_export_at_once_is_told_when_to_come_again(billing: BillingService) -> None:
+    await post_many(billing.pool)
+    path = f"{LEDGER}/export"
+
+    async def is_served() -> bool:
+        headers = {ASSERTION_HEADER: billing.signer.sign(ROOT, audience="billing")}
+        url = f"{billing.api_url}{path}?workspace_id=3"
+        async with billing.session.get(url, headers=headers) as response:
+            return response.status == 200 and (await response.read()).startswith(b"entry_id,")
+
+    async with reading_nothing(billing, USER), reading_nothing(billing, ROOT):
+        third = replace(USER, user_id=3, workspace_id=3)
+        headers = {ASSERTION_HEADER: billing.signer.sign(third, audience="billing")}
+        async with billing.session.get(billing.api_url + path, headers=headers) as refused:
+            assert (refused.status, refused.headers["Retry-After"]) == (429, "5")
+            assert (await refused.json())["success"] is False
+    await until(is_served, "the readers are gone, and so are their exports")
+
+
+async def test_who_reads_slowly_keeps_only_themselves_waiting(billing: BillingService) -> None:
+    await post_many(billing.pool)
+    async with reading_nothing(billing, USER):
+        assert (await billing.call("GET", f"{LEDGER}/export", caller=USER))[0] == 429
+        async with reading_nothing(billing, ROOT):
+            pass
+
+
+async def test_an_export_that_cannot_go_on_is_visibly_cut(billing: BillingService) -> None:
+    await post_many(billing.pool)
+    async with reading_nothing(billing, USER) as response:
+
+        async def is_ended() -> bool:
+            return bool(
+                await billing.pool.fetchval(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND state = 'idle in transaction'"
+                    " AND query LIKE '%FROM ledger_entries WHERE%'"
+                )
+            )
+
+        await until(is_ended, "its connection to the database is ended")
+        with pytest.raises((aiohttp.ClientError, OSError)):
+            await response.read()
+
+    async def is_whole() -> bool:
+        _, text = await export(billing, "")
+        return text.count("\n") == 1 + MANY
+
+    await until(is_whole, "the next export is whole")
