@@ -23,10 +23,16 @@ from services.billing.prices.drafts import (
     throw_away,
 )
 from services.billing.prices.genai_source import provider_ids
-from services.billing.prices.price_body import PriceFields, Word
+from services.billing.prices.price_body import (
+    EffectiveFrom,
+    PricedModel,
+    PriceFields,
+    Word,
+    can_be_called,
+)
 from services.billing.prices.price_book import UNSET
 from services.billing.prices.store_drafts import Draft, list_drafts, read_draft
-from shared.events.numbers import MAX_ID, Time
+from shared.events.numbers import MAX_ID
 from shared.events.prices import GroupRatio
 from shared.http.callers import admin_of
 from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
@@ -34,6 +40,8 @@ from shared.postgres.retrying import in_transaction
 from shared.service.clock import utc_now
 
 _MAX_PROVIDERS: Final = 100
+_MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+"""Of a new draft: MAX_MODELS prices with all that a price can say."""
 
 
 class DraftBody(Body):
@@ -43,7 +51,7 @@ class DraftBody(Body):
     source: Literal["genai-prices", "file", "empty"]
     providers: Annotated[list[Word], Field(max_length=_MAX_PROVIDERS)] | None = None
     models: Annotated[list[Named], Field(max_length=MAX_MODELS)] | None = None
-    prices: Annotated[dict[Named, PriceFields], Field(max_length=MAX_MODELS)] = Field(
+    prices: Annotated[dict[PricedModel, PriceFields], Field(max_length=MAX_MODELS)] = Field(
         default_factory=dict
     )
     group_ratios: Annotated[dict[Named, GroupRatioBody], Field(max_length=1_000)] = Field(
@@ -61,14 +69,14 @@ class DraftListQuery(Body):
 class DiffQuery(Body):
     """As of when; null: now."""
 
-    effective_from: Time | None = None
+    effective_from: EffectiveFrom | None = None
 
 
 class PublishBody(Body):
     """From when it shall hold (null: from now on), and what the draft was compared with."""
 
     expected_book_version: Annotated[str, Field(min_length=1, max_length=100)]
-    effective_from: Time | None = None
+    effective_from: EffectiveFrom | None = None
 
 
 class DraftsApi:
@@ -94,7 +102,8 @@ class DraftsApi:
 
     async def make(self, request: web.Request) -> web.Response:
         """A new draft."""
-        admin, body = Admin.of(request), await read_body(request, DraftBody)
+        admin = Admin.of(request)
+        body = await read_body(request.clone(client_max_size=_MAX_BODY_BYTES), DraftBody)
         work = partial(make_draft, admin=admin, proposal=_proposal(body))
         draft_id = await in_transaction(self._pool, work)
         return succeed(_shown(await self._draft(draft_id)))
@@ -125,7 +134,7 @@ class DraftsApi:
         admin_of(request)
         asked = read_query(request, DiffQuery)
         draft = await self._draft(_draft_id(request))
-        compared = await compare(self._pool, draft, asked.effective_from or utc_now())
+        compared = await compare(self._pool, draft, asked.effective_from)
         return succeed(
             {
                 **_difference(compared.prices, "model"),
@@ -157,10 +166,10 @@ class DraftsApi:
     async def _put(
         self, request: web.Request, admin: Admin, price: PriceFields | None
     ) -> web.Response:
-        draft_id = _draft_id(request)
-        work = partial(
-            put_price, admin=admin, draft_id=draft_id, model=path_name(request), price=price
-        )
+        draft_id, model = _draft_id(request), path_name(request)
+        if price is not None:
+            _check_name(model)
+        work = partial(put_price, admin=admin, draft_id=draft_id, model=model, price=price)
         await in_transaction(self._pool, work)
         return succeed(_shown(await self._draft(draft_id)))
 
@@ -184,6 +193,13 @@ def _proposal(body: DraftBody) -> Proposal:
         raise EnvelopeError(f"providers must be some of: {', '.join(known)}")
     proposal = from_genai(body.name, body.providers, body.models, utc_now())
     return proposal._replace(prices={**proposal.prices, **body.prices}, group_ratios=ratios)
+
+
+def _check_name(model: str) -> None:
+    try:
+        can_be_called(model)
+    except ValueError as error:
+        raise EnvelopeError(str(error)) from None
 
 
 def _draft_id(request: web.Request) -> int:

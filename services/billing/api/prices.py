@@ -1,7 +1,8 @@
 """`/api/prices/*`, for admins, and `/api/pricing`, for everybody who is signed in."""
 
+import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from aiohttp import web
@@ -11,11 +12,11 @@ from services.billing.api.requests import Body, path_name
 from services.billing.audit import Admin
 from services.billing.directory import Directory
 from services.billing.prices.offered import GroupTerms, offered
-from services.billing.prices.price_body import PriceBody
+from services.billing.prices.price_body import EffectiveFrom, PriceBody
 from services.billing.prices.price_book import UNSET, remove_price, set_group_ratio, set_price
 from services.billing.prices.price_versions import coming, current
 from services.billing.prices.store_prices import read_group_ratios, read_prices
-from shared.events.numbers import Ratio, Time
+from shared.events.numbers import Ratio
 from shared.events.prices import GroupRatio
 from shared.events.text import Name
 from shared.http.callers import admin_of, user_of
@@ -23,13 +24,16 @@ from shared.http.envelope import EnvelopeError, read_body, read_query, succeed
 from shared.postgres.retrying import in_transaction
 from shared.service.clock import utc_now
 
+_PIECE: Final = 50
+"""Models that are shown without letting others on the loop: some milliseconds."""
+
 
 class GroupRatioBody(Body):
     """A version of a group's ratio."""
 
     ratio: Ratio
     user_group_ratios: dict[Name, Ratio] = Field(default_factory=dict, max_length=100)
-    effective_from: Time | None = None
+    effective_from: EffectiveFrom | None = None
 
 
 class PricingQuery(Body):
@@ -49,6 +53,7 @@ class PricesApi:
         """The whole book: what holds and what is to come."""
         admin_of(request)
         now = utc_now()
+        book = await read_prices(self._pool, since=now)
         return succeed(
             [
                 {
@@ -56,7 +61,7 @@ class PricesApi:
                     "current": _shown(current(versions, now)),
                     "coming": [_shown(v) for v in coming(versions, now)],
                 }
-                for model, versions in (await read_prices(self._pool)).items()
+                for model, versions in book.items()
             ]
         )
 
@@ -109,11 +114,13 @@ class PricesApi:
         if asked.group is not None and current(ratios.get(asked.group, []), now) is None:
             raise EnvelopeError("the group has no ratio")
         terms = GroupTerms(group or "", user_group or "", ratios.get(group or "", []))
-        listed = [
-            shown
-            for model, versions in (await read_prices(self._pool)).items()
-            if (shown := offered(model, versions, terms, now)) is not None
-        ]
+        listed = []
+        book = await read_prices(self._pool, since=now)
+        for number, (model, versions) in enumerate(book.items(), 1):
+            if not number % _PIECE:
+                await asyncio.sleep(0)
+            if (shown := offered(model, versions, terms, now)) is not None:
+                listed.append(shown)
         in_force = {
             name: float(ratio.ratio)
             for name, versions in ratios.items()

@@ -23,6 +23,7 @@ from services.billing.prices.drafts import (
 )
 from services.billing.prices.file_source import FileError, read_prices_file
 from services.billing.prices.genai_source import provider_ids
+from services.billing.prices.price_body import in_reach
 from services.billing.prices.store_drafts import read_draft
 from shared.events.directory import Role
 from shared.http.envelope import EnvelopeError
@@ -50,11 +51,11 @@ def add_price_commands(parser: argparse.ArgumentParser) -> None:
 
 
 def _time(text: str) -> datetime:
-    """With a zone: nobody guesses whose midnight is meant. Raises ValueError."""
+    """With a zone: nobody guesses whose midnight is meant. Raises ValueError where it is none."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("a time needs a zone, such as 2026-12-01T00:00:00Z")
-    return at
+    return in_reach(at)
 
 
 async def run_price_command(pool: asyncpg.Pool, arguments: argparse.Namespace) -> int:
@@ -75,7 +76,7 @@ async def _answer(pool: asyncpg.Pool, arguments: argparse.Namespace) -> dict[str
             return await _make(pool, made)
         case "import-file":
             is_csv = arguments.path.suffix.lower() == ".csv"
-            prices = read_prices_file(arguments.path.read_text("utf-8"), is_csv=is_csv)
+            prices = read_prices_file(arguments.path.read_text("utf-8-sig"), is_csv=is_csv)
             return await _make(pool, Proposal(arguments.name, "file", prices, {}))
         case "diff":
             return await _diff(pool, arguments.draft_id, arguments.effective_from)
@@ -103,7 +104,7 @@ async def _diff(pool: asyncpg.Pool, draft_id: int, at: datetime | None) -> dict[
     draft = await read_draft(pool, draft_id)
     if draft is None:
         raise EnvelopeError("there is no such draft")
-    compared = await compare(pool, draft, at or utc_now())
+    compared = await compare(pool, draft, at)
     return {
         "prices": compared.prices._asdict(),
         "group_ratios": compared.group_ratios._asdict(),

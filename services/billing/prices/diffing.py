@@ -1,15 +1,19 @@
 """What publishing a draft would change. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from services.billing.prices.price_body import PriceFields
 from shared.events.prices import GroupRatio, ModelPrice
 
 _NOT_FIGURES: Final = {"version", "effective_from"}
 _HUNDREDTH: Final = Decimal("0.01")
+_DIGITS: Final = 16
 
 
 class Difference(NamedTuple):
@@ -40,6 +44,20 @@ def ratios_differ(
 ) -> Difference:
     """The same of groups' ratios."""
     return _difference(draft, in_force)
+
+
+def comparison_word(
+    book_version: str,
+    proposed: Sequence[Mapping[str, PriceFields | GroupRatio]],
+    in_force: Sequence[Mapping[str, ModelPrice | GroupRatio]],
+) -> str:
+    """What stands for a comparison: the book, what of it held at the time, and the proposal."""
+    compared = (
+        [sorted(each.version for each in held.values()) for held in in_force],
+        [{name: each.model_dump(mode="json") for name, each in of.items()} for of in proposed],
+    )
+    digest = sha256(orjson.dumps(compared, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return f"{book_version}-{digest[:_DIGITS]}"
 
 
 def _difference(

@@ -5,10 +5,15 @@ from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
 from services.billing.audit import Admin, record_action
-from services.billing.prices.diffing import Difference, prices_differ, ratios_differ
+from services.billing.prices.diffing import (
+    Difference,
+    comparison_word,
+    prices_differ,
+    ratios_differ,
+)
 from services.billing.prices.genai_source import import_prices
 from services.billing.prices.price_body import PriceFields
-from services.billing.prices.price_book import UNSET, set_group_ratio, set_price
+from services.billing.prices.price_book import UNSET, set_group_ratios, set_prices
 from services.billing.prices.price_versions import Version, current
 from services.billing.prices.store_drafts import (
     Draft,
@@ -24,6 +29,7 @@ from services.billing.prices.store_prices import (
     read_book_version,
     read_group_ratios,
     read_prices,
+    read_time,
 )
 from shared.events.prices import GroupRatio
 from shared.http.envelope import EnvelopeError
@@ -50,6 +56,7 @@ class Compared(NamedTuple):
     prices: Difference
     group_ratios: Difference
     book_version: str
+    """Another word whenever what was compared is another: the book, the draft, or the time."""
 
 
 def from_genai(
@@ -108,14 +115,19 @@ async def throw_away(connection: Connection, admin: Admin, draft_id: int) -> Non
     await record_action(connection, admin, "price_draft.remove", resource_id=str(draft_id))
 
 
-async def compare(reader: Reader, draft: Draft, at: datetime) -> Compared:
-    """What publishing the draft from `at` on would change."""
-    held = _in_force(await read_prices(reader), at)
+async def compare(reader: Reader, draft: Draft, at: datetime | None) -> Compared:
+    """What publishing the draft from `at` on would change; null: from now on."""
+    # Before the rest: what changes meanwhile is then refused, and not overlooked.
+    book_version = await read_book_version(reader)
+    at = at or await read_time(reader)
+    held = _in_force(await read_prices(reader, since=at), at)
     ratios = _in_force(await read_group_ratios(reader), at)
     return Compared(
         prices=prices_differ(draft.prices, held, at),
         group_ratios=ratios_differ(draft.group_ratios, ratios),
-        book_version=await read_book_version(reader),
+        book_version=comparison_word(
+            book_version, (draft.prices, draft.group_ratios), (held, ratios)
+        ),
     )
 
 
@@ -130,24 +142,26 @@ async def publish(
     """Put what the draft changes into the book, all of it or nothing. The caller commits.
 
     Answers the new versions by model, and by `group:<name>`; what is unchanged gets none. Raises
-    EnvelopeError: 409 where the book is no longer the one that the draft was compared with.
+    EnvelopeError: 409 where the book, what of it holds then, or the draft is not what was compared.
     """
     now = await lock_price_book(connection)
     draft = await open_draft(connection, draft_id)
     compared = await compare(connection, draft, effective_from or now)
     if compared.book_version != expected_book_version:
         raise EnvelopeError(
-            "the price book has changed since: compare the draft with it again",
+            "the price book or the draft has changed since: compare them again",
             http_status=_CONFLICT,
         )
-    since, versions = effective_from or UNSET, {}
-    for model in compared.prices.to_publish:
-        price = draft.prices[model].as_price(since)
-        versions[model] = (await set_price(connection, admin, model, price)).version
-    for group in compared.group_ratios.to_publish:
-        ratio = draft.group_ratios[group].model_copy(update={"effective_from": since})
-        told = await set_group_ratio(connection, admin, group, ratio)
-        versions[f"group:{group}"] = told.version
+    since = effective_from or UNSET
+    prices = {model: draft.prices[model].as_price(since) for model in compared.prices.to_publish}
+    numbered = await set_prices(connection, admin, prices, now=now)
+    versions = {model: price.version for model, price in numbered.items()}
+    ratios = {
+        group: draft.group_ratios[group].model_copy(update={"effective_from": since})
+        for group in compared.group_ratios.to_publish
+    }
+    told = await set_group_ratios(connection, admin, ratios, now=now)
+    versions |= {f"group:{group}": ratio.version for group, ratio in told.items()}
     await mark_published(connection, draft_id, versions)
     await record_action(
         connection,

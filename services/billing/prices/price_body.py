@@ -1,19 +1,50 @@
 """A model's price as a call or a file has it, and what of it makes no sense. Pure."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from shared.events.numbers import Ratio, Time, Tokens
 from shared.events.prices import ContextTier, ModelPrice
+from shared.events.text import ModelName
 
 _ONE: Final = Decimal(1)
 _OF_PRICE: Final = (
     *("completion_ratio", "cache_ratio", "cache_creation_ratio", "cache_creation_1h_ratio"),
 )
+_FIRST: Final = datetime(1970, 1, 2, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+_NO_SEGMENTS: Final = frozenset({"", ".", ".."})
+
+
+def in_reach(at: datetime) -> datetime:
+    """A time that the database can keep, wherever its clock is. Raises ValueError."""
+    if not _FIRST <= at <= _LAST:
+        raise ValueError("it must lie between the years 1970 and 9999")
+    return at
+
+
+def can_be_called(model: str) -> str:
+    """The name of a model that `/api/prices/{model}` can name as well. Raises ValueError."""
+    segments = model.split("/")
+    is_anothers = segments[0] == "drafts" or (segments[0] == "groups" and len(segments) > 1)
+    if is_anothers or not model.isprintable() or _NO_SEGMENTS & set(segments):
+        raise ValueError("no model can be called so")
+    return model
+
+
+EffectiveFrom = Annotated[Time, AfterValidator(in_reach)]
+PricedModel = Annotated[ModelName, Field(min_length=1), AfterValidator(can_be_called)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
 
 
@@ -73,4 +104,4 @@ class PriceFields(_Told):
 class PriceBody(PriceFields):
     """A version of a model's price, and from when it holds: null is from now on."""
 
-    effective_from: Time | None = None
+    effective_from: EffectiveFrom | None = None

@@ -1,6 +1,6 @@
 """Changing the price book, and telling relays of it on `billing.prices`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -38,13 +38,26 @@ async def set_price(
     they are too large together.
     """
     now = await lock_price_book(connection)
-    known = (await read_prices(connection, [model])).get(model, [])
-    dated = price.model_copy(update={"effective_from": _when(price.effective_from, known, now)})
-    _check_size(model, [*known, dated], now)
-    numbered = dated.model_copy(update={"version": await add_price(connection, model, dated)})
-    await mark_dirty(connection, BILLING_PRICES.name, [_MODEL + model])
-    changes = numbered.model_dump(mode="json")
-    await record_action(connection, admin, "price.set", resource_id=model, changes=changes)
+    return (await set_prices(connection, admin, {model: price}, now=now))[model]
+
+
+async def set_prices(
+    connection: Connection, admin: Admin, prices: Mapping[str, ModelPrice], *, now: datetime
+) -> dict[str, ModelPrice]:
+    """The same for many models, all from one moment on; `now` is what `lock_price_book` said."""
+    known = await read_prices(connection, list(prices))
+    numbered: dict[str, ModelPrice] = {}
+    for model, price in prices.items():
+        before = known.get(model, [])
+        dated = price.model_copy(
+            update={"effective_from": _when(price.effective_from, before, now)}
+        )
+        _check_size(PriceChanged(model=model, versions=told([*before, dated], now)))
+        version = await add_price(connection, model, dated)
+        numbered[model] = dated.model_copy(update={"version": version})
+        changes = numbered[model].model_dump(mode="json")
+        await record_action(connection, admin, "price.set", resource_id=model, changes=changes)
+    await mark_dirty(connection, BILLING_PRICES.name, [_MODEL + model for model in prices])
     return numbered
 
 
@@ -62,12 +75,28 @@ async def set_group_ratio(
 ) -> GroupRatio:
     """Add a version of a group's ratio and answer it as it is; raises as `set_price` does."""
     now = await lock_price_book(connection)
-    known = (await read_group_ratios(connection, [group])).get(group, [])
-    dated = ratio.model_copy(update={"effective_from": _when(ratio.effective_from, known, now)})
-    numbered = dated.model_copy(update={"version": await add_group_ratio(connection, group, dated)})
-    await mark_dirty(connection, BILLING_PRICES.name, [_GROUP + group])
-    changes = numbered.model_dump(mode="json")
-    await record_action(connection, admin, "group_ratio.set", resource_id=group, changes=changes)
+    return (await set_group_ratios(connection, admin, {group: ratio}, now=now))[group]
+
+
+async def set_group_ratios(
+    connection: Connection, admin: Admin, ratios: Mapping[str, GroupRatio], *, now: datetime
+) -> dict[str, GroupRatio]:
+    """The same for many groups, as `set_prices` does it."""
+    known = await read_group_ratios(connection, list(ratios))
+    numbered: dict[str, GroupRatio] = {}
+    for group, ratio in ratios.items():
+        before = known.get(group, [])
+        dated = ratio.model_copy(
+            update={"effective_from": _when(ratio.effective_from, before, now)}
+        )
+        _check_size(GroupRatioChanged(group=group, versions=told([*before, dated], now)))
+        version = await add_group_ratio(connection, group, dated)
+        numbered[group] = dated.model_copy(update={"version": version})
+        changes = numbered[group].model_dump(mode="json")
+        await record_action(
+            connection, admin, "group_ratio.set", resource_id=group, changes=changes
+        )
+    await mark_dirty(connection, BILLING_PRICES.name, [_GROUP + group for group in ratios])
     return numbered
 
 
@@ -100,14 +129,14 @@ def _when(asked: datetime, known: Sequence[Version], now: datetime) -> datetime:
     return asked
 
 
-def _check_size(model: str, versions: Sequence[ModelPrice], now: datetime) -> None:
+def _check_size(state: PriceChanged | GroupRatioChanged) -> None:
     """What relays must be told fits into one event, now and until it is all past."""
     try:
-        encode_value(PriceChanged(model=model, versions=told(versions, now)))
+        encode_value(state)
     except ValueError:
         raise EnvelopeError(
             "the versions that hold or are to come are too large together: name fewer tiers,"
-            " tools or sizes, or let some come into force first"
+            " tools, sizes or users' groups, or let some come into force first"
         ) from None
 
 

@@ -1,5 +1,6 @@
 """The price book's rows. A change adds a version; none is ever changed."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -23,8 +24,12 @@ SELECT model, version, effective_from, trim_scale(model_ratio) AS model_ratio,
     trim_scale(output_audio_ratio) AS output_audio_ratio,
     trim_scale(output_image_ratio) AS output_image_ratio,
     tiers, service_tiers, tool_prices, second_prices, max_input_tokens
-FROM prices
-WHERE withdrawn_at IS NULL AND ($1::text[] IS NULL OR model = ANY($1))
+FROM (
+    SELECT *, lead(effective_from) OVER (PARTITION BY model ORDER BY effective_from, version)
+        AS followed_at
+    FROM prices WHERE withdrawn_at IS NULL AND ($1::text[] IS NULL OR model = ANY($1))
+) AS versions
+WHERE $2::timestamptz IS NULL OR followed_at IS NULL OR followed_at > $2
 ORDER BY model, effective_from, version
 """
 _IN_JSON: Final = ("tiers", "service_tiers", "tool_prices", "second_prices")
@@ -36,6 +41,8 @@ INSERT INTO prices (model, effective_from, model_ratio, completion_ratio, cache_
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 RETURNING version
 """
+_PIECE: Final = 100
+"""Versions that are made without letting others on the loop: charges and leases wait for it."""
 _WITHDRAW: Final = """
 UPDATE prices SET withdrawn_at = now() WHERE model = $1 AND withdrawn_at IS NULL
 """
@@ -60,7 +67,12 @@ _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('billing.price_boo
 async def lock_price_book(connection: Connection) -> datetime:
     """Keep other changes out until the end of the transaction; answers the database's time."""
     await connection.execute(_LOCK)
-    now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    return await read_time(connection)
+
+
+async def read_time(reader: Reader) -> datetime:
+    """The database's: what versions begin by."""
+    now: datetime = await reader.fetchval("SELECT clock_timestamp()")
     return now
 
 
@@ -71,11 +83,17 @@ async def read_book_version(reader: Reader) -> str:
 
 
 async def read_prices(
-    reader: Reader, models: Sequence[str] | None = None
+    reader: Reader, models: Sequence[str] | None = None, *, since: datetime | None = None
 ) -> dict[str, list[ModelPrice]]:
-    """The versions of these models, or of all, oldest first; without those withdrawn."""
+    """The versions of these models, or of all, oldest first; without those withdrawn.
+
+    With `since` only the one that holds then and those that begin later.
+    """
     prices: dict[str, list[ModelPrice]] = {}
-    for row in await reader.fetch(_PRICES, None if models is None else list(models)):
+    rows = await reader.fetch(_PRICES, None if models is None else list(models), since)
+    for number, row in enumerate(rows, 1):
+        if not number % _PIECE:
+            await asyncio.sleep(0)
         fields = dict(row) | {name: orjson.loads(row[name]) for name in _IN_JSON}
         prices.setdefault(fields.pop("model"), []).append(ModelPrice(**fields))
     return prices

@@ -337,6 +337,28 @@ async def test_versions_that_no_event_could_carry_are_refused(billing: BillingSe
     assert "too large together" in answers[-1]["message"]
 
 
+async def test_group_ratios_that_no_event_could_carry_are_refused(
+    billing: BillingService, infrastructure: Stack
+) -> None:
+    """One of them on its way to relays would keep every other price from them."""
+    group, model = new_event_id(), f"maker/{new_event_id()}"
+    wide = {"ratio": 1, "user_group_ratios": {f"{n:03}" + "ü" * 125: 1 for n in range(100)}}
+    answers = [
+        (await billing.call("PUT", f"/api/prices/groups/{group}", wide))[1] for _ in range(4)
+    ]
+    assert answers[0]["success"] is True, answers[0]
+    assert answers[-1]["success"] is False
+    assert "too large together" in answers[-1]["message"]
+    await billing.call("PUT", f"/api/prices/{model}", {"model_ratio": 1})
+    async with Broker(infrastructure.kafka_bootstrap) as broker:
+
+        async def is_told() -> bool:
+            read = await broker.read("billing.prices")
+            return any(record.key == f"model:{model}".encode() for record in read)
+
+        await until(is_told, "relays are told of the next price")
+
+
 async def test_whoever_asks_for_prices_sees_what_their_own_group_pays(
     billing: BillingService,
 ) -> None:

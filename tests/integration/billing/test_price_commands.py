@@ -23,7 +23,8 @@ async def test_a_file_is_proposed_compared_and_published_by_commands(
         return code, json.loads(out) if out else {}
 
     path = tmp_path / "prices.csv"
-    path.write_text("model,model_ratio,completion_ratio\nmaker/m,1.5,4\ngpt-4o-mini,0.15,4\n")
+    table = "model,model_ratio,completion_ratio\nmaker/m,1.5,4\ngpt-4o-mini,0.15,4\n"
+    path.write_text(table, "utf-8-sig")  # as spreadsheets write it
     _, made = await run("import-file", "mine", str(path))
     draft = str(made["draft_id"])
     _, diff = await run("diff", draft)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from services.billing.prices.diffing import prices_differ, ratios_differ
+from services.billing.prices.diffing import comparison_word, prices_differ, ratios_differ
 from services.billing.prices.price_body import PriceFields
 from shared.events.prices import GroupRatio
 
@@ -57,3 +57,22 @@ def test_a_groups_ratios_differ_by_any_of_them() -> None:
     new = old.model_copy(update={"version": 0, "user_group_ratios": {"staff": Decimal("0.5")}})
     assert ratios_differ({"g": old}, {"g": old}).to_publish == []
     assert ratios_differ({"g": new}, {"g": old}).to_publish == ["g"]
+
+
+def test_another_book_proposal_or_price_in_force_is_another_comparison() -> None:
+    group = GroupRatio(version=4, effective_from=NOW, ratio=Decimal(1))
+    held = fields().as_price(NOW).model_copy(update={"version": 3})
+    word = comparison_word("7-0-4", ({"m": fields()}, {"g": group}), ({"m": held}, {"g": group}))
+    later = held.model_copy(update={"version": 5})
+    others = [
+        comparison_word("8-0-4", ({"m": fields()}, {"g": group}), ({"m": held}, {"g": group})),
+        comparison_word(
+            "7-0-4", ({"m": fields(model_ratio=2)}, {"g": group}), ({"m": held}, {"g": group})
+        ),
+        comparison_word("7-0-4", ({"m": fields()}, {}), ({"m": held}, {"g": group})),
+        comparison_word("7-0-4", ({"m": fields()}, {"g": group}), ({"m": later}, {"g": group})),
+    ]
+    assert len({word, *others}) == 5
+    again = comparison_word("7-0-4", ({"m": fields()}, {"g": group}), ({"m": held}, {"g": group}))
+    assert again == word
+    assert len(word) <= 100

@@ -34,6 +34,12 @@ def test_the_same_prices_are_read_from_either() -> None:
         ("model,model_ratio\nm,1\nm,2\n", True, "line 3"),
         ("model,model_ratio,tiers\nm,1,nothing\n", True, "JSON"),
         ("name,model_ratio\nm,1\n", True, "line 2"),
+        ("model,model_ratio,completion_ration\nm,1,4\n", True, "line 1.*completion_ration"),
+        ('{"m": {"model_ratio": 1, "effective_from": "2100-01-01"}}', False, "m.*effective_from"),
+        ("model,model_ratio\nm,1,4\n", True, "line 2.*more cells"),
+        ('model,model_ratio\nm,"1\n', True, "line 1"),
+        (f"model,model_ratio\n{'m' * 200_000},1\n", True, "line 2|line 1"),
+        ("model,model_ratio\ngroups/m,1\n", True, "groups/m"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(text: str, is_csv: bool, said: str) -> None:
