@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -110,9 +110,16 @@ class LedgerApi:
         """Every entry that matches, oldest first, as they were at one moment."""
         caller, query = user_of(request), read_query(request, LedgerFilterQuery)
         workspace_id = workspace_to_read(request, caller, query.workspace_id)
+        wanted = query.entries(workspace_id)
+        response = _csv_response(workspace_id)
         with self._turn(caller.user_id):
             async with self._pool.acquire() as connection:
-                return await _send(request, connection, query.entries(workspace_id))
+                is_whole = await _send(request, response, connection, wanted)
+        # Not before: who has all of it may ask for the next one at once.
+        if is_whole and response.prepared:
+            with suppress(OSError):  # the reader left with all but the end
+                await response.write_eof()
+        return response
 
     @contextmanager
     def _turn(self, user_id: int) -> Iterator[None]:
@@ -130,35 +137,41 @@ class LedgerApi:
             self._exporting.discard(user_id)
 
 
-async def _send(
-    request: web.Request, connection: Connection, wanted: EntryFilter
-) -> web.StreamResponse:
+def _csv_response(workspace_id: int) -> web.StreamResponse:
     response = web.StreamResponse()
     response.content_type = "text/csv"
     response.charset = "utf-8"
-    response.headers["Content-Disposition"] = (
-        f'attachment; filename="ledger-{wanted.workspace_id}.csv"'
-    )
+    response.headers["Content-Disposition"] = f'attachment; filename="ledger-{workspace_id}.csv"'
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _send(
+    request: web.Request,
+    response: web.StreamResponse,
+    connection: Connection,
+    wanted: EntryFilter,
+) -> bool:
+    """Write all but the end; False where it had to be cut."""
     async with aclosing(stream_entries(connection, wanted)) as pieces:
         # Before the head is sent, so that a database that is away is told as such.
         piece = await anext(pieces, None)
-        await response.prepare(request)
         if request.method == hdrs.METH_HEAD:
-            return response
+            return True
+        await response.prepare(request)
         try:
             await response.write(csv_head())
             while piece is not None:
                 async with asyncio.timeout(_WRITE_TIMEOUT_S):
                     await response.write(csv_lines(piece))
                 piece = await anext(pieces, None)
-            await response.write_eof()
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             # The head is gone: an error would stand among the entries. Leave it visibly cut.
             _logger.warning("ledger.export_cut", error=type(error).__name__)
             if request.transport is not None:
                 request.transport.abort()
-    return response
+            return False
+    return True
 
 
 def _time(unix_s: int | None) -> datetime | None:

@@ -205,6 +205,18 @@ async def test_who_reads_slowly_keeps_only_themselves_waiting(billing: BillingSe
             pass
 
 
+async def test_who_has_all_of_an_export_may_ask_for_the_next_at_once(
+    billing: BillingService,
+) -> None:
+    await fill(billing.pool)
+    headers = {ASSERTION_HEADER: billing.signer.sign(USER, audience="billing")}
+    for number in range(40):
+        ask = billing.session.head if number % 2 else billing.session.get
+        async with ask(f"{billing.api_url}{LEDGER}/export", headers=headers) as response:
+            await response.read()
+            assert (response.status, response.content_type) == (200, "text/csv")
+
+
 async def test_an_export_that_cannot_go_on_is_visibly_cut(billing: BillingService) -> None:
     await post_many(billing.pool)
     async with reading_nothing(billing, USER) as response:
