@@ -36,18 +36,26 @@ async def check_table(connection: asyncpg.Connection, workspace_id: int | None) 
             if hashed != (row["detail_hash"] or b""):
                 check.refuse(row["workspace_id"], row["entry_id"], "detail: it was changed")
             check.see(_stated(row))
-        heads = check.heads
-        broken = {each.workspace_id for each in check.breaks}
-        for workspace, entry_id, head_hash in await connection.fetch(_HEADS, workspace_id):
-            followed = heads.get(workspace, ChainHead())
-            if workspace not in broken and followed != ChainHead(entry_id, head_hash):
-                check.refuse(
-                    workspace,
-                    max(entry_id, followed.entry_id),
-                    f"head: the account ends at entry {entry_id}, its entries at"
-                    f" {followed.entry_id}",
-                )
+        rows = await connection.fetch(_HEADS, workspace_id)
+        _compare(check, {row["workspace_id"]: ChainHead(*row[1:]) for row in rows})
     return check
+
+
+def _compare(check: ChainCheck, kept: dict[int, ChainHead]) -> None:
+    """Where the entries end, with where the accounts say that they do."""
+    heads = check.heads
+    broken = {each.workspace_id for each in check.breaks}
+    for workspace in sorted((heads.keys() | kept.keys()) - broken):
+        followed, head = heads.get(workspace, ChainHead()), kept.get(workspace)
+        if head is None:
+            check.refuse(workspace, followed.entry_id, "head: the account is not there")
+        elif followed != head:
+            check.refuse(
+                workspace,
+                max(head.entry_id, followed.entry_id),
+                f"head: the account ends at entry {head.entry_id}, its entries at"
+                f" {followed.entry_id}",
+            )
 
 
 async def table_hashes(

@@ -124,6 +124,7 @@ async def test_every_column_that_somebody_changes_is_named_with_its_entry(world:
             "UPDATE billing.accounts SET head_hash = sha256('x') WHERE 3 < $1 AND workspace_id = 2",
             -1,
         ),
+        ("DELETE FROM billing.accounts WHERE 3 < $1 AND workspace_id = 2", -1),
     ],
 )
 async def test_what_is_taken_out_shows_in_what_follows(
