@@ -1,7 +1,7 @@
 """All that locks accounts, keys, budgets and grants, over the same ones and in opposite orders."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 import asyncpg
@@ -17,7 +17,7 @@ from services.billing.ledger.refunds import Refund, refund
 from services.billing.ledger.transfers import Side, Transfer, transfer
 from shared.events.event import new_event_id
 from shared.leases.protocol import LeaseAsks
-from shared.postgres.retrying import in_transaction
+from shared.postgres.retrying import Connection, in_transaction
 from tests.integration.billing.charges import assert_sums_agree, charge, request
 from tests.integration.billing.conftest import NOON
 from tests.integration.billing.lease_messages import ask, fund
@@ -59,10 +59,20 @@ async def test_opposite_orders_never_deadlock(pool: asyncpg.Pool) -> None:
     await assert_sums_agree(pool)
 
 
+async def _once(pool: asyncpg.Pool, work: Callable[[Connection], Awaitable[object]]) -> None:
+    """However long the others take on a busy machine: only a deadlock may fail it."""
+
+    async def patiently(connection: Connection) -> None:
+        await connection.execute("SET LOCAL lock_timeout = 0")
+        await work(connection)
+
+    await in_transaction(pool, patiently, attempts=1)
+
+
 async def _limits(pool: asyncpg.Pool) -> None:
     for version in range(1, ROUNDS + 1):
         quotas = [KeyQuota(100 - w, w, 10**5, version) for w in ACCOUNTS]
-        await in_transaction(pool, partial(apply_quotas, quotas=quotas), attempts=1)
+        await _once(pool, partial(apply_quotas, quotas=quotas))
 
 
 async def _refunds(pool: asyncpg.Pool, request_ids: list[str]) -> None:
@@ -70,7 +80,7 @@ async def _refunds(pool: asyncpg.Pool, request_ids: list[str]) -> None:
         wanted = Refund(
             request_id=request_id, quota_units=1, idempotency_key=new_event_id(), reason="r"
         )
-        await in_transaction(pool, partial(refund, wanted=wanted, admin=ADMIN), attempts=1)
+        await _once(pool, partial(refund, wanted=wanted, admin=ADMIN))
 
 
 async def _transfers(pool: asyncpg.Pool) -> None:
@@ -82,7 +92,7 @@ async def _transfers(pool: asyncpg.Pool) -> None:
             idempotency_key=new_event_id(),
             reason="r",
         )
-        await in_transaction(pool, partial(transfer, wanted=wanted, admin=ADMIN), attempts=1)
+        await _once(pool, partial(transfer, wanted=wanted, admin=ADMIN))
 
 
 async def _changes(pool: asyncpg.Pool, budgets: list[int]) -> None:
@@ -90,12 +100,12 @@ async def _changes(pool: asyncpg.Pool, budgets: list[int]) -> None:
         work = partial(
             change_budget, who=ANYBODY, budget_id=budget, changes={"amount_cents": amount_cents}
         )
-        await in_transaction(pool, work, attempts=1)
+        await _once(pool, work)
 
 
 async def _expiries(pool: asyncpg.Pool, workspaces: Iterable[int]) -> None:
     for workspace in workspaces:
-        await in_transaction(pool, partial(expire_of, workspace_id=workspace), attempts=1)
+        await _once(pool, partial(expire_of, workspace_id=workspace))
 
 
 async def _charges(pool: asyncpg.Pool, budgets: Mapping[int, int], *, is_reversed: bool) -> None:
@@ -116,7 +126,7 @@ async def _charges(pool: asyncpg.Pool, budgets: Mapping[int, int], *, is_reverse
         ]
         if is_reversed:
             batch.reverse()
-        await in_transaction(pool, partial(post_charges, charges=batch), attempts=1)
+        await _once(pool, partial(post_charges, charges=batch))
 
 
 async def _messages(
@@ -130,4 +140,4 @@ async def _messages(
         if is_reversed:
             asks.reverse()
         message = LeaseAsks(relay_id=f"r{relay}", leases=tuple(asks))
-        await in_transaction(pool, partial(answer_message, message=message), attempts=1)
+        await _once(pool, partial(answer_message, message=message))
