@@ -10,7 +10,9 @@ from pydantic import Field, model_validator
 
 from services.billing.api.requests import Body, Named, Note, RowId
 from services.billing.audit import Admin
-from services.billing.what_if.asking import Question, ask, cancel, post_differences, run_of
+from services.billing.what_if.asking import ask, cancel, post_differences, run_of
+from services.billing.what_if.choosing import Question
+from services.billing.what_if.store_charges import ChargesOf
 from services.billing.what_if.store_runs import (
     Run,
     Totals,
@@ -95,12 +97,9 @@ class WhatIfApi:
         if body.to > utc_now().timestamp() + 1:
             raise EnvelopeError("to must be past")
         question = Question(
-            from_at=_moment(body.from_),
-            to_at=_moment(body.to),
+            charges=ChargesOf(_moment(body.from_), _moment(body.to), body.workspace_id, body.model),
             version_at=_moment(body.price.version_at),
             draft_id=body.price.draft_id,
-            workspace_id=body.workspace_id,
-            model=body.model,
             note=body.note,
         )
         run = await in_transaction(self._pool, partial(ask, question=question, admin=admin))
@@ -129,12 +128,10 @@ class WhatIfApi:
         admin_of(request)
         query = read_query(request, ResultsQuery)
         limit = min(query.page_size, _MAX_LISTED)
-        items = await read_results(
-            self._pool,
-            _run_id(request),
-            after=(query.after_workspace_id, query.after_model),
-            limit=limit,
-        )
+        after = (query.after_workspace_id, query.after_model)
+        async with self._pool.acquire() as connection:
+            run = await run_of(connection, _run_id(request))
+            items = await read_results(connection, run.run_id, after=after, limit=limit)
         last = items[-1] if len(items) == limit else None
         following = last and {"workspace_id": last["workspace_id"], "model": last["model"]}
         return succeed({"items": items, "next_after": following})

@@ -1,14 +1,7 @@
 """Asking what a past period would have cost, having it posted, and calling it off."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 from services.billing.audit import Admin, record_action
-from services.billing.prices.price_versions import current
-from services.billing.prices.store_drafts import read_draft
-from services.billing.prices.store_prices import read_prices
+from services.billing.what_if.choosing import Question, chosen_prices
 from services.billing.what_if.store_runs import (
     Run,
     add_run,
@@ -20,21 +13,6 @@ from shared.http.envelope import EnvelopeError
 from shared.postgres.retrying import Connection
 
 NO_RUN = "there is no such run"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is to be rated again, and with which prices."""
-
-    from_at: datetime
-    to_at: datetime
-    version_at: datetime | None
-    """The prices that held then."""
-    draft_id: int | None
-    """In place of that: those of a draft."""
-    workspace_id: int | None
-    model: str | None
-    note: str
 
 
 async def ask(connection: Connection, question: Question, admin: Admin) -> Run:
@@ -50,10 +28,8 @@ async def ask(connection: Connection, question: Question, admin: Admin) -> Run:
     run_id = await add_run(
         connection,
         asked=asked,
-        prices=await _prices(connection, question),
-        span=(question.from_at, question.to_at),
-        workspace_id=question.workspace_id,
-        model=question.model,
+        prices=await chosen_prices(connection, question),
+        of=question.charges,
         created_by=admin.user_id,
     )
     await record_action(
@@ -110,31 +86,3 @@ async def run_of(connection: Connection, run_id: int, *, lock: bool = False) -> 
     if run is None:
         raise EnvelopeError(NO_RUN, http_status=404)
     return run
-
-
-async def _prices(connection: Connection, question: Question) -> Mapping[str, Any]:
-    if question.draft_id is not None:
-        draft = await read_draft(connection, question.draft_id)
-        if draft is None:
-            raise EnvelopeError("there is no such draft")
-        # As they would be published: what a tier leaves out is then as the price has it.
-        return {
-            "prices": {
-                model: fields.as_price(question.to_at).model_dump(mode="json")
-                for model, fields in draft.prices.items()
-            },
-            "group_ratios": {
-                group: ratio.model_dump(mode="json") for group, ratio in draft.group_ratios.items()
-            },
-        }
-    at = question.version_at
-    if at is None:
-        raise EnvelopeError("give a version_at or a draft_id")
-    held = {
-        model: version.model_dump(mode="json")
-        for model, versions in (await read_prices(connection)).items()
-        if (version := current(versions, at)) is not None
-    }
-    if not held:
-        raise EnvelopeError("no price held at version_at")
-    return {"prices": held, "group_ratios": {}}

@@ -1,12 +1,16 @@
 """A chunk of charges, rated again. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from services.billing.what_if.store_runs import OldCharge
+from services.billing.what_if.store_charges import OldCharge
 from shared.money.rerating import Choice, Rateable, Rerater, group_of, price_of
+
+# Entries keep details as the event had them, cut out and not looked at: whoever published it may
+# have been wrong in what a charge does not need.
+_UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class Again(NamedTuple):
@@ -53,17 +57,17 @@ def summed(rated: Iterable[Again]) -> dict[tuple[int, str], list[int]]:
 def _units(rerater: Rerater, charge: OldCharge) -> int | None:
     if charge.detail is None:
         return None
-    detail = orjson.loads(charge.detail)
-    usage = detail.get("usage")
-    if usage is None:
-        return None
-    return rerater.units(
-        Rateable(
-            model=charge.model,
-            group=detail.get("group") or "",
-            user_group=detail.get("user_group") or "",
-            usage_source=detail.get("usage_source") or "",
-            usage=usage,
-            rating=(charge.rating or "").encode(),
+    try:
+        detail = orjson.loads(charge.detail)
+        return rerater.units(
+            Rateable(
+                model=charge.model,
+                group=detail.get("group") or "",
+                user_group=detail.get("user_group") or "",
+                usage_source=detail.get("usage_source") or "",
+                usage=detail["usage"],
+                rating=(charge.rating or "").encode(),
+            )
         )
-    )
+    except _UNREADABLE:
+        return None

@@ -1,4 +1,4 @@
-"""Runs, the entries that they rate, and their sums."""
+"""Runs and their sums."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -7,18 +7,11 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 import orjson
 
+from services.billing.what_if.store_charges import ChargesOf, stretch_of
 from shared.postgres.retrying import Connection
 
-_NO_TIMEOUT: Final = "SET LOCAL statement_timeout = '10min'"
 # Whoever had an entry's number when the run was asked for has committed it once this has ended.
 _SETTLED: Final = "pg_snapshot_xmin(pg_current_snapshot()) >= (asked->>'settled_by')::xid8"
-_SPAN: Final = """
-SELECT coalesce(min(entry_id), 0) AS first, coalesce(max(entry_id), 0) AS last, count(*) AS entries,
-       pg_snapshot_xmax(pg_current_snapshot())::text AS settled_by
-FROM ledger_entries
-WHERE kind = 'charge' AND posted_at >= $1 AND posted_at < $2
-  AND ($3::bigint IS NULL OR workspace_id = $3) AND ($4::text IS NULL OR model = $4)
-"""
 _ADD: Final = """
 INSERT INTO what_if_runs (state, asked, prices, from_at, to_at, workspace_id, model, next_entry_id,
     last_entry_id, entries_total, created_by)
@@ -36,17 +29,6 @@ _LOCK: Final = f"{_READ} FOR UPDATE"
 _CLAIM: Final = f"""
 {_COLUMNS} WHERE state IN ('waiting', 'rating', 'posting') AND {_SETTLED}
 ORDER BY run_id LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
-_CHARGES: Final = """
-SELECT e.entry_id, e.workspace_id, coalesce(e.model, '') AS model, e.detail, r.rating,
-       -e.amount_units + coalesce(s.adjusted_units, 0) AS units,
-       coalesce(s.refunded_units, 0) AS refunded_units
-FROM ledger_entries AS e
-LEFT JOIN rating_snapshots AS r ON r.rating_key = e.rating_key
-LEFT JOIN charge_settlements AS s ON s.charge_entry_id = e.entry_id
-WHERE e.entry_id BETWEEN $1 AND $2 AND e.kind = 'charge' AND e.posted_at >= $3 AND e.posted_at < $4
-  AND ($5::bigint IS NULL OR e.workspace_id = $5) AND ($6::text IS NULL OR e.model = $6)
-ORDER BY e.entry_id LIMIT $7
 """
 _ADD_SUMS: Final = """
 INSERT INTO what_if_sums AS sums (run_id, workspace_id, model, requests, old_units, new_units)
@@ -105,17 +87,10 @@ class Run(NamedTuple):
     created_at: datetime
     finished_at: datetime | None
 
-
-class OldCharge(NamedTuple):
-    """A charge of the past, net of earlier adjustments."""
-
-    entry_id: int
-    workspace_id: int
-    model: str
-    detail: str | None
-    rating: str | None
-    units: int
-    refunded_units: int
+    @property
+    def charges(self) -> ChargesOf:
+        """Which charges it rates, up to `last_entry_id`."""
+        return ChargesOf(self.from_at, self.to_at, self.workspace_id, self.model)
 
 
 class Totals(NamedTuple):
@@ -131,25 +106,20 @@ async def add_run(
     *,
     asked: Mapping[str, Any],
     prices: Mapping[str, Any],
-    span: tuple[datetime, datetime],
-    workspace_id: int | None,
-    model: str | None,
+    of: ChargesOf,
     created_by: int,
 ) -> int:
     """Note what is to be rated: the charges that there are now. Answers the run's id."""
-    await connection.execute(_NO_TIMEOUT)
-    (found,) = await connection.fetch(_SPAN, *span, workspace_id, model)
+    found = await stretch_of(connection, of)
     return int(
         await connection.fetchval(
             _ADD,
-            orjson.dumps({**asked, "settled_by": found["settled_by"]}).decode(),
+            orjson.dumps({**asked, "settled_by": found.settled_by}).decode(),
             orjson.dumps(prices).decode(),
-            *span,
-            workspace_id,
-            model,
-            found["first"],
-            found["last"],
-            found["entries"],
+            *of,
+            found.first_entry_id,
+            found.last_entry_id,
+            found.entries,
             created_by,
         )
     )
@@ -178,24 +148,6 @@ async def prices_of(connection: Connection, run_id: int) -> dict[str, Any]:
     """The prices as they were when the run was asked for."""
     found: dict[str, Any] = orjson.loads(await connection.fetchval(_PRICES, run_id))
     return found
-
-
-async def read_charges(
-    connection: Connection, run: Run, *, first_entry_id: int, limit: int
-) -> list[OldCharge]:
-    """The run's next charges, in order of id."""
-    await connection.execute(_NO_TIMEOUT)
-    rows = await connection.fetch(
-        _CHARGES,
-        first_entry_id,
-        run.last_entry_id,
-        run.from_at,
-        run.to_at,
-        run.workspace_id,
-        run.model,
-        limit,
-    )
-    return [OldCharge(*row) for row in rows]
 
 
 async def add_sums(
@@ -240,10 +192,10 @@ async def read_totals(connection: Connection | asyncpg.Pool, run_id: int) -> Tot
 
 
 async def read_results(
-    pool: asyncpg.Pool, run_id: int, *, after: tuple[int, str], limit: int
+    connection: Connection | asyncpg.Pool, run_id: int, *, after: tuple[int, str], limit: int
 ) -> list[dict[str, Any]]:
     """Sums in order of workspace and model, behind `after`."""
-    return [dict(row) for row in await pool.fetch(_RESULTS, run_id, *after, limit)]
+    return [dict(row) for row in await connection.fetch(_RESULTS, run_id, *after, limit)]
 
 
 def _run(row: asyncpg.Record) -> Run:

@@ -11,14 +11,8 @@ import asyncpg
 
 from services.billing.what_if.posting_differences import post_chunk
 from services.billing.what_if.rating_again import Again, choice_of, rate_again, summed
-from services.billing.what_if.store_runs import (
-    Run,
-    add_sums,
-    claim_run,
-    move_rated,
-    prices_of,
-    read_charges,
-)
+from services.billing.what_if.store_charges import read_charges
+from services.billing.what_if.store_runs import Run, add_sums, claim_run, move_rated, prices_of
 from shared.money.rerating import Rerater
 from shared.postgres.failures import describe_error
 from shared.postgres.retrying import DATABASE_AWAY, Connection, in_transaction
@@ -62,7 +56,13 @@ async def work_once(pool: asyncpg.Pool, *, chunk: int = CHUNK) -> bool:
 
 
 async def _rate_chunk(connection: Connection, run: Run, limit: int) -> None:
-    charges = await read_charges(connection, run, first_entry_id=run.next_entry_id, limit=limit)
+    charges = await read_charges(
+        connection,
+        run.charges,
+        first_entry_id=run.next_entry_id,
+        last_entry_id=run.last_entry_id,
+        limit=limit,
+    )
     rerater = Rerater(choice_of(await prices_of(connection, run.run_id)))
     rated: list[Again] = []
     for start in range(0, len(charges), _PIECE):

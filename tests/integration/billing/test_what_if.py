@@ -17,7 +17,9 @@ from deploy.local.environment import program_environment
 from services.billing.api.what_if import shown
 from services.billing.audit import Admin
 from services.billing.drift.watching import look_once
-from services.billing.what_if.asking import Question, ask, cancel, post_differences
+from services.billing.what_if.asking import ask, cancel, post_differences
+from services.billing.what_if.choosing import Question
+from services.billing.what_if.store_charges import ChargesOf
 from services.billing.what_if.store_runs import Run, read_results, read_run, read_totals
 from services.billing.what_if.working import work_once
 from shared.events.directory import Role
@@ -73,17 +75,19 @@ async def charged(pool: asyncpg.Pool) -> int:
     return len(events)
 
 
-async def asked(pool: asyncpg.Pool, draft_id: int | None, **changes: Any) -> Run:
-    values: dict[str, Any] = {
-        "from_at": COMPLETED_AT - timedelta(hours=1),
-        "to_at": COMPLETED_AT + timedelta(hours=1),
-        "version_at": None,
-        "draft_id": draft_id,
-        "workspace_id": None,
-        "model": None,
-        "note": "",
-    }
-    question = Question(**(values | changes))
+async def asked(
+    pool: asyncpg.Pool,
+    draft_id: int | None,
+    *,
+    workspace_id: int | None = None,
+    version_at: datetime | None = None,
+) -> Run:
+    hour = timedelta(hours=1)
+    question = Question(
+        charges=ChargesOf(COMPLETED_AT - hour, COMPLETED_AT + hour, workspace_id),
+        version_at=version_at,
+        draft_id=draft_id,
+    )
     return await in_transaction(pool, partial(ask, question=question, admin=ADMIN))
 
 
