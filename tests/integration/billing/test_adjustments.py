@@ -52,6 +52,25 @@ async def test_an_adjustment_of_a_balance_moves_no_use(pool: asyncpg.Pool) -> No
     await assert_sums_agree(pool)
 
 
+@pytest.mark.parametrize("how", ["refund", "adjustment"])
+async def test_more_than_a_charge_was_at_first_is_given_back_once_an_adjustment_has_raised_it(
+    pool: asyncpg.Pool, how: str
+) -> None:
+    event = request(quota=10)
+    await post(pool, event)
+    await correct(pool, quota_units=-90, refers_to_request_id=event.request_id)
+    if how == "refund":
+        wanted = Refund(
+            request_id=event.request_id, quota_units=95, idempotency_key="k", reason="it was bad"
+        )
+        await in_transaction(pool, partial(refund, wanted=wanted, admin=ADMIN))
+    else:
+        await correct(pool, key="down", quota_units=95, refers_to_request_id=event.request_id)
+    net = "SELECT charged_units + adjusted_units - refunded_units FROM charge_settlements"
+    assert await one_row(pool, net) == (5,)
+    await assert_sums_agree(pool)
+
+
 async def test_an_adjustment_of_a_charge_moves_what_was_used(pool: asyncpg.Pool) -> None:
     event = request(quota=10)
     await post(pool, event)
