@@ -30,7 +30,7 @@ _COLUMNS: Final = (
 )
 _HEADS: Final = (
     f"{'hour (UTC)':<18}{'workspace':>10}{'requests':>12}{'to charge':>12}{'units':>18}"
-    f"{'ledger':>12}{'units':>18}{'log rows':>12}{'quota_data':>12}{'units':>18}{'other':>16}"
+    f"{'ledger':>12}{'units':>18}{'log rows':>12}{'quota_data':>12}{'units':>18}{'other':>22}"
     "  differs"
 )
 
@@ -79,7 +79,7 @@ def _hour(row: HourRow) -> str:
         f"{row.begins:<18}{row.workspace_id:>10}{row.requests:>12,}{row.to_charge:>12,}"
         f"{row.units:>18,}{row.ledger_entries:>12,}{row.ledger_units:>18,}{row.log_rows:>12,}"
         f"{row.quota_data_count:>12,}{row.quota_data_units:>18,}"
-        f"{sum(row.others.values()):>16,}  {', '.join(row.differs) or '-'}"
+        f"{sum(row.others.values()):>22,}  {', '.join(row.differs) or '-'}"
     )
 
 

@@ -2,12 +2,13 @@
 
 1. the ends of the topic, and wait up to `settle_s` for the consumers to be there
 2. one snapshot of the tables: each party's position, and its sums by hour and workspace
-3. the topic up to the positions, added up the same way: memory an hour and workspace
+3. meanwhile the topic up to the positions, added up the same way: memory an hour and workspace
 4. only what differs: the topic and the tables again, request by request
 
 It holds a snapshot for as long as it reads, and no lock: nobody waits for it.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,12 +77,18 @@ async def _compare(
     marks = await watermarks(connection, RELAY_REQUESTS.name)
     hourly = HourlyTables(connection, since=since, workspace_id=asked.workspace_id)
     all_tables = Tables(connection)
-    tables = await read_tables(hourly, logs_deleted_before=await all_tables.logs_deleted_before())
+    deleted_before = await all_tables.logs_deleted_before()
     to_read = _up_to_positions(spans, marks, await held_requests(reader))
     stretch = Stretch(
         await reader.since(to_read, since), spans, marks, int(since.timestamp()), asked.workspace_id
     )
-    topic = await read_sums(reader, stretch)
+    reading = asyncio.create_task(read_sums(reader, stretch))
+    try:
+        tables = await read_tables(hourly, logs_deleted_before=deleted_before)
+        topic = await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
     differing = {party: tables.differing(topic.by_bucket, party) for party in _PARTIES}
     near, far = within_reach(_largest(differing), asked.most_looked_into)
     closer = await look_closer(

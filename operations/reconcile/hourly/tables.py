@@ -43,22 +43,22 @@ class HourlyTables:
 
     async def charges(self) -> dict[Bucket, Sums]:
         """The ledger's charges."""
-        return {_bucket(row): _sums(row) async for row in self._rows(queries.CHARGES)}
+        return {_bucket(row): _sums(row) for row in await self._rows(queries.CHARGES)}
 
     async def log_rows(self) -> dict[Bucket, Sums]:
         """The logs' rows of requests."""
-        return {_bucket(row): _sums(row) async for row in self._rows(queries.LOG_ROWS)}
+        return {_bucket(row): _sums(row) for row in await self._rows(queries.LOG_ROWS)}
 
     async def hours(self) -> dict[Bucket, HourOfData]:
         """`quota_data`, with the workspaces that the ledger says."""
         return {
             _bucket(row): HourOfData(row["count"], row["units"])
-            async for row in self._rows(queries.HOURS)
+            for row in await self._rows(queries.HOURS)
         }
 
     async def differing_hours(self) -> AsyncIterator[tuple[Bucket, Gap]]:
         """The rows of `quota_data` that are not what the ledger sums to."""
-        async for row in self._rows(queries.DIFFERING_HOURS):
+        for row in await self._rows(queries.DIFFERING_HOURS):
             gap = Gap(
                 f"user {row['user_id']}, model {row['model']!r}, hour {row['hour']}",
                 f"quota_data has {row['data_count']} requests of {row['data_units']},"
@@ -69,7 +69,7 @@ class HourlyTables:
     async def other_entries(self) -> dict[Bucket, list[OtherEntries]]:
         """What else moved a balance."""
         found: dict[Bucket, list[OtherEntries]] = {}
-        async for row in self._rows(queries.OTHER_KINDS):
+        for row in await self._rows(queries.OTHER_KINDS):
             entries = OtherEntries(row["kind"], row["count"], row["units"])
             found.setdefault(_bucket(row), []).append(entries)
         return found
@@ -94,9 +94,9 @@ class HourlyTables:
                 ),
             )
 
-    def _rows(self, query: str) -> AsyncIterator[asyncpg.Record]:
-        cursor = self._connection.cursor(query, *self._where, prefetch=_PREFETCH)
-        rows: AsyncIterator[asyncpg.Record] = cursor.__aiter__()
+    async def _rows(self, query: str) -> list[asyncpg.Record]:
+        """Not by a cursor: for one the database uses no second process, and it adds up for long."""
+        rows: list[asyncpg.Record] = await self._connection.fetch(query, *self._where)
         return rows
 
     def _of(self, query: str, buckets: Iterable[Bucket]) -> AsyncIterator[asyncpg.Record]:
