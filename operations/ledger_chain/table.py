@@ -1,6 +1,6 @@
 """The chains as billing's tables have them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -13,31 +13,55 @@ _FETCH: Final = 2_000
 _NO_TIMEOUTS: Final = """
 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0
 """
-_ENTRIES: Final = """
-SELECT e.*, e.detail::text AS detail_text, r.rating::text AS rating
+_COLUMNS: Final = "e.*, e.detail::text AS detail_text, r.rating::text AS rating"
+_ENTRIES: Final = f"""
+SELECT {_COLUMNS}
 FROM billing.ledger_entries AS e LEFT JOIN billing.rating_snapshots AS r USING (rating_key)
 WHERE $1::bigint IS NULL OR e.workspace_id = $1
 ORDER BY e.workspace_id, e.entry_id
 """
+_NEWEST: Final = f"""
+SELECT {_COLUMNS}
+FROM unnest($1::bigint[]) AS asked (workspace_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM billing.ledger_entries AS own
+    WHERE own.workspace_id = asked.workspace_id ORDER BY entry_id DESC LIMIT $2
+) AS e
+LEFT JOIN billing.rating_snapshots AS r USING (rating_key)
+ORDER BY e.workspace_id, e.entry_id
+"""
 _HEADS: Final = """
 SELECT workspace_id, head_entry_id, head_hash FROM billing.accounts
-WHERE $1::bigint IS NULL OR workspace_id = $1 ORDER BY workspace_id
+WHERE $1::bigint[] IS NULL OR workspace_id = ANY($1) ORDER BY workspace_id
 """
 _HASHES: Final = "SELECT entry_id, entry_hash FROM billing.ledger_entries WHERE entry_id = ANY($1)"
 
 
 async def check_table(connection: asyncpg.Connection, workspace_id: int | None) -> ChainCheck:
     """Follow every entry, in one snapshot, to the heads that the accounts keep."""
-    check = ChainCheck(is_whole=True)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await connection.execute(_NO_TIMEOUTS)
-        async for row in _rows(connection, workspace_id):
-            hashed = _detail_hash(row)
-            if hashed != (row["detail_hash"] or b""):
-                check.refuse(row["workspace_id"], row["entry_id"], "detail: it was changed")
-            check.see(_stated(row))
-        rows = await connection.fetch(_HEADS, workspace_id)
-        _compare(check, {row["workspace_id"]: ChainHead(*row[1:]) for row in rows})
+        return await follow_chains(connection, workspace_id)
+
+
+async def follow_chains(connection: asyncpg.Connection, workspace_id: int | None) -> ChainCheck:
+    """The same in the caller's snapshot."""
+    check = ChainCheck(is_whole=True)
+    await _follow(connection, check, _ENTRIES, workspace_id)
+    await _compare_heads(connection, check, None if workspace_id is None else [workspace_id])
+    return check
+
+
+async def follow_newest(
+    connection: asyncpg.Connection, workspace_ids: Sequence[int], *, entries: int
+) -> ChainCheck:
+    """So many entries of each of these accounts, up to its head; the first of them is believed.
+
+    In the caller's snapshot.
+    """
+    check = ChainCheck(is_whole=False)
+    await _follow(connection, check, _NEWEST, workspace_ids, entries)
+    await _compare_heads(connection, check, workspace_ids)
     return check
 
 
@@ -66,10 +90,27 @@ async def table_hashes(
     return {row["entry_id"]: row["entry_hash"] for row in await connection.fetch(_HASHES, ids)}
 
 
+async def _follow(
+    connection: asyncpg.Connection, check: ChainCheck, query: str, *values: object
+) -> None:
+    async for row in _rows(connection, query, *values):
+        hashed = _detail_hash(row)
+        if hashed != (row["detail_hash"] or b""):
+            check.refuse(row["workspace_id"], row["entry_id"], "detail: it was changed")
+        check.see(_stated(row))
+
+
+async def _compare_heads(
+    connection: asyncpg.Connection, check: ChainCheck, workspace_ids: Sequence[int] | None
+) -> None:
+    rows = await connection.fetch(_HEADS, workspace_ids)
+    _compare(check, {row["workspace_id"]: ChainHead(*row[1:]) for row in rows})
+
+
 async def _rows(
-    connection: asyncpg.Connection, workspace_id: int | None
+    connection: asyncpg.Connection, query: str, *values: object
 ) -> AsyncIterator[asyncpg.Record]:
-    async for row in connection.cursor(_ENTRIES, workspace_id, prefetch=_FETCH):
+    async for row in connection.cursor(query, *values, prefetch=_FETCH):
         yield row
 
 

@@ -58,7 +58,7 @@ async def _answer(asked: argparse.Namespace) -> Findings | Report:
                     hours=asked.hours, workspace_id=asked.workspace, settle_s=asked.settle_s
                 )
                 return await report(reader=reader, connection=connection, asked=hourly)
-            wish = Wish(since=asked.since, settle_s=asked.settle_s)
+            wish = Wish(since=asked.since, settle_s=asked.settle_s, all_chains=asked.chains)
             return await reconcile(reader=reader, connection=connection, wish=wish)
     finally:
         await connection.close()
@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=10.0,
         help="how long to wait for the consumers to catch up (default 10)",
+    )
+    parser.add_argument(
+        "--chains", action="store_true", help="follow the whole chain of every account"
     )
     parser.add_argument("--json", action="store_true", help="everything, as one JSON object")
     hourly = parser.add_argument_group("by hour and workspace")

@@ -15,11 +15,15 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from operations.reconcile.budgets_check import budgets_check
+from operations.reconcile.chains_check import chains_check
 from operations.reconcile.gaps import Findings, check
+from operations.reconcile.grants_check import grants_check
 from operations.reconcile.letters_check import letters_check
 from operations.reconcile.observed import Observed
 from operations.reconcile.positions import behind, beyond, unpublished
 from operations.reconcile.requests_check import compare, request_checks, token_check
+from operations.reconcile.settlements_check import settlements_check
 from operations.reconcile.sums_check import sum_checks
 from operations.reconcile.tables import Tables, watermarks
 from operations.reconcile.topics import (
@@ -51,6 +55,8 @@ class Wish:
     since: datetime | None = None
     """Leave older requests out; sums are always over everything."""
     settle_s: float = 10.0
+    all_chains: bool = False
+    """Follow every chain whole; else the newest entries of some accounts."""
 
 
 async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish: Wish) -> Findings:
@@ -69,6 +75,9 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
         tables = Tables(connection)
         compared = await compare(tables, observed, held_since=whole_since)
         sums = await sum_checks(tables)
+        for each in (settlements_check, grants_check, budgets_check):
+            sums.append(await each(connection))
+        chains, chain_notes = await chains_check(connection, takes_all=wish.all_chains)
         tokens = await tables.tokens_by_hour()
         dead_letters = await letters_check(letters, tables, observed)
         stand = await watermarks(connection, RELAY_REQUESTS.name)
@@ -80,7 +89,8 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
 
     findings = Findings()
     findings.checks += request_checks(observed, compared, unreadable)
-    findings.checks += sums
+    findings.checks += [*sums, chains]
+    findings.notes += chain_notes
     if compared.logs_deleted_before:
         until = datetime.fromtimestamp(compared.logs_deleted_before, UTC).isoformat()
         findings.notes.append(f"log rows older than {until} were deleted by an admin: not missed")

@@ -108,12 +108,7 @@ async def test_a_debt_is_explained_by_a_release_of_the_accounts_own_lease(
 ) -> None:
     """What a key's lease exposes is what the key may spend, and no balance."""
     await world.settle([request(quota=1_000_100)])
-    await world.execute(
-        "INSERT INTO billing.ledger_entries (workspace_id, kind, cause, amount_units,"
-        " balance_after_units, exposure_units, key_id, posted_at, prev_hash, entry_hash)"
-        f" VALUES (7, 'release', 'release:l', 0, 0, 100, {key_id or 'NULL'}, now(), sha256(''),"
-        " sha256(''))"
-    )
+    await world.release(7, 100, key_id=key_id)
 
     assert (await world.gaps() == {}) is is_explained
 

@@ -26,29 +26,19 @@ from shared.kafka.records import OutgoingRecord, Partition
 from shared.kafka.spans import Span, SpanReader
 from tests.integration.kafka.broker import Broker
 from tests.integration.kafka.waiting import until
+from tests.integration.reconcile.ledger import append_entry
 from tests.made_events import outgoing, request
 from tests.made_rows import row_of
 from tests.stack_fixtures import Database
 
 RELAY: Final = "relay-start-1"
 TOP_UP: Final = 1_000_000
-_ENTRY: Final = """
-INSERT INTO billing.ledger_entries
-    (workspace_id, kind, cause, amount_units, balance_after_units, key_id, user_id, model,
-     posted_at, prev_hash, entry_hash)
-VALUES ($1, $2, $3, $4, 0, 70, $5, $6, $7, sha256(''), sha256(''))
-"""
-_REFUND: Final = """
-INSERT INTO billing.ledger_entries
-    (workspace_id, kind, cause, amount_units, balance_after_units, key_id, user_id, model,
-     posted_at, refers_to_entry_id, bucket_at, prev_hash, entry_hash)
-SELECT workspace_id, 'refund', 'refund:' || entry_id, $2, 0, key_id, user_id, model, now(),
-       entry_id, posted_at, sha256(''), sha256('')
-FROM billing.ledger_entries WHERE cause = 'request:' || $1::text
-"""
+_CHARGE: Final = "SELECT * FROM billing.ledger_entries WHERE cause = 'request:' || $1::text"
 _ACCOUNT: Final = """
-INSERT INTO billing.accounts (workspace_id, balance_units, charged_units, held_units)
-VALUES ($1, $2, $3, 100)
+INSERT INTO billing.accounts
+    (workspace_id, balance_units, charged_units, held_units, head_entry_id, head_hash)
+SELECT workspace_id, $2, $3, 100, entry_id, entry_hash FROM billing.ledger_entries
+WHERE workspace_id = $1 ORDER BY entry_id DESC LIMIT 1
 """
 _LEASE: Final = """
 INSERT INTO billing.leases (lease_id, relay_id, subject, workspace_id, seq, granted_total,
@@ -133,7 +123,21 @@ class World:
 
     async def refund(self, event: RequestCompleted, units: int) -> None:
         """So much of a charge is given back, wherever it was counted; its log row is of today."""
-        await self._connection.execute(_REFUND, event.request_id, units)
+        charge = await self._connection.fetchrow(_CHARGE, event.request_id)
+        assert charge is not None
+        await append_entry(
+            self._connection,
+            charge["workspace_id"],
+            "refund",
+            f"refund:{charge['entry_id']}",
+            units,
+            posted_at=datetime.now(UTC),
+            key_id=charge["key_id"],
+            user_id=charge["user_id"],
+            model=charge["model"],
+            refers_to_entry_id=charge["entry_id"],
+            bucket_at=charge["posted_at"],
+        )
         for statement in (
             """UPDATE billing.accounts SET balance_units = balance_units + $1,
                charged_units = charged_units - $1 WHERE workspace_id = $2""",
@@ -198,6 +202,16 @@ class World:
         """Change something behind everybody's back."""
         await self._connection.execute(query, *values)
 
+    async def release(self, workspace_id: int, exposure_units: int, *, key_id: int | None) -> None:
+        """A lease was given up, of the account or of a key."""
+        await append_entry(
+            self._connection,
+            *(workspace_id, "release", "release:l", 0),
+            posted_at=datetime.now(UTC),
+            exposure_units=exposure_units,
+            key_id=key_id,
+        )
+
     async def catch_up(self) -> None:
         """Billing and logging are at the topic's end."""
         spans = await self.held()
@@ -253,10 +267,13 @@ class World:
             spent[workspace] = spent.get(workspace, 0) + event.quota
             at = int(event.completed_at.timestamp())
             model = event.requested_model or ""
-            await self._connection.execute(
-                _ENTRY,
+            await append_entry(
+                self._connection,
                 *(workspace, "charge", f"request:{event.request_id}", -event.quota),
-                *(event.user_id, model, event.completed_at),
+                posted_at=event.completed_at,
+                key_id=70,
+                user_id=event.user_id,
+                model=model,
             )
             await self._connection.execute(_KEY, workspace, event.quota)
             await self._connection.execute(_KEY_LEASE, workspace, event.quota)
@@ -267,9 +284,12 @@ class World:
                 event.quota,
             )
         for workspace, quota in spent.items():
-            await self._connection.execute(
-                _ENTRY,
-                *(workspace, "top_up", f"top_up:{workspace}", TOP_UP, 1, "", datetime.now(UTC)),
+            await append_entry(
+                self._connection,
+                *(workspace, "top_up", f"top_up:{workspace}", TOP_UP),
+                posted_at=datetime.now(UTC),
+                key_id=70,
+                user_id=1,
             )
             await self._connection.execute(_ACCOUNT, workspace, TOP_UP - quota, quota)
             await self._connection.execute(_LEASE, workspace, quota)
