@@ -14,8 +14,10 @@ from typing import Any
 from deploy.local.spec import StackSpec
 from deploy.local.stack import Stack
 from operations.bench.delay import measure_delay
+from operations.bench.hourly_report import measure_report, report_lines
 from operations.bench.ingest import measure_ingest
 from operations.bench.keys import keys_lines, measure_keys
+from operations.bench.leases import lease_lines, measure_leases
 from operations.bench.machine import machine_lines
 from operations.bench.plan import QUICK, SIDES, WHOLE, Plan
 from operations.bench.report import delay_lines, ingest_lines
@@ -24,10 +26,10 @@ from operations.bench.side_report import side_by_side_json, side_by_side_lines
 from operations.bench.steps import chosen
 from shared.service.open_files import raise_open_files
 
-_PARTS = ("ingest", "relay", "delay")
-_KEYS = "keys"
-"""Only when it is asked for: to make a million keys takes a minute and more."""
-_CHOICES = (*_PARTS, _KEYS)
+_PARTS = ("ingest", "relay", "leases", "delay")
+_KEYS, _REPORT = "keys", "report"
+"""Only when they are asked for: to make what they read takes minutes."""
+_CHOICES = (*_PARTS, _KEYS, _REPORT)
 
 
 def _main() -> int:
@@ -77,7 +79,9 @@ async def _measure(plan: Plan, parts: frozenset[str]) -> dict[str, Any]:
             figures["ingest"] = await _ingest(Path(folder, "ingest"), plan)
         if _KEYS in parts:
             figures[_KEYS] = await _keys(Path(folder, _KEYS), plan)
-        if parts & {"relay", "delay"}:
+        if _REPORT in parts:
+            figures[_REPORT] = await _report(Path(folder, _REPORT), plan)
+        if parts & {"relay", "leases", "delay"}:
             figures |= await _relay(Path(folder, "relay"), plan, parts)
     print(f"\n{monotonic() - begun:.0f} s in all")
     return figures
@@ -105,6 +109,19 @@ async def _keys(folder: Path, plan: Plan) -> dict[str, Any]:
     return asdict(found)
 
 
+async def _report(folder: Path, plan: Plan) -> dict[str, Any]:
+    stack = Stack(StackSpec(state_dir=folder))
+    try:
+        await stack.start_infrastructure()
+        found = await measure_report(
+            stack, requests=plan.report_requests, workspaces=plan.workspaces
+        )
+    finally:
+        await stack.stop()
+    _print(f"`reconcile --report` over {found.requests:,} requests", report_lines(found))
+    return asdict(found)
+
+
 async def _relay(folder: Path, plan: Plan, parts: frozenset[str]) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     async with Stack(StackSpec(state_dir=folder)) as stack:
@@ -113,6 +130,10 @@ async def _relay(folder: Path, plan: Plan, parts: frozenset[str]) -> dict[str, A
             rounds = "one round" if plan.rounds == 1 else f"medians of {plan.rounds} rounds"
             _print(f"The relay beside other proxies; {rounds}", side_by_side_lines(found))
             figures["relay"] = side_by_side_json(found)
+        if "leases" in parts:
+            leases = await measure_leases(stack, plan)
+            _print("What leases add to a request", lease_lines(leases))
+            figures["leases"] = asdict(leases)
         if "delay" in parts:
             delay = await measure_delay(stack, plan)
             _print("From a whole answer to its rows", delay_lines(delay))

@@ -1,6 +1,7 @@
 """Percentiles, medians, and the CPU time of processes."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import median
 
 import psutil
@@ -42,3 +43,12 @@ def machine_busy_s() -> float:
 def rss_mib(pid: int) -> float:
     """Resident memory of a process alone."""
     return float(psutil.Process(pid).memory_info().rss) / 1024 / 1024
+
+
+def peak_rss_mib(pid: int) -> float:
+    """The most that a process alone has had resident. Raises OSError where it has ended."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            return int(value.split()[0]) / 1024
+    raise OSError("the kernel does not say how much memory the process has had")

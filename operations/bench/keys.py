@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from deploy.local.stack import Stack
-from operations.bench.figures import cpu_s, rss_mib
+from operations.bench.figures import cpu_s, peak_rss_mib, rss_mib
 from operations.bench.made_keys import made_key_records
 from operations.bench.table import row, verdict
 from shared.kafka.producer import IdempotentProducer
@@ -123,15 +122,7 @@ async def _start(stack: Stack) -> _Started:
             ready_s=ready_s,
             cpu_s=cpu_s(relay.pid),
             rss_mib=rss_mib(relay.pid),
-            peak_rss_mib=_peak_rss_mib(relay.pid),
+            peak_rss_mib=peak_rss_mib(relay.pid),
         )
     finally:
         await relay.stop()
-
-
-def _peak_rss_mib(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == "VmHWM":
-            return int(value.split()[0]) / 1024
-    raise RuntimeError("the kernel does not say how much memory the process has had")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from deploy.local.demo import Demo, ensure_demo
+from deploy.local.demo import ensure_demo
 from deploy.local.stack import Stack
 from operations.bench.traffic import CHAT_PATH, MODEL
 from operations.bench.waiting import wait_until
@@ -22,11 +22,9 @@ async def provision(stack: Stack, *, upstream_port: int) -> str:
     """The API key to measure with, once the relay answers it from the upstream on this port."""
     demo = await ensure_demo(stack)
     async with aiohttp.ClientSession(stack.relay_url()) as http:
-        login = {"username": demo.username, "password": demo.password}
-        session = (await _call(http, "POST", "/api/user/login", login))["session_token"]
-        admin = {"Authorization": f"Bearer {session}"}
-        workspace_id = (await _call(http, "GET", "/api/user/self", None, admin))["workspace_id"]
-        channels = await _call(http, "GET", "/api/channel/", None, admin)
+        admin = await sign_in(http, demo.username, demo.password)
+        workspace_id = (await call(http, "GET", "/api/user/self", None, admin))["workspace_id"]
+        channels = await call(http, "GET", "/api/channel/", None, admin)
         measured = next(one for one in channels["items"] if one["dialect"] == _DIALECT)
         change = {
             "id": measured["id"],
@@ -34,24 +32,32 @@ async def provision(stack: Stack, *, upstream_port: int) -> str:
             # A channel that moves must be given its key anew.
             "key": "bench",
         }
-        await _call(http, "PUT", "/api/channel/", change, admin)
+        await call(http, "PUT", "/api/channel/", change, admin)
         credit = {
             "workspace_id": workspace_id,
             "quota_units": _CREDIT_UNITS,
             "idempotency_key": "bench",
         }
-        await _call(http, "POST", "/api/billing/topups", credit, admin)
-        await wait_until(partial(_is_served, http, demo), deadline_s=_DEADLINE_S)
+        await call(http, "POST", "/api/billing/topups", credit, admin)
+        await wait_until(partial(is_served, http, demo.api_key), deadline_s=_DEADLINE_S)
     return demo.api_key
 
 
-async def _call(
+async def sign_in(http: aiohttp.ClientSession, username: str, password: str) -> dict[str, str]:
+    """The headers of a session. Raises RuntimeError."""
+    login = {"username": username, "password": password}
+    session = (await call(http, "POST", "/api/user/login", login))["session_token"]
+    return {"Authorization": f"Bearer {session}"}
+
+
+async def call(
     http: aiohttp.ClientSession,
     method: str,
     path: str,
     body: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None = None,
 ) -> Any:
+    """The data of a call that succeeds. Raises RuntimeError for another."""
     async with http.request(method, path, json=body, headers=headers) as response:
         answer = await response.json()
         if response.status != _OK or not answer.get("success"):
@@ -60,8 +66,9 @@ async def _call(
         return answer["data"]
 
 
-async def _is_served(http: aiohttp.ClientSession, demo: Demo) -> bool:
+async def is_served(http: aiohttp.ClientSession, key: str) -> bool:
+    """Whether a request with this key is answered from the benchmark's upstream."""
     chat = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
-    headers = {"Authorization": f"Bearer {demo.api_key}"}
+    headers = {"Authorization": f"Bearer {key}"}
     async with http.post(CHAT_PATH, json=chat, headers=headers) as response:
         return response.status == _OK and (await response.json())["id"] == _ANSWER_ID

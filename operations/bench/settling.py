@@ -12,7 +12,7 @@ from operations.bench.waiting import wait_until
 from shared.events.catalog import RELAY_REQUESTS
 
 _POLL_S: Final = 0.02
-_COMPLETED: Final = "ledgerline_relay_requests_total"
+COMPLETED: Final = "ledgerline_relay_requests_total"
 _PUBLISHED: Final = "ledgerline_relay_events_published_total"
 _APPLIED: Final = """
 SELECT coalesce(sum(next_offset), 0)::bigint FROM {service}.consumer_watermarks WHERE topic = $1
@@ -51,16 +51,18 @@ async def wait_until_applied(stack: Stack) -> None:
 async def _is_applied(
     stack: Stack, http: aiohttp.ClientSession, connection: asyncpg.Connection
 ) -> bool:
-    async with http.get(f"{stack.internal_url('relay')}/metrics") as response:
-        sums = _sums(await response.text())
+    sums = await relay_totals(stack, http)
     published = sums.get(_PUBLISHED, 0)
-    if published < sums.get(_COMPLETED, 0):
+    if published < sums.get(COMPLETED, 0):
         return False
     applied = [await applied_count(connection, service) for service in ("billing", "logging")]
     return min(applied) >= published
 
 
-def _sums(text: str) -> dict[str, float]:
+async def relay_totals(stack: Stack, http: aiohttp.ClientSession) -> dict[str, float]:
+    """The relay's metrics by name, each summed over its labels."""
+    async with http.get(f"{stack.internal_url('relay')}/metrics") as response:
+        text = await response.text()
     sums: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
