@@ -61,7 +61,7 @@ async def test_the_charge_of_a_cached_prompt_can_be_added_up_by_hand(
         cache_write_5m_tokens=800,
         cache_write_1h_tokens=300,
     )
-    counted = await count(stack, workspace_id=customer.workspace_id)
+    counted = await count(stack, workspace_id=customer.workspace_id, of={request_id})
     event = counted.events[request_id]
     assert event["dialect"] == "anthropic"
     assert event["usage_source"] == "provider"
@@ -90,8 +90,8 @@ async def test_counting_tokens_is_free_and_has_its_event(
         model=CLAUDE, messages=[{"role": "user", "content": "x" * 4000}]
     )
     assert (await answer.parse()).input_tokens == 1000
-    counted = await count(stack, workspace_id=nobody.workspace_id)
     request_id = answer.headers["x-request-id"]
+    counted = await count(stack, workspace_id=nobody.workspace_id, of={request_id})
     event = counted.events[request_id]
     assert (event["outcome"], event["quota"], event["hold_quota"]) == ("succeeded", 0, 0)
     assert counted.charged_units[request_id] == 0
@@ -106,7 +106,7 @@ async def test_a_cut_stream_is_charged_by_its_told_input_and_an_estimate(
     much.
     """
     request_id = await ask(claude, customer, stream=True, cached_tokens=4000, cut_after_events=6)
-    counted = await count(stack, workspace_id=customer.workspace_id)
+    counted = await count(stack, workspace_id=customer.workspace_id, of={request_id})
     event = counted.events[request_id]
     assert (event["outcome"], event["error_code"]) == ("failed", "upstream_cut")
     assert event["usage_source"] == "estimated"
@@ -142,7 +142,7 @@ async def test_odd_usage_is_charged_soundly_or_estimated(
     expected: tuple[str, range],
 ) -> None:
     ids = [await ask(claude, customer, stream=stream, **behaviour) for stream in (True, False)]
-    counted = await count(stack, workspace_id=customer.workspace_id)
+    counted = await count(stack, workspace_id=customer.workspace_id, of=ids)
     for request_id in ids:
         event = counted.events[request_id]
         assert event["outcome"] == "succeeded"

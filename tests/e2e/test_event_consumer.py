@@ -50,13 +50,16 @@ async def test_what_is_delivered_twice_is_counted_once(
     async with openai.AsyncOpenAI(
         base_url=f"{stack.relay_url()}/v1", api_key=customer.api_key, max_retries=0
     ) as client:
-        for _ in range(3):
+        answers = [
             await client.chat.completions.create(
                 model=MODEL,
                 messages=[{"role": "user", "content": "hello"}],
                 extra_headers={"X-Ledgerline-Tags": "team=search, env=prod"},
             )
-    known = await count(stack, workspace_id=customer.workspace_id)
+            for _ in range(3)
+        ]
+    ids = {str(answer._request_id) for answer in answers}
+    known = await count(stack, workspace_id=customer.workspace_id, of=ids)
     assert [event["tags"] for event in known.events.values()] == [
         {"team": "search", "env": "prod"}
     ] * 3

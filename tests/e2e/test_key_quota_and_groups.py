@@ -24,21 +24,27 @@ def client(stack: Stack, key: str) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(base_url=f"{stack.relay_url()}/v1", api_key=key, max_retries=0)
 
 
-async def ask(sdk: openai.AsyncOpenAI, model: str = MODEL) -> str | None:
-    """One chat of 1,000 tokens; answers the error's code, or null."""
+async def ask(
+    sdk: openai.AsyncOpenAI, model: str = MODEL, *, answered: set[str] | None = None
+) -> str | None:
+    """One chat of 1,000 tokens; answers the error's code, or null and keeps the id."""
     try:
-        await sdk.chat.completions.create(
+        answer = await sdk.chat.completions.create(
             model=model, max_tokens=1000, messages=[{"role": "user", "content": _ASKED}]
         )
     except openai.APIStatusError as error:
         return str(error.code)
+    if answered is not None:
+        answered.add(str(answer._request_id))
     return None
 
 
-async def until_answered(sdk: openai.AsyncOpenAI, model: str = MODEL) -> None:
+async def until_answered(
+    sdk: openai.AsyncOpenAI, model: str = MODEL, *, answered: set[str] | None = None
+) -> None:
     """What was set is on its way to the relay and to billing."""
     async with asyncio.timeout(_DEADLINE_S):
-        while await ask(sdk, model) is not None:
+        while await ask(sdk, model, answered=answered) is not None:
             await asyncio.sleep(0.1)
 
 
@@ -54,10 +60,12 @@ async def test_a_key_spends_what_it_was_given_and_no_more(
     )
     path = f"/api/token/{made['id']}"
     async with client(stack, made["key"]) as sdk:
-        await until_answered(sdk)
+        ids: set[str] = set()
+        await until_answered(sdk, answered=ids)
         # Each costs a little above 300 and holds a little more: two are left of the 1,000.
-        assert [await ask(sdk) for _ in range(3)] == [None, None, "insufficient_user_quota"]
-        counted = await count(stack, workspace_id=customer.workspace_id)
+        told = [await ask(sdk, answered=ids) for _ in range(3)]
+        assert told == [None, None, "insufficient_user_quota"]
+        counted = await count(stack, workspace_id=customer.workspace_id, of=ids)
         spent = sum(e["quota"] for e in counted.events.values() if e["key_id"] == made["id"])
         assert 900 < spent <= 1_000
         shown = await _shown(operator, token, path, used_quota=spent)
@@ -121,10 +129,11 @@ async def test_a_key_that_may_goes_on_to_another_group_at_that_groups_price(
         token=token,
     )
     async with client(stack, key["key"]) as crossing, client(stack, customer.api_key) as staying:
-        await until_answered(crossing, model)
+        ids: set[str] = set()
+        await until_answered(crossing, model, answered=ids)
         assert await ask(staying, model) in {"upstream_connection", "no_channel"}
 
-    counted = await count(stack, workspace_id=customer.workspace_id)
+    counted = await count(stack, workspace_id=customer.workspace_id, of=ids)
     crossed = [
         event
         for event in counted.events.values()

@@ -112,7 +112,8 @@ async def test_each_charge_can_be_added_up_by_hand(
     asked = {
         name: await ask(stack, customer, path, **body) for name, (path, body, *_) in CALLS.items()
     }
-    counted = await count(stack, workspace_id=customer.workspace_id)
+    of = {request_id for request_id, _ in asked.values()}
+    counted = await count(stack, workspace_id=customer.workspace_id, of=of)
     for name, (path, body, tokens, quota) in CALLS.items():
         request_id, _ = asked[name]
         event = counted.events[request_id]
@@ -150,7 +151,8 @@ async def test_what_failed_or_was_cut_is_charged_by_what_was_told(
     )
     assert b"event: error" in answer
     assert b"response.completed" not in answer
-    counted = await count(stack, workspace_id=customer.workspace_id)
+    of = {failed, no_usage, cut}
+    counted = await count(stack, workspace_id=customer.workspace_id, of=of)
     assert counted.events[failed]["outcome"] == "failed"
     assert counted.events[failed]["quota"] == 0
     assert counted.events[no_usage]["outcome"] == "succeeded"
