@@ -100,7 +100,7 @@ async def test_a_client_that_goes_gives_its_place_back(stack: Stack, operator: O
     """Not while the provider still answers: the place is of the request, not of the connection."""
     customer = await operator.customer(quota_units=10**7)
     await limit_key(stack, customer, RequestLimits(concurrent_requests=1))
-    slow = body(simulate={"event_interval_ms": 20, "events": 40}, stream=True, max_tokens=64)
+    slow = body(simulate={"event_interval_ms": 20, "events": 150}, stream=True, max_tokens=200)
     headers = {"Authorization": f"Bearer {customer.api_key}"}
     url = f"{stack.relay_url()}/v1/chat/completions"
     async with aiohttp.ClientSession(headers=headers) as http:
