@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import asyncpg
@@ -21,6 +21,12 @@ import pytest_asyncio
 from deploy.local.spec import StackSpec
 from deploy.local.stack import Stack
 from deploy.postgres.roles import create_roles
+
+# Of what a process printed: a report that is longer hides why the test failed.
+_LOOKED_AT: Final = 300
+_TOLD: Final = 10
+_LONGEST: Final = 400
+_ROUTINE: Final = '"level":"info"'
 
 live_stacks: list[Stack] = []
 """The stacks whose output belongs in the report of a test that fails now."""
@@ -103,8 +109,10 @@ async def make_stack(tmp_path: Path) -> AsyncIterator[MakeStack]:
 
 
 def output_tails() -> Iterator[tuple[str, str]]:
-    """The last lines of every process of the stacks that are up, by name."""
+    """The last lines of every process of the stacks that are up, by name, without the routine."""
     for each in live_stacks:
         for process in each.processes():
-            if lines := process.last_lines(15):
-                yield process.name, lines
+            lines = process.last_lines(_LOOKED_AT).splitlines()
+            told = [line[:_LONGEST] for line in lines if _ROUTINE not in line]
+            if told:
+                yield process.name, "\n".join(told[-_TOLD:])
