@@ -305,7 +305,7 @@ async def follow(control: Control, *names: str) -> AsyncIterator[Followed]:
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def until(is_so: Callable[[], Any], *, deadline_s: float = 20.0) -> float:
+async def until(is_so: Callable[[], Any], *, deadline_s: float = 60.0) -> float:
     """Poll until it is so; answers how long that took, in seconds."""
     loop = asyncio.get_running_loop()
     started = loop.time()

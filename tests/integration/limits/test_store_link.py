@@ -113,7 +113,7 @@ async def test_a_frozen_server_is_given_up_in_time_and_then_nobody_waits(
             started = time.monotonic()
             with pytest.raises(StoreAwayError):
                 await linked.store.take("waits", [one(_REQUESTS)])
-            assert 0.15 < time.monotonic() - started < 2
+            assert 0.15 < time.monotonic() - started < 5
             for number in range(1000):
                 with pytest.raises(StoreAwayError):
                     linked.link.send(linked.store.call("take", f"r{number}", [one(_REQUESTS)]))

@@ -75,14 +75,19 @@ async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
 
 
 async def _wait_until_gone(processes: list[psutil.Process]) -> None:
-    names = {
-        process.pid: " ".join(process.cmdline()[:1]) for process in processes if _lives(process)
-    }
+    names = {process.pid: _program(process) for process in processes}
     deadline = asyncio.get_running_loop().time() + 15
     while left := [process.pid for process in processes if _lives(process)]:
         if asyncio.get_running_loop().time() > deadline:
             pytest.fail(f"still there: {[names.get(pid, pid) for pid in left]}")
         await asyncio.sleep(0.05)
+
+
+def _program(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()[:1])
+    except psutil.Error:  # it ended while we looked
+        return ""
 
 
 def _lives(process: psutil.Process) -> bool:
