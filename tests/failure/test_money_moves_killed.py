@@ -12,7 +12,7 @@ from deploy.local.stack import Stack
 from operations.ledger_chain.table import check_table
 from tests.failure.held_steps import held, until_it_waits
 from tests.gateway.catching_up import caught_up
-from tests.gateway.counting import reconcile
+from tests.gateway.counting import count, reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Customer, Operator
 
@@ -47,12 +47,12 @@ async def database(drill_stack: Stack) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def charged(drill_stack: Stack, operator: Operator) -> Charged:
+async def charged(shared_drill_stack: Stack, operator: Operator) -> Charged:
     customer = await operator.customer(quota_units=UNITS)
-    clients = Clients([drill_stack.relay_url()], [customer.api_key], count=1)
+    clients = Clients([shared_drill_stack.relay_url()], [customer.api_key], count=1)
     async with clients.running() as got:
         await clients.at_least(len(REFUND))
-    await caught_up(drill_stack)
+    await count(shared_drill_stack, workspace_id=customer.workspace_id, of=got.whole)
     return Charged(customer, sorted(got.whole))
 
 
