@@ -4,9 +4,12 @@ import asyncio
 import signal
 
 from deploy.local.stack import Stack
+from tests.failure.wholeness import recovered
 from tests.gateway.counting import assert_exactly_once, count, reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Operator
+
+_SLOW = {"messages": [{"role": "user", "content": '[[simulate {"event_interval_ms":300}]]'}]}
 
 
 async def test_relays_killed_under_load_lose_and_double_nothing(
@@ -24,7 +27,8 @@ async def test_relays_killed_under_load_lose_and_double_nothing(
             await drill_stack.wait_ready(name)
         await clients.at_least(len(got.whole) + 50)
     assert got.broken > 0, "nothing was in flight at any kill: the drill shows nothing"
-    counted = await count(drill_stack, workspace_id=customer.workspace_id)
+    await recovered(drill_stack)
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=got.whole)
     assert_exactly_once(counted, got.whole, in_flight=got.broken)
     code, output = await reconcile(drill_stack)
     assert code == 0, output
@@ -35,23 +39,25 @@ async def test_a_relay_killed_mid_stream_charges_nothing_for_what_it_never_finis
 ) -> None:
     """An answer cut by the relay's death is `interrupted`: visible, and free."""
     customer = await operator.customer(quota_units=50_000_000)
-    slow = {"messages": [{"role": "user", "content": '[[simulate {"event_interval_ms":100}]]'}]}
+    streams = 8
     clients = Clients(
-        [drill_stack.relay_url(2)], [customer.api_key], count=8, body=slow, streams=True
+        [drill_stack.relay_url(2)], [customer.api_key], count=streams, body=_SLOW, streams=True
     )
     async with clients.running() as got:
-        await asyncio.sleep(0.8)  # into the middle of every stream, which lasts 1.6 s and more
+        await clients.all_begun()  # each has some five seconds to go
         await drill_stack.kill("relay-2")
-        async with asyncio.timeout(10):
-            while got.broken < 8:
+        async with asyncio.timeout(30):
+            while got.broken < streams:
                 await asyncio.sleep(0.02)
-        await drill_stack.start_process("relay-2")
-        await drill_stack.wait_ready("relay-2")
+    assert got.whole == set()
+    await drill_stack.start_process("relay-2")
+    await drill_stack.wait_ready("relay-2")
+    await recovered(drill_stack)
     counted = await count(drill_stack, workspace_id=customer.workspace_id)
     interrupted = [e for e in counted.events.values() if e["outcome"] == "interrupted"]
-    assert len(interrupted) == 8
+    assert len(interrupted) == len(counted.events) == streams
     assert all(e["quota"] == 0 and e["error_code"] == "relay_died" for e in interrupted)
-    assert_exactly_once(counted, got.whole, in_flight=len(counted.succeeded()) - len(got.whole))
+    assert_exactly_once(counted, set(), in_flight=0)
     code, output = await reconcile(drill_stack)
     assert code == 0, output
 
@@ -75,7 +81,7 @@ async def test_a_relay_killed_between_answer_and_publication_still_charges(
     await drill_stack.start_process("relay-3")
     await drill_stack.wait_ready("relay-3")
     whole = got.whole | warm.got.whole
-    counted = await count(drill_stack, workspace_id=customer.workspace_id)
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=whole)
     assert all(counted.charges[request_id] == 1 for request_id in whole)
     code, output = await reconcile(drill_stack)
     assert code == 0, output

@@ -48,6 +48,7 @@ class Clients:
         self._stop = asyncio.Event()
         self.got = Got()
         self._in_flight = 0
+        self._begun = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Got]:
@@ -66,6 +67,12 @@ class Clients:
         """Wait until that many answers have come whole."""
         async with asyncio.timeout(90):
             while len(self.got.whole) < whole:
+                await asyncio.sleep(0.02)
+
+    async def all_begun(self) -> None:
+        """Wait until each client is in the middle of an answer of status 200."""
+        async with asyncio.timeout(90):
+            while self._begun < self._count:
                 await asyncio.sleep(0.02)
 
     async def _client(self, http: aiohttp.ClientSession, number: int) -> None:
@@ -98,7 +105,12 @@ class Clients:
         headers = {"Authorization": f"Bearer {key}"}
         started = time.monotonic()
         async with http.post(f"{url}/v1/chat/completions", json=body, headers=headers) as response:
-            data = await response.read()  # raises where the framing does not end
+            is_begun = response.status == 200
+            self._begun += is_begun
+            try:
+                data = await response.read()  # raises where the framing does not end
+            finally:
+                self._begun -= is_begun
             if response.status != 200:
                 self.got.refused[response.status] = self.got.refused.get(response.status, 0) + 1
                 await asyncio.sleep(0.02)
