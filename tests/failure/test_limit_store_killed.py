@@ -8,10 +8,11 @@ import pytest
 
 from deploy.local.stack import Stack
 from shared.events.limits import RequestLimits
+from tests.failure.wholeness import make_whole
 from tests.gateway.limits import limit_key
 from tests.gateway.load import Clients
 from tests.gateway.operator import Operator
-from tests.gateway.storm import body, storm
+from tests.gateway.storm import body, storm, warm
 from tests.stack_fixtures import MakeStack
 
 _AWAY = "the store cannot be reached"
@@ -25,6 +26,8 @@ async def test_open_each_relay_counts_alone_and_never_answers_5xx(
         drill_stack, loaded, RequestLimits(requests_per_minute=10**6, concurrent_requests=500)
     )
     limited = await operator.customer(quota_units=10**8)
+    for customer in (loaded, limited):
+        await warm(drill_stack, customer)
     await limit_key(drill_stack, limited, RequestLimits(requests_per_minute=20))
     urls = [drill_stack.relay_url(relay) for relay in range(4)]
     clients = Clients(urls, [loaded.api_key], count=16)
@@ -44,12 +47,12 @@ async def test_open_each_relay_counts_alone_and_never_answers_5xx(
                 drill_stack, 'ledgerline_relay_limit_unshared_total{setting="open"}'
             )
     finally:
-        await drill_stack.start_process("valkey")
-        await drill_stack.wait_ready("valkey")
+        await make_whole(drill_stack)
     assert got.refused == {}
     assert got.broken == 0
     await _shared_again(drill_stack)
     fresh = await operator.customer(quota_units=10**8)
+    await warm(drill_stack, fresh)
     await limit_key(drill_stack, fresh, RequestLimits(requests_per_minute=20))
     again = await storm(drill_stack, fresh, body(max_tokens=16), count=60)
     assert again.statuses == {200: 20, 429: 40}
@@ -64,8 +67,10 @@ async def test_closed_only_requests_without_limits_pass(make_stack: MakeStack) -
     async with aiohttp.ClientSession() as http:
         operator = await Operator.of(stack, http)
         limited = await operator.customer(quota_units=10**8)
-        await limit_key(stack, limited, RequestLimits(concurrent_requests=100))
         free = await operator.customer(quota_units=10**8)
+        for customer in (limited, free):
+            await warm(stack, customer)
+        await limit_key(stack, limited, RequestLimits(concurrent_requests=100))
         assert (await storm(stack, limited, body(), count=6)).statuses == {200: 6}
         await stack.kill("valkey")
         async with asyncio.timeout(20):

@@ -3,23 +3,25 @@
 import asyncio
 import json
 import time
-from typing import Any
 
 import aiohttp
 import pytest
 
 from deploy.local.stack import Stack
 from shared.events.limits import RateLimitStrategy, RequestLimits
+from tests.failure.wholeness import make_whole
 from tests.gateway.counting import events_of
 from tests.gateway.limits import limit_key
 from tests.gateway.load import Clients
 from tests.gateway.operator import Customer, Operator
-from tests.gateway.storm import body, storm
+from tests.gateway.served import forget_served, served
+from tests.gateway.storm import Stormed, body, storm, warm
 
 _LIMIT = 100
 _REQUESTS = 400
-_BURST_S = 30
+_BURST_S = 50
 # Within the minute that a burst may take nothing of it comes back, but one of the buckets' at most.
+_TRIES = 3
 _STRATEGIES = {
     RateLimitStrategy.SLIDING_WINDOW: RequestLimits(requests_per_minute=_LIMIT),
     RateLimitStrategy.FIXED_WINDOW: RequestLimits(
@@ -38,37 +40,55 @@ _STRATEGIES = {
 async def test_just_as_many_requests_pass_as_the_limit_has(
     drill_stack: Stack, operator: Operator, strategy: RateLimitStrategy
 ) -> None:
-    customer = await operator.customer(quota_units=10**8)
-    await limit_key(drill_stack, customer, _STRATEGIES[strategy])
-    while strategy is RateLimitStrategy.FIXED_WINDOW and time.time() % 60 > 60 - _BURST_S:
-        await asyncio.sleep(0.2)  # the tick of the minute would give all of it back
-    started = time.monotonic()
-    stormed = await storm(drill_stack, customer, body(max_tokens=16), count=_REQUESTS)
-    assert time.monotonic() - started < _BURST_S, "too slow to tell"
+    customer, warmed, stormed = await _burst(drill_stack, operator, strategy)
     assert stormed.statuses == {200: _LIMIT, 429: _REQUESTS - _LIMIT}
     assert len(stormed.whole) == _LIMIT
     for headers in stormed.headers:
         assert 1 <= int(headers["retry-after"]) <= 62
         assert headers["x-ratelimit-limit-requests"] == str(_LIMIT)
         assert headers["x-ratelimit-remaining-requests"] == "0"
-    await _every_refusal_is_counted(drill_stack, customer, stormed.whole, _REQUESTS - _LIMIT)
+    whole = stormed.whole | warmed
+    await _every_refusal_is_counted(drill_stack, customer, whole, _REQUESTS - _LIMIT)
+
+
+async def _burst(
+    stack: Stack, operator: Operator, strategy: RateLimitStrategy
+) -> tuple[Customer, set[str], Stormed]:
+    """A storm within a minute of the clock: the tick would give a fixed window's limit back.
+
+    Answers who sent it, too, and the ids of what was answered before there was a limit.
+    """
+    for _ in range(_TRIES):
+        customer = await operator.customer(quota_units=10**8)
+        warmed = await warm(stack, customer)
+        await limit_key(stack, customer, _STRATEGIES[strategy])
+        began = time.time()
+        stormed = await storm(stack, customer, body(max_tokens=16), count=_REQUESTS)
+        ended = time.time()
+        is_of_one_minute = began // 60 == ended // 60
+        is_fixed = strategy is RateLimitStrategy.FIXED_WINDOW
+        if ended - began < _BURST_S and (is_of_one_minute or not is_fixed):
+            return customer, warmed, stormed
+    pytest.fail("too slow to tell")
 
 
 async def _every_refusal_is_counted(
     stack: Stack, customer: Customer, whole: set[str], refused: int
 ) -> None:
     """Ten events a second for a key and relay; each tells how many there were since the last."""
-    asked = refused
+    asked, answered = refused, set(whole)
     async with asyncio.timeout(60):
         while True:
             # What was suppressed is told with the next refusal of another second.
-            asked += (await storm(stack, customer, body(max_tokens=16), count=4)).statuses[429]
+            more = await storm(stack, customer, body(max_tokens=16), count=4)
+            asked += more.statuses[429]
+            answered |= more.whole  # a minute later, on a slow machine
             events = (await events_of(stack, workspace_id=customer.workspace_id)).values()
             rejected = [e for e in events if e["outcome"] == "rejected"]
             if sum(1 + e["suppressed_count"] for e in rejected) == asked:
                 break
             await asyncio.sleep(0.2)
-    assert {e["request_id"] for e in events if e["outcome"] == "succeeded"} == whole
+    assert {e["request_id"] for e in events if e["outcome"] == "succeeded"} == answered
     assert {e["error_code"] for e in rejected} == {"rate_limited"}
     assert all(e["rate_limited"] and e["limits"][-1]["remaining"] == 0 for e in rejected)
     assert all(e["limits"][-1]["limit"] == "key:requests" for e in rejected)
@@ -82,6 +102,7 @@ async def test_tokens_are_not_overrun_by_requests_that_come_at_once(
     data = body(simulate={"delay_ms": 500, "fill_max_tokens": True}, max_tokens=max_tokens)
     fit = limit // (-(-len(data) // 4) + max_tokens)
     customer = await operator.customer(quota_units=10**8)
+    await warm(drill_stack, customer)
     await limit_key(drill_stack, customer, RequestLimits(tokens_per_minute=limit))
     stormed = await storm(drill_stack, customer, data, count=100)
     assert stormed.statuses == {200: fit, 429: 100 - fit}
@@ -92,8 +113,8 @@ async def test_tokens_are_not_overrun_by_requests_that_come_at_once(
                 break
             await asyncio.sleep(0.1)
     used = sum(
-        event["usage"]["prompt_tokens"] + event["usage"]["completion_tokens"]
-        for event in events.values()
+        events[i]["usage"]["prompt_tokens"] + events[i]["usage"]["completion_tokens"]
+        for i in stormed.whole
     )
     assert fit * max_tokens < used <= limit
 
@@ -104,10 +125,11 @@ async def test_no_more_requests_are_in_flight_than_the_limit_has_and_all_places_
     """Measured at the provider, under clients that take every place as soon as it is free."""
     places = 5
     customer = await operator.customer(quota_units=10**8)
+    await warm(drill_stack, customer)
     await limit_key(drill_stack, customer, RequestLimits(concurrent_requests=places))
     urls = [drill_stack.relay_url(relay) for relay in range(4)]
     simulate = {"delay_ms": 40}
-    await _forget_served(drill_stack)
+    await forget_served(drill_stack)
     clients = Clients(
         urls,
         [customer.api_key],
@@ -119,7 +141,7 @@ async def test_no_more_requests_are_in_flight_than_the_limit_has_and_all_places_
     assert set(got.refused) <= {429}
     assert got.refused[429] > 0
     assert got.broken == 0
-    assert (await _served(drill_stack))["most_in_flight"] == places
+    assert (await served(drill_stack))["most_in_flight"] == places
     again = await storm(drill_stack, customer, body(max_tokens=16), count=places)
     assert again.statuses == {200: places}
 
@@ -129,52 +151,33 @@ async def test_the_places_of_a_relay_that_was_killed_come_back(
 ) -> None:
     places = 4
     customer = await operator.customer(quota_units=10**8)
+    await warm(drill_stack, customer)
     await limit_key(drill_stack, customer, RequestLimits(concurrent_requests=places))
     hanging = body(simulate={"delay_ms": 30_000}, max_tokens=16)
-    await _forget_served(drill_stack)
+    await forget_served(drill_stack)
     headers = {"Authorization": f"Bearer {customer.api_key}"}
     url = drill_stack.relay_url(3) + "/v1/chat/completions"
     async with aiohttp.ClientSession(headers=headers) as http:
         calls = [asyncio.create_task(http.post(url, data=hanging)) for _ in range(places)]
         async with asyncio.timeout(20):
-            while (await _served(drill_stack))["in_flight"] < places:
+            while (await served(drill_stack))["in_flight"] < places:
                 await asyncio.sleep(0.05)
-        taken = await storm(drill_stack, customer, body(max_tokens=16), count=3, relays=3)
+        taken = await storm(drill_stack, customer, body(max_tokens=16), count=3, relays=range(3))
         assert taken.statuses == {429: 3}
         await drill_stack.kill("relay-3")
         killed_at = time.monotonic()
         ended = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(each, aiohttp.ClientError) for each in ended)
-    try:
-        async with asyncio.timeout(30):
-            while (
-                await storm(drill_stack, customer, body(max_tokens=16), count=1, relays=1)
-            ).statuses[429]:
-                await asyncio.sleep(0.05)
-        back_after_s = time.monotonic() - killed_at
-        assert back_after_s < 3 + 5, "a lease of 3 s, and what a busy machine needs"
-        all_of_it = await storm(
-            drill_stack,
-            customer,
-            body(simulate={"delay_ms": 300}, max_tokens=16),
-            count=places * 3,
-            relays=3,
-        )
-        assert all_of_it.statuses[200] == places
-    finally:
-        await drill_stack.start_process("relay-3")
-        await drill_stack.wait_ready("relay-3")
-
-
-async def _forget_served(stack: Stack) -> None:
-    async with aiohttp.ClientSession() as http:
-        (await http.delete(f"{stack.simulator_url}/control/served")).raise_for_status()
-
-
-async def _served(stack: Stack) -> dict[str, Any]:
-    async with (
-        aiohttp.ClientSession() as http,
-        http.get(f"{stack.simulator_url}/control/served?last=0") as response,
-    ):
-        totals: dict[str, Any] = (await response.json())["totals"]
-        return totals
+    async with asyncio.timeout(60):
+        while (
+            await storm(drill_stack, customer, body(max_tokens=16), count=1, relays=range(1))
+        ).statuses[429]:
+            await asyncio.sleep(0.05)
+    back_after_s = time.monotonic() - killed_at
+    assert back_after_s < 3 + 12, "a lease of 3 s, and what a busy machine needs"
+    await forget_served(drill_stack)
+    slow = body(simulate={"delay_ms": 1_000}, max_tokens=16)
+    all_of_it = await storm(drill_stack, customer, slow, count=places * 3, relays=range(3))
+    assert all_of_it.statuses[200] >= places
+    assert (await served(drill_stack))["most_in_flight"] == places
+    await make_whole(drill_stack)
