@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -42,23 +43,25 @@ async def test_forced_exceptions_leave_no_trace_of_what_was_said(make_stack: Mak
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
         operator = await Operator.of(stack, http)
         customer = await operator.customer(quota_units=50_000_000)
-        for place in _RELAY:
-            async with _forced(stack, "relay", place):
-                statuses = [
-                    await _chat(http, stack, customer, stream=s, at=place) for s in (False, True)
-                ]
-                assert any(status != 200 for status in statuses), (place, statuses)
-                await _api(http, stack, "/api/log/self")
+        async with _replaced(stack, "relay"):
+            for place in _RELAY:
+                async with _forced(stack, "relay", place):
+                    statuses = [
+                        await _chat(http, stack, customer, stream=s, at=place)
+                        for s in (False, True)
+                    ]
+                    assert any(status != 200 for status in statuses), (place, statuses)
+                    await _api(http, stack, "/api/log/self")
         for service, place in _CONSUMERS:
-            async with _forced(stack, service, place):
+            async with _replaced(stack, service), _forced(stack, service, place) as output:
                 assert await _chat(http, stack, customer, stream=False) == 200
-                await asyncio.sleep(1)  # the handler fails in the background, again and again
+                await _until_raised(output)  # in the background
         for service, place, path in _APIS:
-            async with _forced(stack, service, place):
+            async with _replaced(stack, service), _forced(stack, service, place):
                 await _api(http, stack, path)
         await stack.wait_ready("relay-0")
         await caught_up(stack)
-        await assert_nowhere(stack)
+        await assert_nowhere(stack, MARKER)
         outputs = sorted(stack.state_dir.joinpath("output").glob("forced-*"))
         assert len(outputs) == len(_RELAY) + len(_CONSUMERS) + len(_APIS)
         raised = [p.name for p in outputs if "RuntimeError" in p.read_text()]
@@ -66,10 +69,20 @@ async def test_forced_exceptions_leave_no_trace_of_what_was_said(make_stack: Mak
 
 
 @asynccontextmanager
-async def _forced(stack: Stack, service: str, place: str) -> AsyncIterator[None]:
-    """The service with one place spoiled, in place of the one that runs."""
+async def _replaced(stack: Stack, service: str) -> AsyncIterator[None]:
+    """While it lasts, the service does not run; others take its place."""
     name = f"{service}-0"
     await stack.kill(name)
+    try:
+        yield
+    finally:
+        await stack.start_process(name)
+        await stack.wait_ready(name)
+
+
+@asynccontextmanager
+async def _forced(stack: Stack, service: str, place: str) -> AsyncIterator[Path]:
+    """The service with one place spoiled; what it prints is in the file."""
     output = stack.state_dir / "output" / f"forced-{place.rpartition(':')[2]}-{service}.log"
     with output.open("wb") as stdout:
         process = await asyncio.create_subprocess_exec(
@@ -81,16 +94,20 @@ async def _forced(stack: Stack, service: str, place: str) -> AsyncIterator[None]
         )
     try:
         await _ready(stack.internal_url(service))
-        yield
+        yield output
     finally:
         process.kill()
         await process.wait()
-        await stack.start_process(name)
-        await stack.wait_ready(name)
+
+
+async def _until_raised(output: Path) -> None:
+    async with asyncio.timeout(60):
+        while "RuntimeError" not in await asyncio.to_thread(output.read_text):
+            await asyncio.sleep(0.1)
 
 
 async def _ready(url: str) -> None:
-    async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
         while True:
             try:
                 async with http.get(f"{url}/health/ready") as response:

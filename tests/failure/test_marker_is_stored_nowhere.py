@@ -139,7 +139,7 @@ async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Oper
         # Vectors and verdicts repeat nothing: there only errors do.
         assert carried >= 4, f"no answer of {path} carried the marker: the drill shows nothing"
     await caught_up(drill_stack)
-    await assert_nowhere(drill_stack)
+    await assert_nowhere(drill_stack, MARKER)
 
 
 async def _marked(
