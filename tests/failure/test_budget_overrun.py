@@ -44,7 +44,8 @@ async def _ask(
             async with http.post(url, json=_body(model), headers=headers) as response:
                 answer = await response.json()
                 if response.status in _TRY_AGAIN:
-                    await asyncio.sleep(int(response.headers["Retry-After"]))
+                    # None where a price is on its way.
+                    await asyncio.sleep(int(response.headers.get("Retry-After", "1")))
                     continue
                 told[response.status, answer.get("error", {}).get("code", "")] += 1
                 if response.status == 200:
@@ -74,25 +75,37 @@ async def _budget(operator: Operator, customer: Customer, **fields: Any) -> int:
 
 
 async def _until_held(stack: Stack, customer: Customer, budget_id: int, model: str) -> set[str]:
-    """Ask each relay until its requests are held of the budget; the ids of what it answered."""
+    """Ask each relay until its requests are held of the budget; the ids of what it answered.
+
+    Each hears of it by itself, and lets requests through until then.
+    """
     asked: set[str] = set()
-    headers = {"Authorization": f"Bearer {customer.api_key}"}
-    body = {**_body(model), "max_tokens": 1}
     async with asyncio.timeout(_DEADLINE_S), aiohttp.ClientSession() as http:
         for relay in range(4):
-            url = f"{stack.relay_url(relay)}/v1/chat/completions"
-            while True:
-                async with http.post(url, json=body, headers=headers) as answer:
-                    await answer.read()
-                    if answer.status == 200:
-                        asked.add(answer.headers["x-request-id"])
-                        break
-                await asyncio.sleep(0.1)
-    counted = await count(stack, workspace_id=customer.workspace_id)
-    leased = {u["subject"] for i in asked for u in counted.events[i]["leases"]}
-    if f"budget:{budget_id}" in leased:
-        return asked
-    return asked | await _until_held(stack, customer, budget_id, model)
+            subjects: set[str] = set()
+            while f"budget:{budget_id}" not in subjects:
+                request_id = await _ask_one_token(stack, http, customer, relay, model)
+                asked.add(request_id)
+                of = {request_id}
+                counted = await count(stack, workspace_id=customer.workspace_id, of=of)
+                subjects = {used["subject"] for used in counted.events[request_id]["leases"]}
+    return asked
+
+
+async def _ask_one_token(
+    stack: Stack, http: aiohttp.ClientSession, customer: Customer, relay: int, model: str
+) -> str:
+    """Of one relay, until it answers; the answer's id."""
+    url = f"{stack.relay_url(relay)}/v1/chat/completions"
+    headers = {"Authorization": f"Bearer {customer.api_key}"}
+    while True:
+        async with http.post(
+            url, json={**_body(model), "max_tokens": 1}, headers=headers
+        ) as answer:
+            await answer.read()
+            if answer.status == 200:
+                return answer.headers["x-request-id"]
+        await asyncio.sleep(0.1)
 
 
 async def test_four_hundred_at_once_cannot_overrun_a_budget_for_fewer(
@@ -104,7 +117,7 @@ async def test_four_hundred_at_once_cannot_overrun_a_budget_for_fewer(
     before = await _until_held(drill_stack, customer, budget_id, MODEL)
     told, whole = await _ask(drill_stack, customer, requests=_REQUESTS)
 
-    counted = await count(drill_stack, workspace_id=customer.workspace_id)
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=whole | before)
     assert_exactly_once(counted, whole | before, in_flight=0)
     served = counted.succeeded()
     spent = sum(counted.events[i]["quota"] for i in served)
@@ -130,17 +143,16 @@ async def test_a_spent_provider_s_channels_are_passed_over(
     mapping = {"models": [model], "model_mapping": {model: MODEL}}
     await operator.channel(**mapping, provider="budgeted-one", priority=9)
     await operator.channel(**mapping, provider="budgeted-two", priority=1)
-    _, first = await _ask_until_served(drill_stack, customer, model)
+    first = await _ask_until_served(drill_stack, customer, model, provider="budgeted-one")
     provider_id = first["provider_id"]
-    assert first["provider"] == "budgeted-one"
     budget_id = await _budget(
         operator, customer, amount_cents=amount_cents, provider_id=provider_id
     )
-    await _until_held(drill_stack, customer, budget_id, model)
+    before = await _until_held(drill_stack, customer, budget_id, model)
     told, whole = await _ask(drill_stack, customer, requests=_REQUESTS, model=model)
 
     assert told == {(200, ""): _REQUESTS}
-    counted = await count(drill_stack, workspace_id=customer.workspace_id)
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=whole | before)
     by_provider: Counter[int] = Counter()
     for request_id in counted.succeeded():  # who came before the channels was refused
         event = counted.events[request_id]
@@ -156,14 +168,15 @@ async def test_a_spent_provider_s_channels_are_passed_over(
 
 
 async def _ask_until_served(
-    stack: Stack, customer: Customer, model: str
-) -> tuple[str, dict[str, Any]]:
-    """The id and the event of the first answer: the model is on its way to the relays."""
+    stack: Stack, customer: Customer, model: str, *, provider: str
+) -> dict[str, Any]:
+    """The event of the first answer of a provider: model and channels are on their way."""
     async with asyncio.timeout(_DEADLINE_S):
         while True:
             _, whole = await _ask(stack, customer, requests=1, model=model)
-            if whole:
-                (request_id,) = whole
-                counted = await count(stack, workspace_id=customer.workspace_id)
-                return request_id, counted.events[request_id]
+            counted = await count(stack, workspace_id=customer.workspace_id, of=whole)
+            for request_id in whole:
+                event = counted.events[request_id]
+                if event["provider"] == provider:
+                    return event
             await asyncio.sleep(0.1)
