@@ -92,9 +92,10 @@ async def test_two_hundred_at_once_cannot_overrun_a_balance_for_ten(
     finally:
         if kafka == "down":
             drill_stack.process("kafka").kill(signal.SIGCONT)
-    assert set(statuses) <= {200, 403, 429}, statuses
+    # 503: billing did not answer a relay in time, on a machine that is busy with the storm.
+    assert set(statuses) <= {200, 403, 429, 503}, statuses
     assert 1 <= statuses[200] <= 11, statuses
-    counted = await count(drill_stack, workspace_id=customer.workspace_id)
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=whole)
     served = {i: e for i, e in counted.events.items() if e["outcome"] == "succeeded"}
     assert served.keys() == whole
     assert all(event["hold_quota"] == hold for event in served.values())
@@ -114,7 +115,8 @@ async def test_an_excess_is_on_its_own_entry(drill_stack: Stack, operator: Opera
     customer = await operator.customer(quota_units=10 * hold)
     await _known_everywhere(drill_stack, customer)
     _, whole = await _storm(drill_stack, customer, body)
-    counted = await count(drill_stack, workspace_id=customer.workspace_id)
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=whole)
+    assert whole
     beyond = {i: counted.charged_units[i] - hold for i in whole}
     assert all(units > 0 for units in beyond.values())
     end, entries, excess = await _account(drill_stack, customer)
@@ -128,7 +130,7 @@ async def test_an_excess_is_on_its_own_entry(drill_stack: Stack, operator: Opera
 async def _known_everywhere(stack: Stack, customer: Customer) -> None:
     """Each relay knows the key: what is tested is the balance, not the topic's delay."""
     headers = {"Authorization": f"Bearer {customer.api_key}"}
-    async with aiohttp.ClientSession() as http, asyncio.timeout(10):
+    async with aiohttp.ClientSession() as http, asyncio.timeout(30):
         for relay in range(4):
             while True:
                 async with http.get(f"{stack.relay_url(relay)}/v1/models", headers=headers) as got:

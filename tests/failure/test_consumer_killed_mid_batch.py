@@ -1,11 +1,11 @@
 """kill -9 of billing and of logging while they apply batches, and one that was frozen."""
 
-import asyncio
 import signal
 
 import pytest
 
 from deploy.local.stack import Stack
+from tests.gateway.catching_up import taken_on
 from tests.gateway.counting import assert_exactly_once, count, reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Operator
@@ -26,9 +26,8 @@ async def test_consumers_killed_mid_batch_apply_each_event_once(
             await drill_stack.start_process(name)
             await drill_stack.wait_ready(name)
     assert got.broken == 0, "clients must not notice"
-    assert_exactly_once(
-        await count(drill_stack, workspace_id=customer.workspace_id), got.whole, in_flight=0
-    )
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=got.whole)
+    assert_exactly_once(counted, got.whole, in_flight=0)
     code, output = await reconcile(drill_stack)
     assert code == 0, output
 
@@ -43,14 +42,13 @@ async def test_a_frozen_billing_that_comes_back_cannot_charge_again(
         await clients.at_least(200)
         drill_stack.process("billing-0").kill(signal.SIGSTOP)
         try:
-            # Longer than the group's session: its partitions go to the other one.
             await clients.at_least(len(got.whole) + 300)
-            await asyncio.sleep(14)
+            # Its session in the group ends, and its partitions go to the other one.
+            await taken_on(drill_stack)
         finally:
             drill_stack.process("billing-0").kill(signal.SIGCONT)
         await clients.at_least(len(got.whole) + 200)
-    assert_exactly_once(
-        await count(drill_stack, workspace_id=customer.workspace_id), got.whole, in_flight=0
-    )
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=got.whole)
+    assert_exactly_once(counted, got.whole, in_flight=0)
     code, output = await reconcile(drill_stack)
     assert code == 0, output

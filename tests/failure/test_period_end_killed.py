@@ -13,7 +13,7 @@ import pytest_asyncio
 from deploy.local.stack import Stack
 from tests.failure.held_steps import held, until_it_waits
 from tests.gateway.catching_up import caught_up, read_topic
-from tests.gateway.counting import reconcile
+from tests.gateway.counting import assert_exactly_once, count, reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Operator
 
@@ -41,9 +41,10 @@ async def test_a_period_whose_end_was_cut_off_is_closed_once(
     }
     budget = await operator.call("POST", "/api/billing/budgets", wanted)
     clients = Clients([drill_stack.relay_url()], [customer.api_key], count=1)
-    async with clients.running():
+    async with clients.running() as got:
         await clients.at_least(3)
-    await caught_up(drill_stack)
+    counted = await count(drill_stack, workspace_id=customer.workspace_id, of=got.whole)
+    assert_exactly_once(counted, got.whole, in_flight=0)
     charged = await database.fetchval(
         "SELECT charged_units FROM billing.accounts WHERE workspace_id = $1", customer.workspace_id
     )
