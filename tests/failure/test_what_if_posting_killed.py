@@ -41,14 +41,14 @@ async def database(drill_stack: Stack) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def charged(drill_stack: Stack, operator: Operator) -> Charged:
+async def charged(shared_drill_stack: Stack, operator: Operator) -> Charged:
     customer = await operator.customer(quota_units=10**9)
     since = int(time.time())
-    urls = [drill_stack.relay_url(number) for number in range(4)]
+    urls = [shared_drill_stack.relay_url(number) for number in range(4)]
     clients = Clients(urls, [customer.api_key], count=_CLIENTS)
     async with clients.running() as got:
         await clients.at_least(POSTED_AT_ONCE + 50)
-    await caught_up(drill_stack)
+    await caught_up(shared_drill_stack)
     until = int(time.time()) + 1
     while time.time() <= until:
         await asyncio.sleep(0.05)
