@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
+from deploy.simulator.anthropic_blocks import Block, answer_block, search_blocks, whole_block
 from deploy.simulator.anthropic_request import MessagesRequest, last_user_text
-from deploy.simulator.json_text import parse_json, to_json
+from deploy.simulator.json_text import to_json
 from deploy.simulator.misbehaviour import Behaviour
 from deploy.simulator.schema_filling import fill_schema
 from deploy.simulator.usage import Usage, told
+from deploy.simulator.web_search import SEARCH_TOKENS, searches_made
 from deploy.simulator.words import grouped, sliced, words
 
-SIGNATURE: Final = "c2lnbmVkIGJ5IHRoZSBzaW11bGF0b3I="
 _THOUGHT: Final = "Hmm "
 
 
@@ -22,21 +23,7 @@ class MessageUsage(Usage):
 
     cache_write_5m_tokens: int = 0
     cache_write_1h_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One content block: `chunks` are its text, thinking or partial JSON as it is streamed."""
-
-    kind: str
-    chunks: Sequence[str]
-    tool_name: str = ""
-    tool_use_id: str = ""
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "".join(self.chunks)
+    web_searches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +48,12 @@ def make_message(request: MessagesRequest, behaviour: Behaviour) -> MessageAnswe
     wanted = sum(map(len, pieces))
     room = wanted if over_limit else max(0, limit - thought)
     blocks = [Block("thinking", grouped([_THOUGHT] * thought, behaviour))] if thought else []
+    searches = searches_made(request.searches_offered, behaviour)
+    blocks += [block for _ in range(searches) for block in search_blocks()]
     for tool, part in zip(tools or (None,), pieces, strict=True):
         kept = part[:room]
         room -= len(kept)
-        blocks.append(_block(tool, grouped(kept, behaviour)))
+        blocks.append(answer_block(tool, grouped(kept, behaviour)))
     whole = (over_limit or wanted + thought <= limit) and not behaviour.fill_max_tokens
     output = behaviour.completion_tokens
     if output is None:
@@ -75,12 +64,13 @@ def make_message(request: MessagesRequest, behaviour: Behaviour) -> MessageAnswe
         blocks=[] if behaviour.empty_choices else blocks,
         stop_reason=("tool_use" if tools else "end_turn") if whole else "max_tokens",
         usage=MessageUsage(
-            prompt_tokens=request.input_tokens,
+            prompt_tokens=request.input_tokens + searches * SEARCH_TOKENS,
             completion_tokens=output,
             cached_tokens=behaviour.cached_tokens,
             reasoning_tokens=thought,
             cache_write_5m_tokens=behaviour.cache_write_5m_tokens,
             cache_write_1h_tokens=behaviour.cache_write_1h_tokens,
+            web_searches=searches,
         ),
     )
 
@@ -88,7 +78,7 @@ def make_message(request: MessagesRequest, behaviour: Behaviour) -> MessageAnswe
 def message_json(answer: MessageAnswer, behaviour: Behaviour) -> bytes:
     """The body of a plain answer, malformed if that was asked."""
     body = message_head(answer)
-    body |= {"content": [_content(block) for block in answer.blocks]}
+    body |= {"content": [whole_block(block) for block in answer.blocks]}
     body |= {"stop_reason": answer.stop_reason, "stop_sequence": None}
     if not behaviour.no_usage:
         output = output_usage_json(answer.usage, behaviour)
@@ -122,7 +112,7 @@ def input_usage_json(usage: MessageUsage, behaviour: Behaviour) -> dict[str, Any
             "ephemeral_5m_input_tokens": figure(for_5m),
             "ephemeral_1h_input_tokens": figure(for_1h),
         },
-        "service_tier": "standard",
+        "service_tier": behaviour.service_tier or "standard",
     }
 
 
@@ -132,6 +122,9 @@ def output_usage_json(usage: MessageUsage, behaviour: Behaviour) -> dict[str, An
     if usage.reasoning_tokens:
         thought = told(usage.reasoning_tokens, behaviour)
         output["output_tokens_details"] = {"thinking_tokens": thought}
+    if usage.web_searches:
+        searched = {"web_search_requests": usage.web_searches, "web_fetch_requests": 0}
+        output["server_tool_use"] = searched
     return output
 
 
@@ -158,29 +151,3 @@ def _pieces(
     if behaviour.echo_prompt:
         return sliced(last_user_text(request.messages))
     return words(request.max_tokens, behaviour)
-
-
-def _block(tool: Mapping[str, Any] | None, chunks: Sequence[str]) -> Block:
-    if tool is None:
-        return Block("text", chunks)
-    return Block("tool_use", chunks, str(tool.get("name")), f"toolu_{uuid4().hex}")
-
-
-def _content(block: Block) -> dict[str, Any]:
-    if block.kind == "thinking":
-        return {"type": "thinking", "thinking": block.text, "signature": SIGNATURE}
-    if block.kind == "text":
-        return {"type": "text", "text": block.text}
-    return {
-        "type": "tool_use",
-        "id": block.tool_use_id,
-        "name": block.tool_name,
-        "input": _read_input(block.text),
-    }
-
-
-def _read_input(text: str) -> Any:
-    try:
-        return parse_json(text.encode())
-    except ValueError:  # cut at the limit
-        return {}

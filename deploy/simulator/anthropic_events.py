@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from deploy.simulator.anthropic_answer import (
-    SIGNATURE,
-    Block,
     MessageAnswer,
     input_usage_json,
     message_head,
     output_usage_json,
 )
+from deploy.simulator.anthropic_blocks import SIGNATURE, opening_block
 from deploy.simulator.json_text import to_json
 from deploy.simulator.misbehaviour import Behaviour
 from deploy.simulator.sse import NamedEvent
@@ -19,6 +18,7 @@ _DELTAS: Final[Mapping[str, tuple[str, str]]] = {
     "text": ("text_delta", "text"),
     "thinking": ("thinking_delta", "thinking"),
     "tool_use": ("input_json_delta", "partial_json"),
+    "server_tool_use": ("input_json_delta", "partial_json"),
 }
 
 
@@ -36,7 +36,7 @@ def message_events(
     yield _event("ping", {})
     half = sum(len(block.chunks) for block in answer.blocks) // 2
     for index, block in enumerate(answer.blocks):
-        yield _event("content_block_start", {"index": index, "content_block": _opening(block)})
+        yield _event("content_block_start", {"index": index, "content_block": opening_block(block)})
         for chunk in block.chunks:
             if half == 0 and behaviour.error_event_mid_stream:
                 yield NamedEvent("error", error)
@@ -72,14 +72,6 @@ def _last(
         if behaviour.usage_in_last_chunk or name not in {"cache_creation", "service_tier"}
     }
     return {"delta": delta, "usage": told_again | output_usage_json(answer.usage, behaviour)}
-
-
-def _opening(block: Block) -> dict[str, Any]:
-    if block.kind == "thinking":
-        return {"type": "thinking", "thinking": "", "signature": ""}
-    if block.kind == "text":
-        return {"type": "text", "text": ""}
-    return {"type": "tool_use", "id": block.tool_use_id, "name": block.tool_name, "input": {}}
 
 
 def _event(kind: str, fields: Mapping[str, Any]) -> NamedEvent:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from deploy.simulator.errors import InvalidRequestError
 from deploy.simulator.fields import read_model, read_object
+from deploy.simulator.web_search import offered_searches
 
 BYTES_PER_TOKEN: Final = 4
 IMAGE_TOKENS: Final = 85
@@ -27,6 +28,7 @@ class MessagesRequest:
     thinking_tokens: int
     """How much it thinks, where nothing else is asked of it."""
     input_tokens: int
+    searches_offered: int
 
 
 def read_messages_request(body: Any, *, needs_max_tokens: bool = True) -> MessagesRequest:
@@ -50,6 +52,7 @@ def read_messages_request(body: Any, *, needs_max_tokens: bool = True) -> Messag
         tool_choice=tool_choice if isinstance(tool_choice, dict) else {"type": "auto"},
         thinking_tokens=_THINKING_TOKENS if thinks else 0,
         input_tokens=count_input_tokens(fields),
+        searches_offered=offered_searches(fields.get("tools") or ()),
     )
 
 

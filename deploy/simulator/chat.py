@@ -8,6 +8,7 @@ from deploy.simulator.chat_request import ChatRequest, count_prompt_tokens, last
 from deploy.simulator.json_text import to_json
 from deploy.simulator.misbehaviour import Behaviour
 from deploy.simulator.schema_filling import fill_schema
+from deploy.simulator.service_tier import served_tier
 from deploy.simulator.usage import Usage, usage_json
 from deploy.simulator.words import grouped, sliced, words
 
@@ -27,6 +28,7 @@ class Answer:
     calls: int  # of the tool, by each choice
     finish_reason: str
     usage: Usage
+    service_tier: str
 
 
 def make_answer(request: ChatRequest, behaviour: Behaviour) -> Answer:
@@ -61,6 +63,7 @@ def make_answer(request: ChatRequest, behaviour: Behaviour) -> Answer:
             cached_tokens=behaviour.cached_tokens,
             reasoning_tokens=reasoning,
         ),
+        service_tier=served_tier(request.service_tier, behaviour),
     )
 
 
@@ -83,7 +86,7 @@ def answer_json(answer: Answer, behaviour: Behaviour) -> bytes:
             }
             for index in range(answer.choices)
         ],
-        "service_tier": "default",
+        "service_tier": answer.service_tier,
         "system_fingerprint": FINGERPRINT,
     }
     if not behaviour.no_usage:

@@ -23,6 +23,7 @@ class ChatRequest:
     tools: Sequence[Mapping[str, Any]]
     tool_choice: Any
     response_format: Mapping[str, Any] | None
+    service_tier: Any  # as it was asked for
 
 
 def read_chat_request(body: Any) -> ChatRequest:
@@ -53,6 +54,7 @@ def read_chat_request(body: Any) -> ChatRequest:
         tools=body.get("tools") or (),
         tool_choice=body.get("tool_choice"),
         response_format=response_format if isinstance(response_format, dict) else None,
+        service_tier=body.get("service_tier"),
     )
 
 

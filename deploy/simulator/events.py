@@ -21,7 +21,7 @@ class EventWriter:
             "object": "chat.completion.chunk",
             "created": answer.created,
             "model": answer.model,
-            "service_tier": "default",
+            "service_tier": answer.service_tier,
             "system_fingerprint": FINGERPRINT,
         }
         # Only the choices differ from event to event: what is around them is encoded once.

@@ -29,6 +29,8 @@ class Behaviour(BaseModel):
     # What the answer holds.
     events: Annotated[int, Field(ge=1)] | None = None  # content chunks of a stream
     tool_calls: Annotated[int, Field(ge=1)] = 1  # how many, where a tool is called
+    web_searches: Count | None = None  # how many, where a request offers them; None: one
+    service_tier: str | None = None  # None: the one that was asked for, else the ordinary one
     response_failed: bool = False  # of /v1/responses: the answer's status is `failed`
     echo_prompt: bool = False
     empty_choices: bool = False

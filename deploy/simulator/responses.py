@@ -68,6 +68,9 @@ def _item_steps(index: int, output: Output) -> Iterator[tuple[str, dict[str, Any
     if item["type"] == "message":
         begun["content"] = []
     yield "response.output_item.added", {"output_index": index, "item": begun}
+    if item["type"] == "web_search_call":
+        for step in ("in_progress", "searching", "completed"):
+            yield f"response.web_search_call.{step}", place
     if text is not None:
         name, field = text
         if item["type"] == "message":

@@ -12,7 +12,9 @@ from deploy.simulator.responses_request import (
     last_input_text,
 )
 from deploy.simulator.schema_filling import fill_schema
+from deploy.simulator.service_tier import served_tier
 from deploy.simulator.usage import Usage, responses_usage_json
+from deploy.simulator.web_search import QUERY, SEARCH_TOKENS, searches_made
 from deploy.simulator.words import grouped, sliced, words
 
 
@@ -71,6 +73,8 @@ def make_responses_answer(request: ResponsesRequest, behaviour: Behaviour) -> Re
     outputs = (
         [] if behaviour.empty_choices else [_item(tool, kept, behaviour) for _ in range(calls)]
     )
+    searches = searches_made(request.searches_offered, behaviour)
+    outputs = [_search() for _ in range(searches)] + outputs
     if behaviour.reasoning_tokens and outputs:
         outputs.insert(0, Output({"id": _id("rs"), "type": "reasoning", "summary": []}, ()))
     return ResponsesAnswer(
@@ -82,17 +86,25 @@ def make_responses_answer(request: ResponsesRequest, behaviour: Behaviour) -> Re
             "previous_response_id": None,
             "error": None,
             "incomplete_details": None,
+            "service_tier": served_tier(request.service_tier, behaviour),
             **request.repeated,
         },
         outputs=outputs,
         status="failed" if behaviour.response_failed else status,
         usage=Usage(
-            prompt_tokens=count_input_tokens(request.items, request.instructions),
+            prompt_tokens=count_input_tokens(request.items, request.instructions)
+            + searches * SEARCH_TOKENS,
             completion_tokens=calls * len(kept) + reasoning if used is None else used,
             cached_tokens=behaviour.cached_tokens,
             reasoning_tokens=reasoning,
         ),
     )
+
+
+def _search() -> Output:
+    action = {"type": "search", "query": QUERY, "queries": [QUERY]}
+    item = {"id": _id("ws"), "type": "web_search_call", "status": "completed", "action": action}
+    return Output(item, ())
 
 
 def _item(tool: Mapping[str, Any] | None, pieces: Sequence[str], behaviour: Behaviour) -> Output:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from deploy.simulator.chat_request import BYTES_PER_TOKEN, IMAGE_TOKENS
 from deploy.simulator.errors import InvalidRequestError
 from deploy.simulator.fields import read_count, read_model, read_object
+from deploy.simulator.web_search import offered_searches
 
 _TEXT_FIELDS: Final = ("text", "output", "arguments", "input")
 
@@ -21,6 +22,8 @@ class ResponsesRequest:
     tools: Sequence[Mapping[str, Any]]
     tool_choice: Any
     text_format: Mapping[str, Any]
+    service_tier: Any  # as it was asked for
+    searches_offered: int
     repeated: Mapping[str, Any]
     """Fields that the answer repeats."""
 
@@ -52,9 +55,12 @@ def read_responses_request(body: Any) -> ResponsesRequest:
         tools=body.get("tools") or (),
         tool_choice=body.get("tool_choice", "auto"),
         text_format=text.get("format") or {},
+        service_tier=body.get("service_tier"),
+        searches_offered=offered_searches(body.get("tools") or (), body.get("max_tool_calls")),
         repeated={
             "instructions": body.get("instructions"),
             "max_output_tokens": body.get("max_output_tokens"),
+            "max_tool_calls": body.get("max_tool_calls"),
             "metadata": body.get("metadata") or {},
             "parallel_tool_calls": body.get("parallel_tool_calls", True),
             "store": body.get("store", True),
