@@ -27,7 +27,7 @@ def dearest_ratios(price: PriceRatios) -> Mapping[str, Decimal]:
     asked = {
         tier: max(_ONE, tiers.get(tier, _ONE)) for tier in (*_NEVER_DEARER, *price.service_tiers)
     }
-    return {ANY: max(_ONE, *tiers.values(), _ONE), **asked}
+    return {ANY: max((_ONE, *tiers.values())), **asked}
 
 
 def not_offered(price: PriceRatios) -> RelayError:
