@@ -14,8 +14,10 @@ from services.relay.books.prices import PriceBook, PriceInForce
 from services.relay.books.routing import RoutingBook
 from services.relay.callers.caller import ApiCaller
 from services.relay.dialects.dialect import RequestFacts
+from services.relay.dialects.tools_asked import HostedTools
 from services.relay.errors import RelayError, invalid_request
 from services.relay.group_terms import GroupTerms, group_terms
+from services.relay.hosted_tools import input_bound
 from services.relay.recording.event_json import as_json
 from services.relay.service_tiers import dearest_ratios, not_offered
 from shared.events.requests import ErrorCode
@@ -173,10 +175,28 @@ def terms_of(facts: RequestFacts, offer: Offer) -> Terms:
     dearest = offer.dearest.get(facts.service_tier)
     if dearest is None:
         raise not_offered(offer.price.ratios)
+    if facts.hosted is not None:
+        return _terms_with_tools(facts, facts.hosted, offer, prompt_tokens, output_tokens)
     bound = 0
     if not facts.is_free:
         bound = dearest[1].bound(
             prompt_tokens=prompt_tokens, output_tokens=output_tokens, answers=facts.answers
+        )
+    return Terms(offer, prompt_tokens, output_tokens, bound)
+
+
+def _terms_with_tools(
+    facts: RequestFacts, hosted: HostedTools, offer: Offer, prompt_tokens: int, output_tokens: int
+) -> Terms:
+    """The same where the provider runs tools: what they bring in is held, and their calls."""
+    prompt_tokens = max(prompt_tokens, input_bound(hosted, offer.price))
+    bound = 0
+    if not facts.is_free:
+        bound = offer.dearest[facts.service_tier][1].bound(
+            prompt_tokens=prompt_tokens,
+            output_tokens=output_tokens,
+            answers=facts.answers * hosted.outputs,
+            tool_calls=hosted.calls,
         )
     return Terms(offer, prompt_tokens, output_tokens, bound)
 

@@ -20,6 +20,8 @@ class PriceInForce:
     version: int
     ratios: PriceRatios
     max_output_tokens: int | None
+    max_input_tokens: int | None = None
+    """The model's context."""
 
 
 class GroupRatioInForce(NamedTuple):
@@ -109,5 +111,6 @@ def _in_force(price: ModelPrice) -> PriceInForce:
     return PriceInForce(
         version=price.version,
         max_output_tokens=price.max_output_tokens,
+        max_input_tokens=price.max_input_tokens,
         ratios=ratios_of(price),
     )

@@ -4,6 +4,7 @@ from services.relay.dialects.answer_body import parse_answer
 from services.relay.dialects.anthropic import ANTHROPIC
 from services.relay.dialects.anthropic_content import content_bytes
 from services.relay.dialects.anthropic_request import read_messages_request
+from services.relay.dialects.anthropic_search import with_max_uses
 from services.relay.dialects.anthropic_stream import AnthropicStreamReader
 from services.relay.dialects.anthropic_usage import read_usage
 from services.relay.dialects.body import with_model
@@ -23,6 +24,8 @@ class Messages:
 
     def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
         """See Call."""
+        if facts.hosted is not None and facts.hosted.needs_bound:
+            body = with_max_uses(body)
         return body if model == facts.model else with_model(body, model)
 
     def read_answer(self, body: bytes) -> AnswerFacts:

@@ -9,7 +9,7 @@ from services.relay.dialects.anthropic_offered import (
     asked_tier,
     refuse_unoffered,
 )
-from services.relay.dialects.anthropic_tools import hidden_tokens, refuse_tools_in
+from services.relay.dialects.anthropic_tools import read_tools, refuse_tools_in
 from services.relay.dialects.body import (
     parse_object,
     read_count,
@@ -37,7 +37,7 @@ def read_messages_request(body: bytes, *, is_free: bool = False) -> RequestFacts
         raise invalid_request("`messages` must be an array.", param="messages")
     refuse_unoffered(parsed)
     refuse_tools_in(messages)
-    hidden = hidden_tokens(body, parsed)
+    tools = read_tools(body, parsed)
     media = media_of(messages)
     return RequestFacts(
         model=model,
@@ -45,9 +45,10 @@ def read_messages_request(body: bytes, *, is_free: bool = False) -> RequestFacts
         wants_usage=True,  # it always has it
         answers=1,
         max_output_tokens=read_count(parsed, "max_tokens", minimum=0),
-        text_bytes=len(body) - media.inline_bytes + hidden,
+        text_bytes=len(body) - media.inline_bytes + tools.hidden_tokens,
         media_count=media.counted,
         likely_media_count=media.likely,
         service_tier=asked_tier(parsed),
         is_free=is_free,
+        hosted=tools.hosted,
     )

@@ -1,12 +1,15 @@
 """Anthropic's tools: which of them run at the client, and what they add to the input unseen.
 
-All others run at the provider, bring in input that no hold covers, and cost extra there.
+All others run at the provider, bring in input that the request's bytes do not bound, and cost extra
+there. Of those, web search is offered (`anthropic_search`).
 """
 
 import re
 from typing import Any, Final
 
-from services.relay.dialects.tools_as_written import tool_types
+from services.relay.dialects.anthropic_search import hosted_searches, is_search, max_uses
+from services.relay.dialects.tools_as_written import written_tools
+from services.relay.dialects.tools_asked import NO_TOOLS, ToolsAsked
 from services.relay.errors import RelayError, invalid_request
 
 # Whatever version of it the date names.
@@ -25,21 +28,23 @@ _HIDDEN_TOKENS_OF_SET: Final = 16_384
 _SET: Final = "_toolset_"
 
 
-def hidden_tokens(body: bytes, parsed: dict[str, Any]) -> int:
-    """The most that the request's tools can add to the input beyond their own bytes.
-
-    Raises RelayError 400 for a tool that the provider would run.
-    """
-    if not parsed.get("tools"):
-        return 0
+def read_tools(body: bytes, parsed: dict[str, Any]) -> ToolsAsked:
+    """The tools of a request. Raises RelayError 400 for one that is not offered."""
+    values = parsed.get("tools")
+    if not values:
+        return NO_TOOLS
     hidden = _HIDDEN_TOKENS
-    for kind in tool_types(body):
+    searches: list[int | None] = []
+    for at, tool in enumerate(written_tools(body)):
+        kind = tool.sole("type")
         if kind in _CUSTOM:
             continue
-        if not isinstance(kind, str) or _CLIENTS_OWN.fullmatch(kind) is None:
+        if is_search(kind):
+            searches.append(max_uses(tool, values[at], kind))
+        elif not isinstance(kind, str) or _CLIENTS_OWN.fullmatch(kind) is None:
             raise _refused(kind)
         hidden += _HIDDEN_TOKENS_OF_SET if _SET in kind else _HIDDEN_TOKENS
-    return hidden
+    return ToolsAsked(hidden, hosted_searches(searches))
 
 
 def refuse_tools_in(messages: list[Any]) -> None:
@@ -59,6 +64,7 @@ def _refused(kind: Any) -> RelayError:
     what = f"The tool `{told}`" if told else "A tool of this type"
     return invalid_request(
         f"{what} runs at the provider and is not offered here. Offered are tools that the client"
-        " runs: `custom`, `bash_*`, `text_editor_*`, `computer_*` and `memory_*`.",
+        " runs (`custom`, `bash_*`, `text_editor_*`, `computer_*` and `memory_*`), and"
+        " `web_search_*` of a date.",
         param="tools",
     )

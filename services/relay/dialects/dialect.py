@@ -8,6 +8,7 @@ The rest of the relay speaks of `RequestFacts`, `Usage` and `RelayError` only.
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
+from services.relay.dialects.tools_asked import HostedTools
 from services.relay.errors import RelayError
 from shared.events.requests import ErrorCode
 from shared.events.usage import Usage
@@ -35,6 +36,8 @@ class RequestFacts(NamedTuple):
     """The tier of service that is asked for; empty: whichever the provider chooses."""
     is_free: bool = False
     """The call costs nothing, whatever the model's price: it does not ask the model."""
+    hosted: HostedTools | None = None
+    """Tools that the provider runs; null: none, as with nearly every request."""
 
 
 class AnswerFacts(NamedTuple):
@@ -135,7 +138,10 @@ class Call(Protocol):
         """Raises RelayError 400."""
 
     def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
-        """The body to send on: `model` as the channel names it, usage asked for; else untouched."""
+        """The body to send on: `model` as the channel names it, usage asked for; else untouched.
+
+        Tools that the provider runs get a bound where the client named none.
+        """
 
     def read_answer(self, body: bytes) -> AnswerFacts:
         """Raises AnswerMalformedError."""

@@ -53,6 +53,22 @@ def top_level_fields(body: bytes) -> Iterator[Field]:
         at = _skip(text, at + 1)
 
 
+def array_items(array: bytes) -> Iterator[Field]:
+    """Each item of an array in order, without a name. `array` must be valid, as above."""
+    text = array.decode()
+    passed_characters = passed_bytes = 0
+    at = _skip(text, _skip(text, 0) + 1)
+    while text[at] != "]":
+        end = _end_of_value(text, at)
+        first_byte = passed_bytes + len(text[passed_characters:at].encode())
+        passed_bytes = first_byte + len(text[at:end].encode())
+        passed_characters = end
+        yield Field("", first_byte, passed_bytes)
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+
+
 def value_of_sole(body: bytes, quoted: bytes) -> bytes:
     """The value of a field at the top level whose quoted name stands nowhere else in `body`."""
     text = body[body.index(quoted) + len(quoted) :].decode()

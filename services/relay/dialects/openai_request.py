@@ -48,8 +48,11 @@ def read_chat_request(body: bytes) -> RequestFacts:
     if not isinstance(messages, list):
         raise invalid_request("`messages` must be an array.", param="messages")
     if parsed.get("web_search_options") is not None:
-        # Each search costs extra at the provider, and the price book has no price of one.
-        raise invalid_request("Web search is not offered here.", param="web_search_options")
+        # Each search costs extra at the provider, and the answer does not tell how many there were.
+        raise invalid_request(
+            "Web search is not offered in chat. Use `/v1/responses` with the tool `web_search`.",
+            param="web_search_options",
+        )
     if "store" in parsed:
         refuse_keeping(parsed, "store")
     if "tools" in parsed:

@@ -29,13 +29,17 @@ from services.relay.dialects.openai_stateless import (
     refuse_kept_items,
     refuse_state,
 )
-from services.relay.dialects.openai_tools import hidden_tokens
+from services.relay.dialects.openai_tools import (
+    MAX_TOOL_CALLS,
+    read_responses_tools,
+    with_max_tool_calls,
+)
 from services.relay.dialects.openai_usage import read_responses_usage
 from services.relay.errors import invalid_request
 
 DECIDING: Final = STATE | {
     *("model", "stream", "max_output_tokens", "store", "background", "input", "tools"),
-    *("context_management", TIER),
+    *("context_management", TIER, MAX_TOOL_CALLS),
 }
 _STORE: Final = b'"store"'
 
@@ -56,7 +60,7 @@ class Responses:
         if not isinstance(items, (str, list)):
             raise invalid_request("`input` must be a string or an array of items.", param="input")
         refuse_kept_items(items)
-        hidden = hidden_tokens(body, parsed)
+        tools = read_responses_tools(body, parsed)
         media = media_of_items(items if isinstance(items, list) else [])
         return RequestFacts(
             model=read_model(parsed),
@@ -64,14 +68,17 @@ class Responses:
             wants_usage=True,
             answers=1,
             max_output_tokens=read_count(parsed, "max_output_tokens", minimum=0),
-            text_bytes=len(body) - media.inline_bytes + hidden,
+            text_bytes=len(body) - media.inline_bytes + tools.hidden_tokens,
             media_count=media.counted,
             likely_media_count=media.likely,
             service_tier=asked_tier(parsed),
+            hosted=tools.hosted,
         )
 
     def upstream_body(self, body: bytes, facts: RequestFacts, *, model: str) -> bytes:
         """See Call. The provider is told not to store the answer, which it would by default."""
+        if facts.hosted is not None and facts.hosted.needs_bound:
+            body = with_max_tool_calls(body)
         changes: list[tuple[Field, bytes]] = []
         has_store = False
         if model != facts.model or _STORE in body or ESCAPED.search(body):

@@ -10,6 +10,8 @@ _RUN: Final = {
     "code_interpreter_call": "code_interpreter",
     "image_generation_call": "image_generation",
 }
+# What an item of a web search did, if it did not search: that is not charged.
+_PAGES: Final = ("open_page", "find_in_page")
 
 
 def tool_calls(response: dict[str, Any]) -> dict[str, int]:
@@ -17,5 +19,16 @@ def tool_calls(response: dict[str, Any]) -> dict[str, int]:
     items = response.get("output")
     if not isinstance(items, list):
         return {}
-    kinds = [item.get("type") for item in items if isinstance(item, dict)]
-    return dict(Counter(_RUN[kind] for kind in kinds if isinstance(kind, str) and kind in _RUN))
+    tools = [_tool_of(item) for item in items if isinstance(item, dict)]
+    return dict(Counter(tool for tool in tools if tool))
+
+
+def _tool_of(item: dict[str, Any]) -> str:
+    """The tool that it is a call of; empty for anything else."""
+    kind = item.get("type")
+    tool = _RUN.get(kind, "") if isinstance(kind, str) else ""
+    if tool:
+        action = item.get("action")
+        if isinstance(action, dict) and action.get("type") in _PAGES:
+            return ""
+    return tool

@@ -15,20 +15,37 @@ _QUOTED: Final = b'"tools"'
 _TYPE: Final = "type"
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """An object as it was written."""
+class WrittenTool(list[tuple[str, Any]]):
+    """An object as it was written; its numbers are strings."""
+
+    def sole(self, name: str) -> Any:
+        """The value of a member that decides, null where it has none. Raises RelayError 400."""
+        members = [(each, value) for each, value in self if each.casefold() == name]
+        if not members:
+            return None
+        if len(members) > 1 or members[0][0] != name:
+            raise invalid_request(f"A tool may have one `{name}`, in lower case.", param=_NAME)
+        return members[0][1]
 
 
-def tool_types(body: bytes) -> list[Any]:
-    """The type of each tool, null where one has none. Raises RelayError 400.
+def written_tools(body: bytes) -> list[WrittenTool]:
+    """Each tool. Raises RelayError 400.
 
     `body` is an object that has `tools` once, which are neither null nor empty.
     """
     tools = _as_written(_bytes_of_tools(body))
     # An empty object is an empty list too, and has no tool either.
-    if not isinstance(tools, list) or isinstance(tools, _Pairs):
+    if not isinstance(tools, list) or isinstance(tools, WrittenTool):
         raise invalid_request("`tools` must be an array of objects.", param=_NAME)
-    return [_type_of(tool) for tool in tools]
+    for tool in tools:
+        if not isinstance(tool, WrittenTool):
+            raise invalid_request("`tools` must be an array of objects.", param=_NAME)
+    return tools
+
+
+def tool_types(body: bytes) -> list[Any]:
+    """The type of each tool, null where one has none. Raises RelayError 400, as above."""
+    return [tool.sole(_TYPE) for tool in written_tools(body)]
 
 
 def _bytes_of_tools(body: bytes) -> bytes:
@@ -44,17 +61,6 @@ def _bytes_of_tools(body: bytes) -> bytes:
 
 def _as_written(value: bytes) -> Any:
     try:
-        return json.loads(value, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+        return json.loads(value, object_pairs_hook=WrittenTool, parse_int=str, parse_float=str)
     except RecursionError:
         raise invalid_request("`tools` is nested too deeply.", param=_NAME) from None
-
-
-def _type_of(tool: Any) -> Any:
-    if not isinstance(tool, _Pairs):
-        raise invalid_request("`tools` must be an array of objects.", param=_NAME)
-    kinds = [(name, value) for name, value in tool if name.casefold() == _TYPE]
-    if not kinds:
-        return None
-    if len(kinds) > 1 or kinds[0][0] != _TYPE:
-        raise invalid_request("A tool must have one `type`.", param=_NAME)
-    return kinds[0][1]

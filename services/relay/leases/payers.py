@@ -54,13 +54,15 @@ def quota_short(
     terms: Terms, facts: RequestFacts, payer: Payer, spendable_units: int
 ) -> RelayError:
     """403: what must cover the hold does not. Says which `max_tokens` it would cover."""
+    hosted = facts.hosted
     covered = affordable_output_tokens(
         available_units=spendable_units,
         prompt_tokens=terms.prompt_tokens,
-        answers=facts.answers,
+        answers=facts.answers if hosted is None else facts.answers * hosted.outputs,
         price=terms.offer.price.ratios,
         dearest_group_ratio=terms.offer.dearest_group_ratio,
         service_tier_ratio=terms.offer.dearest[facts.service_tier][0],
+        tool_calls=() if hosted is None else hosted.calls,
     )
     short = (
         f"{payer.what} (${_dollars(spendable_units)}) does not cover what this request may cost"

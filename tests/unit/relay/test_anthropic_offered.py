@@ -30,7 +30,6 @@ OF_THE_CLIENT: list[dict[str, Any]] = [
     {"type": "computer_toolset_20260801"},
 ]
 OF_THE_PROVIDER: list[tuple[dict[str, Any], str]] = [
-    ({"type": "web_search_20250305", "name": "web_search", "max_uses": 5}, "web_search"),
     ({"type": "web_fetch_20250910", "name": "web_fetch"}, "web_fetch"),
     ({"type": "code_execution_20250825", "name": "code_execution"}, "code_execution"),
     ({"type": "mcp_toolset", "mcp_server_name": "x"}, "mcp_toolset"),
@@ -84,10 +83,10 @@ def test_a_type_that_nobody_knows_is_refused_and_not_repeated(kind: Any) -> None
 @pytest.mark.parametrize(
     "tools",
     [
-        '[{"type":"custom","type":"web_search_20250305"}]',
-        '[{"type":"web_search_20250305","type":"custom"}]',
-        r'[{"name":"x","\u0074ype":"web_search_20250305"}]',
-        '[{"name":"x","Type":"web_search_20250305"}]',
+        '[{"type":"custom","type":"web_fetch_20250910"}]',
+        '[{"type":"web_fetch_20250910","type":"custom"}]',
+        r'[{"name":"x","\u0074ype":"web_fetch_20250910"}]',
+        '[{"name":"x","Type":"web_fetch_20250910"}]',
         '["custom"]',
         '{"type":"custom"}',
         "7",

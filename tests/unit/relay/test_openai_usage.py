@@ -157,6 +157,11 @@ def test_each_run_of_the_providers_tools_is_counted() -> None:
     usage = read_responses_usage(answer)
     assert usage is not None
     assert usage.tool_calls == {"web_search": 2, "file_search": 1}
+    actions = ["search", "open_page", "find_in_page", None, "odd", ["open_page"]]
+    searched = [{"type": "web_search_call", "action": {"type": each}} for each in actions]
+    looked_at = read_responses_usage({**answer, "output": [*searched, {"type": "mcp_call"}]})
+    assert looked_at is not None
+    assert looked_at.tool_calls == {"web_search": 4}, "what it looks at it did not search for"
     odds: list[Any] = [None, {}, "web_search_call", []]
     for odd in odds:
         untold = read_responses_usage({**answer, "output": odd})

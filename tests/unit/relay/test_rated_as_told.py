@@ -120,7 +120,7 @@ def test_the_event_alone_gives_the_same_quota(
 def test_what_a_provider_chooses_was_held(
     *, prompt: int, completion: int, cached: int, speech: int, served_in: str, of: dict[str, Any]
 ) -> None:
-    """Tools that nobody asked for are not: a request that names one is refused."""
+    """Tools that were asked for are in `test_hosted_tools`."""
     offered = offer(of=price(**of))
     asked = facts(text_bytes=prompt, max_output_tokens=completion)
     usage = used(

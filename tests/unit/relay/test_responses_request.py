@@ -82,7 +82,14 @@ def test_nothing_is_no_memory(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        *("web_search", "web_search_preview", "file_search", "code_interpreter", "mcp", "shell"),
+        *(
+            "web_search_preview",
+            "web_search_preview_2025_03_11",
+            "file_search",
+            "code_interpreter",
+            "mcp",
+            "shell",
+        ),
         *("computer", "computer_use_preview", "image_generation", "tool_search", "namespace"),
         *("something_new", "Function", None, 7, ["function"], {"function": 1}),
     ],
@@ -94,9 +101,9 @@ def test_a_tool_that_the_provider_would_run_is_refused(kind: Any) -> None:
 @pytest.mark.parametrize(
     "tools",
     [
-        '[{"type":"function","type":"web_search"}]',
-        '[{"type":"web_search","type":"function"}]',
-        r'[{"type":"function","\u0074ype":"web_search"}]',
+        '[{"type":"function","type":"file_search"}]',
+        '[{"type":"file_search","type":"function"}]',
+        r'[{"type":"function","\u0074ype":"file_search"}]',
         '[{"type":"function","Type":"web_search"}]',
         '[{"Type":"function"}]',
         "[{}]",
