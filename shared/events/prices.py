@@ -55,7 +55,7 @@ class ModelPrice(Event):
     second_prices: dict[Code, Ratio] = Field(default_factory=dict, max_length=32)
     """Dollars a second, by size such as `1280x720`; `any` is for all others."""
     max_input_tokens: Tokens | None = None
-    """The model's context, for people who choose a model. No hold reckons with it."""
+    """The model's context: held for a search that the provider runs; null: none is offered."""
 
 
 class PriceChanged(Event):
