@@ -61,16 +61,16 @@ class OpenAIStreamReader:
     def _is_passed(self, event: bytes) -> bool:
         if self.is_ended:
             return False  # nothing belongs after the end
-        if _DONE_WORD in event and _DONE.search(event):
+        if event.find(_DONE_WORD) >= 0 and _DONE.search(event):
             self.is_ended = True
             self._end = event
             return False
-        if _USAGE_WORD in event and _USAGE.search(event):
+        if event.find(_USAGE_WORD) >= 0 and _USAGE.search(event):
             data = parse_data(event)
             self.usage = read_usage(data) or self.usage
             if data.get("choices") == [] and not self._passes_usage:
                 return False
-        if _ERROR in event and parse_data(event).get("error"):
+        if event.find(_ERROR) >= 0 and parse_data(event).get("error"):
             self.has_error = True
             return True
         if not event.startswith(COMMENT):

@@ -26,11 +26,13 @@ class EventSplitter:
 
     def is_one(self, chunk: bytes) -> bool:
         """Whether `chunk`, which comes next, is one whole event: then it need not be fed."""
+        # `find`, here and for each event of a chat: `in` first asks whether it is given a number,
+        # and takes twice as long.
         return (
             not self._partial
             and chunk.find(_BLANK_LINE) == len(chunk) - 2
             and len(chunk) > 1
-            and _CARRIAGE_RETURN not in chunk
+            and chunk.find(_CARRIAGE_RETURN) < 0
         )
 
     def feed(self, chunk: bytes) -> list[bytes]:
