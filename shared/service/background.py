@@ -5,16 +5,24 @@ gone.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Self
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final, Self
 
 from shared.telemetry.logs import describe_exception, get_logger
+
+_TO_END_S: Final = 10.0
+_AGAIN_S: Final = 1.0
 
 _logger = get_logger()
 
 
 class BackgroundTasks:
-    """An async context manager; at its end every task is cancelled and waited for."""
+    """An async context manager; at its end every task is cancelled and waited for.
+
+    One that has not ended in ten seconds is cancelled again each second until it has: a library may
+    swallow a cancellation (as `asyncio.wait_for` does at times before Python 3.12), or wait for a
+    server that is gone.
+    """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -41,9 +49,7 @@ class BackgroundTasks:
 
     async def __aexit__(self, *_exc: object) -> None:
         tasks, self._tasks = self._tasks, set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         if task not in self._tasks or task.cancelled():
@@ -53,3 +59,18 @@ class BackgroundTasks:
         described = {} if error is None else describe_exception(error)
         _logger.critical("service.task_ended", task=task.get_name(), **described)
         self.failed.set()
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    left, patience_s = set(tasks), _TO_END_S
+    while left:
+        for task in left:
+            task.cancel()
+        ended, left = await asyncio.wait(left, timeout=patience_s)
+        # What they raised on their way out is asked for, so that nobody complains of it later.
+        await asyncio.gather(*ended, return_exceptions=True)
+        patience_s = _AGAIN_S
+        for task in left:
+            frames = task.get_stack(limit=1)
+            at = f"{frames[0].f_code.co_qualname}:{frames[0].f_lineno}" if frames else ""
+            _logger.warning("service.task_cancelled_again", task=task.get_name(), at=at)
