@@ -73,7 +73,7 @@ async def test_a_top_up_is_seen_on_the_account_and_in_the_ledger(billing: Billin
 @pytest.mark.parametrize(
     "changed",
     [
-        {"workspace_id": 3},
+        {"workspace_id": 987_654_321},
         {"quota_units": 0},
         {"quota_units": -5},
         {"quota_units": 10**15 + 1},
