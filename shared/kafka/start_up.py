@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 
 from shared.postgres.failures import describe_error
+from shared.postgres.retrying import DATABASE_AWAY
 from shared.telemetry.logs import get_logger
 
 _PROBE_S: Final = 1.0
@@ -44,7 +45,7 @@ class StartUp:
             try:
                 await self._ask()
                 self._database_answers = True
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 if self._database_answers:
                     _logger.warning("database.away", **describe_error(error))
                 self._database_answers = False

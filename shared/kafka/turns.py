@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-import asyncpg
-
 from shared.kafka.errors import LockLostError
 from shared.kafka.lock_session import LockSession
 from shared.postgres.failures import describe_error
+from shared.postgres.retrying import DATABASE_AWAY
 from shared.telemetry.logs import get_logger
 
 _PAUSE_S: Final = 0.5
@@ -28,7 +27,7 @@ class Turns:
         while True:
             try:
                 await turn()
-            except (LockLostError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (LockLostError, *DATABASE_AWAY) as error:
                 _logger.warning("turn_lost", publisher=self._name, **describe_error(error))
             except Exception:
                 _logger.exception("turn_failed", publisher=self._name)

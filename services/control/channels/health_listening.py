@@ -11,7 +11,7 @@ from shared.events.event import Decoder, MalformedEventError, UnknownEventError
 from shared.events.health import ChannelHealthChanged
 from shared.kafka.records import Record
 from shared.postgres.failures import describe_error
-from shared.postgres.retrying import CommitUnknownError, Connection, in_transaction
+from shared.postgres.retrying import DATABASE_AWAY, Connection, in_transaction
 from shared.service.clock import utc_now
 from shared.telemetry.logs import get_logger
 
@@ -55,10 +55,8 @@ class HealthListener:
             for channel_id, views in waiting.items():
                 try:
                     await self._take(channel_id, views)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except DATABASE_AWAY as error:
                     _logger.warning("health.not_taken", **describe_error(error))
-                except CommitUnknownError:
-                    _logger.warning("health.not_taken", error="CommitUnknownError")
                 else:
                     continue
                 newer = self._waiting.get(channel_id, {})

@@ -7,6 +7,7 @@ import asyncpg
 from prometheus_client import Gauge
 
 from shared.postgres.failures import describe_error
+from shared.postgres.retrying import DATABASE_AWAY
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
@@ -25,7 +26,7 @@ async def observe_refused_keys(pool: asyncpg.Pool, gauge: Gauge) -> None:
     while True:
         try:
             counts = {row["name"]: row["count"] for row in await pool.fetch(_COUNT)}
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             _logger.warning("health.not_observed", **describe_error(error))
         else:
             for name in told - counts.keys():
