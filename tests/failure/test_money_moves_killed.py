@@ -15,6 +15,7 @@ from tests.gateway.catching_up import caught_up
 from tests.gateway.counting import count, reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Customer, Operator
+from tests.gateway.use import counted_use
 
 UNITS = 1_000_000
 TOP_UP = ("ledger_entries", "accounts", "event_outbox", "commit")
@@ -82,10 +83,10 @@ async def test_a_refund_that_was_cut_off_is_made_once_when_it_is_sent_again(
         "reason": "drill",
     }
     call = Call("/api/billing/refunds", body, f"refund:drill-{step}")
-    before = await _balance(database, charged), await _used(database, charged)
+    before = await _balance(database, charged), await counted_use(database, charged.customer)
     await _cut_off(operator, database, step, call)
     assert await _balance(database, charged) == before[0] + 1
-    assert await _used(database, charged) == [used - 1 for used in before[1]]
+    assert await counted_use(database, charged.customer) == [used - 1 for used in before[1]]
 
 
 async def test_after_all_of_them_everybody_agrees(drill_stack: Stack) -> None:
@@ -137,18 +138,3 @@ async def _balance(database: asyncpg.Connection, charged: Charged) -> int:
             charged.customer.workspace_id,
         )
     )
-
-
-async def _used(database: asyncpg.Connection, charged: Charged) -> list[int]:
-    """What everybody has counted of the customer's use."""
-    row = await database.fetchrow(
-        """
-        SELECT (SELECT charged_units FROM billing.accounts WHERE workspace_id = $1),
-            (SELECT used_quota FROM billing.token_usage WHERE key_id = $2),
-            (SELECT sum(quota)::bigint FROM billing.quota_data WHERE user_id = $3)
-        """,
-        charged.customer.workspace_id,
-        charged.customer.key_id,
-        charged.customer.user_id,
-    )
-    return list(row or ())

@@ -17,6 +17,7 @@ from tests.gateway.catching_up import caught_up
 from tests.gateway.counting import reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import MODEL, Customer, Operator
+from tests.gateway.use import counted_use
 
 STEPS: Final = ("ledger_entries", "charge_settlements", "quota_data", "commit")
 _CLIENTS: Final = 24
@@ -63,7 +64,7 @@ async def test_differences_whose_posting_was_cut_off_are_posted_once(
     charged: Charged,
     step: str,
 ) -> None:
-    before = await _sums(database, charged)
+    before = await counted_use(database, charged.customer)
     # Dearer than the price before and the steps before, so that every charge differs.
     run = await _rated(operator, charged, ratio=1 + STEPS.index(step))
     entries, difference = run["requests"], run["difference_units"]
@@ -88,7 +89,7 @@ async def test_differences_whose_posting_was_cut_off_are_posted_once(
     )
     assert posted is not None
     assert tuple(posted) == (entries, entries, difference)
-    assert await _sums(database, charged) == [was + difference for was in before]
+    assert await counted_use(database, charged.customer) == [was + difference for was in before]
     again = await _rated(operator, charged, draft_id=run["draft_id"])
     assert (again["requests"], again["difference_units"]) == (entries, 0)
 
@@ -133,18 +134,3 @@ async def _until_posted(database: asyncpg.Connection, run_id: int) -> None:
     async with asyncio.timeout(_DEADLINE_S):
         while await database.fetchval(query, run_id) != "posted":
             await asyncio.sleep(0.1)
-
-
-async def _sums(database: asyncpg.Connection, charged: Charged) -> list[int]:
-    """What everybody has counted of the customer's use."""
-    row = await database.fetchrow(
-        """
-        SELECT (SELECT charged_units FROM billing.accounts WHERE workspace_id = $1),
-            (SELECT used_quota FROM billing.token_usage WHERE key_id = $2),
-            (SELECT sum(quota)::bigint FROM billing.quota_data WHERE user_id = $3)
-        """,
-        charged.customer.workspace_id,
-        charged.customer.key_id,
-        charged.customer.user_id,
-    )
-    return list(row or ())
