@@ -1,7 +1,7 @@
 """Log rows for tests, as logging makes them of events."""
 
 from services.logging.handlers import to_row
-from services.logging.rows import LogRow
+from services.logging.rows.rows import LogRow
 from shared.events.requests import RequestCompleted
 from tests.made_events import outgoing, received
 

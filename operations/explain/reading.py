@@ -4,9 +4,9 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
-from services.logging.explaining import explain
-from services.logging.store_explain import BY_OUR_ID, BY_UPSTREAM_ID
-from services.logging.store_lists import COLUMNS
+from services.logging.listing.explaining import explain
+from services.logging.listing.store_explain import BY_OUR_ID, BY_UPSTREAM_ID
+from services.logging.listing.store_lists import COLUMNS
 from shared.events.ids import event_uuid
 
 _ROW: Final = f"SELECT {COLUMNS} FROM logging.logs WHERE "
@@ -29,7 +29,7 @@ class Explanation(NamedTuple):
 
     request_id: str
     request: Told | None
-    """From its log row; see `services.logging.explaining`."""
+    """From its log row; see `services.logging.listing.explaining`."""
     entry: Told | None
     """The ledger entry of its charge."""
     leases: list[Told]

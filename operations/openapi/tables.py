@@ -5,7 +5,7 @@ from typing import Final
 
 from services.billing import described as billing
 from services.control.described import channels, keys, models, people
-from services.logging import described as logging
+from services.logging.described import log
 from services.relay import described as relay
 from shared.http.described import Described
 
@@ -16,5 +16,5 @@ TABLES: Final[Mapping[str, Sequence[Described]]] = {
     "channels": channels.CALLS,
     "models": models.CALLS,
     "billing": billing.CALLS,
-    "log": logging.CALLS,
+    "log": log.CALLS,
 }

@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from services.logging.action_rows import action_row
-from services.logging.ledger_rows import LOGGED_KINDS, ledger_row
-from services.logging.logged_request import LoggedRequest
+from services.logging.ingest.store_rows import insert_rows
 from services.logging.metrics import LoggingMetrics
-from services.logging.request_rows import request_row
-from services.logging.rows import LogRow
-from services.logging.store_rows import insert_rows
+from services.logging.rows.action_rows import action_row
+from services.logging.rows.ledger_rows import LOGGED_KINDS, ledger_row
+from services.logging.rows.logged_request import LoggedRequest
+from services.logging.rows.request_rows import request_row
+from services.logging.rows.rows import LogRow
 from shared.events.audit import ActionTaken
 from shared.events.catalog import AUDIT_ACTIONS, BILLING_LEDGER, RELAY_REQUESTS, TopicSpec
 from shared.events.event import Decoder, MalformedEventError, UnknownEventError

@@ -6,12 +6,12 @@ from typing import Final
 from aiohttp import web
 
 from services.logging.api.failures import told_as
-from services.logging.clean_up import CleanUp
 from services.logging.errors import CLEAN_UP_FAILED, LIST_FAILED, NO_SUCH_REQUEST, TARGET_REQUIRED
-from services.logging.explaining import explain
-from services.logging.filters import CleanUpQuery
+from services.logging.listing.explaining import explain
+from services.logging.listing.filters import CleanUpQuery
+from services.logging.listing.store_explain import RequestRows
 from services.logging.metrics import LoggingMetrics
-from services.logging.store_explain import RequestRows
+from services.logging.retention.clean_up import CleanUp
 from shared.audit.actions import Actor
 from shared.http.callers import admin_of
 from shared.http.envelope import EnvelopeError, read_query, succeed

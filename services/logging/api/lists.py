@@ -7,10 +7,10 @@ from aiohttp import web
 from services.logging.api.failures import told_as
 from services.logging.api.scope import Scope, everything, own
 from services.logging.errors import LIST_FAILED, SEARCH_FAILED
-from services.logging.filters import ListQuery, SearchQuery
+from services.logging.listing.filters import ListQuery, SearchQuery
+from services.logging.listing.store_lists import LogLists
+from services.logging.listing.store_search import LogSearch
 from services.logging.metrics import LoggingMetrics
-from services.logging.store_lists import LogLists
-from services.logging.store_search import LogSearch
 from shared.http.envelope import succeed
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
 
-from services.logging.filters import Filters, ListQuery
-from services.logging.views import admin_view, user_view
+from services.logging.listing.filters import Filters, ListQuery
+from services.logging.listing.views import admin_view, user_view
 from shared.http.callers import admin_of, user_of
 from shared.http.envelope import read_query
 

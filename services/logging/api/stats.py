@@ -5,9 +5,9 @@ from aiohttp import web
 from services.logging.api.failures import told_as
 from services.logging.api.scope import Scope, everything, own
 from services.logging.errors import STATS_FAILED
-from services.logging.filters import ListQuery
+from services.logging.listing.filters import ListQuery
+from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
-from services.logging.store_stats import LogStats
 from shared.http.envelope import succeed
 from shared.service.clock import utc_now
 

@@ -4,10 +4,10 @@ from aiohttp import web
 
 from services.logging.api.failures import told_as
 from services.logging.errors import LIST_FAILED, NO_SUCH_KEY
-from services.logging.filters import Filters
+from services.logging.listing.filters import Filters
+from services.logging.listing.store_lists import LogLists
+from services.logging.listing.views import user_view
 from services.logging.metrics import LoggingMetrics
-from services.logging.store_lists import LogLists
-from services.logging.views import user_view
 from shared.http.callers import caller_of
 from shared.http.envelope import EnvelopeError, succeed
 

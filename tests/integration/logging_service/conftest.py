@@ -18,15 +18,15 @@ from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from services.logging.app import open_app
-from services.logging.clean_up import CleanUp
+from services.logging.listing.reading import Reading
+from services.logging.listing.store_explain import RequestRows
+from services.logging.listing.store_lists import LogLists
+from services.logging.listing.store_search import LogSearch
+from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
-from services.logging.reading import Reading
+from services.logging.retention.clean_up import CleanUp
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
-from services.logging.store_explain import RequestRows
-from services.logging.store_lists import LogLists
-from services.logging.store_search import LogSearch
-from services.logging.store_stats import LogStats
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.assertions import AssertionSigner
 from shared.http.internal_client import InternalClient

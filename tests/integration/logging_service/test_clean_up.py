@@ -6,10 +6,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.logging import clean_up
-from services.logging.clean_up import CleanUp
-from services.logging.store_clean_up import delete_some
-from services.logging.store_rows import insert_rows
+from services.logging.ingest.store_rows import insert_rows
+from services.logging.retention import clean_up
+from services.logging.retention.clean_up import CleanUp
+from services.logging.retention.store_clean_up import delete_some
 from shared.audit.actions import Actor
 from shared.events.audit import ActionTaken
 from shared.events.directory import Role

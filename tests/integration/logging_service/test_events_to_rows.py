@@ -4,7 +4,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.logging.rows import LogType
+from services.logging.rows.rows import LogType
 from shared.events.event import new_event_id
 from shared.events.ledger import EntryKind
 from shared.kafka.producer import IdempotentProducer

@@ -1,6 +1,6 @@
 """`GET /api/log/explain/{request_id}`."""
 
-from services.logging.store_rows import insert_rows
+from services.logging.ingest.store_rows import insert_rows
 from shared.events.requests import Attempt, ErrorCode, RequestCompleted
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.made_events import request

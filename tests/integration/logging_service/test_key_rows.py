@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.logging.store_rows import insert_rows
+from services.logging.ingest.store_rows import insert_rows
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, LogApi
 from tests.made_events import request
 from tests.made_rows import row_of

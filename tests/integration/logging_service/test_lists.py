@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.logging.store_rows import insert_rows
+from services.logging.ingest.store_rows import insert_rows
 from shared.events.requests import Outcome
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.made_events import NOON, request

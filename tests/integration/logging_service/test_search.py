@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.logging.filters import Filters
-from services.logging.rows import LogRow, LogType
-from services.logging.searching import keyword_of, search
-from services.logging.store_rows import insert_rows
+from services.logging.ingest.store_rows import insert_rows
+from services.logging.listing.filters import Filters
+from services.logging.listing.searching import keyword_of, search
+from services.logging.rows.rows import LogRow, LogType
 from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode, Outcome
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi

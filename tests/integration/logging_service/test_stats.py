@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from services.logging.handlers import to_row
-from services.logging.store_rows import insert_rows
+from services.logging.ingest.store_rows import insert_rows
 from shared.events.ledger import EntryKind
 from shared.events.requests import Outcome
 from shared.events.usage import Usage

@@ -16,7 +16,7 @@ from operations.reconcile.gaps import Findings, Gap
 from operations.reconcile.hourly.report import Asked, report
 from operations.reconcile.hourly.rows import Report
 from operations.reconcile.reconciling import Wish, reconcile
-from services.logging.store_rows import insert_rows
+from services.logging.ingest.store_rows import insert_rows
 from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
 from shared.events.event import new_event_id
 from shared.events.health import RelayMarked

@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from services.logging.conditions import where
-from services.logging.filters import Filters, ListQuery, Page, like_pattern
+from services.logging.listing.conditions import where
+from services.logging.listing.filters import Filters, ListQuery, Page, like_pattern
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import json
 from decimal import Decimal
 from fractions import Fraction
 
-from services.logging.explaining import explain
-from services.logging.rated_rows import rating_of, units_of
+from services.logging.listing.explaining import explain
+from services.logging.rows.rated_rows import rating_of, units_of
 from shared.events.requests import LeaseUse, Outcome, Rating
 from shared.events.usage import Usage, UsageSource
 from tests.made_events import request

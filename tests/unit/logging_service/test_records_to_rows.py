@@ -3,7 +3,7 @@ import json
 import pytest
 
 from services.logging.handlers import to_row
-from services.logging.rows import LogType
+from services.logging.rows.rows import LogType
 from shared.events.audit import ActionTaken
 from shared.events.event import MalformedEventError, new_event_id
 from shared.events.ids import event_uuid

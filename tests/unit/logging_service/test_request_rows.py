@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from services.logging.error_sentences import SENTENCES
 from services.logging.handlers import to_row
-from services.logging.logged_request import LoggedRating, LoggedRequest, LoggedUsage
-from services.logging.rows import LogType
+from services.logging.rows.error_sentences import SENTENCES
+from services.logging.rows.logged_request import LoggedRating, LoggedRequest, LoggedUsage
+from services.logging.rows.rows import LogType
 from shared.events.event import Event
 from shared.events.limits import LimitUse
 from shared.events.requests import ErrorCode, Outcome, Rating, RequestCompleted

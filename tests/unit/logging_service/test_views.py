@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from services.logging.views import admin_view, user_view
+from services.logging.listing.views import admin_view, user_view
 
 ROW: dict[str, Any] = {
     "id": 1,

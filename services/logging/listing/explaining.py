@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from services.logging.rated_rows import rating_of, units_of
+from services.logging.rows.rated_rows import rating_of, units_of
 from shared.money.formula import formula
 from shared.money.rating import rate
 

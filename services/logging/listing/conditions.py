@@ -1,6 +1,6 @@
 """From filters to a WHERE clause and its parameters. Pure: values never enter the text."""
 
-from services.logging.filters import Filters, like_pattern
+from services.logging.listing.filters import Filters, like_pattern
 from shared.events.ids import event_uuid
 
 

@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from services.logging.conditions import where
-from services.logging.filters import Filters
-from services.logging.reading import Reading
+from services.logging.listing.conditions import where
+from services.logging.listing.filters import Filters
+from services.logging.listing.reading import Reading
 
 WINDOW_S: Final = 60
 """What "a minute" means in `rpm` and `tpm`: the last 60 seconds."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from services.logging.conditions import where
-from services.logging.filters import Filters, Page
-from services.logging.reading import Reading
+from services.logging.listing.conditions import where
+from services.logging.listing.filters import Filters, Page
+from services.logging.listing.reading import Reading
 
 COUNTED_AT_MOST: Final = 100_000
 """`total` stops here: an exact count of a large table takes production down."""

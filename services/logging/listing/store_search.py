@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.logging.filters import Filters
-from services.logging.reading import Reading
-from services.logging.searching import keyword_of, search
-from services.logging.store_lists import COLUMNS, NEWEST, StoredRow
+from services.logging.listing.filters import Filters
+from services.logging.listing.reading import Reading
+from services.logging.listing.searching import keyword_of, search
+from services.logging.listing.store_lists import COLUMNS, NEWEST, StoredRow
 
 # Each next name by one look into the index: reading all rows for their few names would take long.
 _MODELS: Final = """

@@ -14,7 +14,7 @@ from typing import Final
 
 import asyncpg
 
-from services.logging.store_clean_up import FROM_THE_OLDEST, begin, delete_some, finish
+from services.logging.retention.store_clean_up import FROM_THE_OLDEST, begin, delete_some, finish
 from shared.audit.actions import Actor
 from shared.postgres.retrying import in_transaction
 from shared.telemetry.logs import get_logger

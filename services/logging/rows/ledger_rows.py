@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.logging.rows import LogRow, LogType, json_text
+from services.logging.rows.rows import LogRow, LogType, json_text
 from shared.events.ids import event_uuid
 from shared.events.ledger import EntryKind, LedgerEntryPosted
 from shared.money.quota import to_cents

@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from services.logging.rows import COLUMNS, LogRow
+from services.logging.rows.rows import COLUMNS, LogRow
 from shared.postgres.retrying import Connection
 
 _TYPES: Final = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from services.logging.rows import json_text
+from services.logging.rows.rows import json_text
 
 _ADMIN_ONLY = "admin_info"
 

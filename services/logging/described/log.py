@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from services.logging import shapes
-from services.logging.filters import CleanUpQuery, ListQuery, SearchQuery
+from services.logging.listing.filters import CleanUpQuery, ListQuery, SearchQuery
+from services.logging.shapes import log as shapes
 from shared.http.described import Described, Page, Who
 
 CALLS: Final = (

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from services.logging.error_sentences import sentence
-from services.logging.logged_request import LoggedRequest
-from services.logging.rows import LogRow, LogType, json_text
+from services.logging.rows.error_sentences import sentence
+from services.logging.rows.logged_request import LoggedRequest
+from services.logging.rows.rows import LogRow, LogType, json_text
 from shared.events.ids import event_uuid
 from shared.events.requests import ErrorCode, Outcome
 

@@ -7,9 +7,9 @@ names, of which there are few. So each way has an index, and gives its newest ro
 
 from typing import Final, NamedTuple
 
-from services.logging.conditions import where
-from services.logging.filters import Filters
-from services.logging.rows import LogType
+from services.logging.listing.conditions import where
+from services.logging.listing.filters import Filters
+from services.logging.rows.rows import LogType
 
 USUAL: Final = "API call succeeded"
 """As migration 0002 has it in the index's condition."""

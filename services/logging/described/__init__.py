@@ -1,0 +1,1 @@
+"""What the documentation says of the calls of `logging`, area by area."""
