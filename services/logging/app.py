@@ -16,6 +16,7 @@ from services.logging.listing.store_lists import LogLists
 from services.logging.listing.store_search import LogSearch
 from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
+from services.logging.partitions.covering import Partitions
 from services.logging.retention.clean_up import CleanUp
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
@@ -79,7 +80,10 @@ async def open_app(
             group=GROUP,
             topics=[topic.name for topic in CONSUMES],
             pool=writing,
-            handler=LogWriter(metrics=metrics),
+            handler=LogWriter(
+                partitions=Partitions(writing, partition_hours=settings.log_partition_hours),
+                metrics=metrics,
+            ),
             dead_letters=DeadLetters(producer=letter_producer, group=GROUP),
             # A log row that nobody can write must not hold up those behind it; money is not here.
             on_poison="dead-letter",

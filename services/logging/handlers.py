@@ -12,6 +12,8 @@ from typing import Final
 
 from services.logging.ingest.store_rows import insert_rows
 from services.logging.metrics import LoggingMetrics
+from services.logging.partitions.covering import Partitions
+from services.logging.partitions.spans import LOGS
 from services.logging.rows.action_rows import action_row
 from services.logging.rows.ledger_rows import LOGGED_KINDS, ledger_row
 from services.logging.rows.logged_request import LoggedRequest
@@ -43,7 +45,8 @@ _LOGGED_KINDS: Final = frozenset(kind.value.encode() for kind in LOGGED_KINDS)
 class LogWriter:
     """Writes the rows of a batch. Idempotent by the event's id."""
 
-    def __init__(self, *, metrics: LoggingMetrics) -> None:
+    def __init__(self, *, partitions: Partitions, metrics: LoggingMetrics) -> None:
+        self._partitions = partitions
         self._metrics = metrics
 
     async def __call__(self, connection: Connection, records: Sequence[Record]) -> None:
@@ -57,6 +60,7 @@ class LogWriter:
         try:
             for start in range(0, len(records), _PART):
                 rows = await _read(records[start : start + _PART], unreadable)
+                await self._partitions.cover(LOGS, (row.created_at for row in rows))
                 if writing is not None:
                     written += await writing
                 writing = asyncio.create_task(insert_rows(connection, rows))

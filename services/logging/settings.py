@@ -1,5 +1,7 @@
 """Settings of `logging`."""
 
+from typing import Literal
+
 from shared.service.settings import DatabaseSettings
 
 
@@ -12,3 +14,5 @@ class LoggingSettings(DatabaseSettings):
     """The longest that one query of the Log API may take."""
     batch_max_records: int = 2_000
     """Events in one transaction at the most."""
+    log_partition_hours: Literal[1, 6, 24] = 24
+    """How much time one partition of `logs` holds; a change holds for those that are made after."""

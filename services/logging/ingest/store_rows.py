@@ -1,4 +1,4 @@
-"""Writing `logs`. The caller owns the transaction."""
+"""Writing `logs`. The caller owns the transaction, and has seen to the partitions."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,6 +21,22 @@ _TYPES: Final = {
     "is_stream": "boolean",
     "channel_id": "bigint",
     "token_id": "bigint",
+    "project_id": "bigint",
+    "provider_id": "bigint",
+    "status_code": "smallint",
+    "trace_id": "uuid",
+    "latency_ms": "bigint",
+    "upstream_latency_ms": "bigint",
+    "first_byte_ms": "bigint",
+    "request_size_bytes": "bigint",
+    "response_size_bytes": "bigint",
+    "retry_count": "smallint",
+    "client_retry_count": "smallint",
+    "rate_limited": "boolean",
+    "rate_limit_remaining": "bigint",
+    "rate_limit_reset_at": "bigint",
+    "cache_hit": "boolean",
+    "bucket_at": "bigint",
 }
 _ARRAYS: Final = ", ".join(
     f"${position}::{_TYPES.get(column, 'text')}[]" for position, column in enumerate(COLUMNS, 1)
@@ -29,7 +45,7 @@ _QUOTED: Final = ", ".join(f'"{column}"' for column in COLUMNS)
 _INSERT_NEW: Final = f"""
 INSERT INTO logs ({_QUOTED})
 SELECT * FROM unnest({_ARRAYS})
-ON CONFLICT (event_id) DO NOTHING
+ON CONFLICT DO NOTHING -- by the unique index of each partition: an event has one time
 """
 
 

@@ -45,6 +45,41 @@ class LogRow(NamedTuple):
     upstream_request_id: str = ""
     other: str = "{}"
     """A JSON object, as a string. What only admins may see is under `admin_info`."""
+    # Of a request alone; null where it is not known.
+    project_id: int | None = None
+    provider_id: int | None = None
+    provider: str | None = None
+    dialect: str | None = None
+    method: str | None = None
+    path: str | None = None
+    query_params: str | None = None
+    """Names, comma-separated; never values."""
+    outcome: str | None = None
+    status_code: int | None = None
+    error_code: str | None = None
+    trace_id: str | None = None
+    """UUID."""
+    parent_span_id: str | None = None
+    latency_ms: int | None = None
+    upstream_latency_ms: int | None = None
+    first_byte_ms: int | None = None
+    request_size_bytes: int | None = None
+    response_size_bytes: int | None = None
+    retry_count: int | None = None
+    """Attempts after the first."""
+    client_retry_count: int | None = None
+    """As the client's SDK counts its own."""
+    rate_limited: bool | None = None
+    rate_limit_remaining: int | None = None
+    rate_limit_reset_at: int | None = None
+    """Unix seconds."""
+    cache_hit: bool | None = None
+    cache_key: str | None = None
+    user_agent: str | None = None
+    origin: str | None = None
+    request_host: str | None = None
+    bucket_at: int | None = None
+    """Of what was given back of a charge: the second whose hour of use it counts to."""
 
 
 COLUMNS: Final = LogRow._fields

@@ -6,7 +6,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.logging.ingest.store_rows import insert_rows
 from services.logging.retention import clean_up
 from services.logging.retention.clean_up import CleanUp
 from services.logging.retention.store_clean_up import delete_some
@@ -17,13 +16,14 @@ from shared.kafka.outbox_rows import decode_row
 from tests.integration.logging_service.conftest import PHASE_ROWS
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.integration.logging_service.test_search import row
+from tests.made_rows import write_rows
 
 ROOT = Actor(user_id=1, name="root", role=Role.ROOT, workspace_id=1)
 
 
 async def add(api: LogApi, *times: int) -> None:
     async with api.pool.acquire() as connection:
-        await insert_rows(connection, [row("note", created_at=at) for at in times])
+        await write_rows(connection, [row("note", created_at=at) for at in times])
 
 
 async def left(pool: asyncpg.Pool) -> list[int]:

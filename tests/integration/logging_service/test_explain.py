@@ -1,17 +1,16 @@
 """`GET /api/log/explain/{request_id}`."""
 
-from services.logging.ingest.store_rows import insert_rows
 from shared.events.requests import Attempt, ErrorCode, RequestCompleted
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.made_events import request
-from tests.made_rows import row_of
+from tests.made_rows import row_of, write_rows
 
 UNKNOWN = {"success": False, "message": "there is no such request"}
 
 
 async def add(api: LogApi, *events: RequestCompleted) -> None:
     async with api.pool.acquire() as connection:
-        await insert_rows(connection, [row_of(event) for event in events])
+        await write_rows(connection, [row_of(event) for event in events])
 
 
 async def test_a_request_is_told_whole_by_our_id_and_by_the_upstreams(api: LogApi) -> None:

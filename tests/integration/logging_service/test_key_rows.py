@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from services.logging.ingest.store_rows import insert_rows
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, LogApi
 from tests.made_events import request
-from tests.made_rows import row_of
+from tests.made_rows import row_of, write_rows
 
 PATH = "/api/log/token"
 NO_SUCH_KEY = {"success": False, "message": "Token不存在或无权限"}
@@ -21,7 +20,7 @@ async def test_a_key_sees_its_newest_thousand_rows_and_no_others(api: LogApi) ->
     own = [request() for _ in range(1_001)]
     others = [request(key_id=71) for _ in range(3)]
     async with api.pool.acquire() as connection:
-        await insert_rows(connection, [row_of(event) for event in own + others])
+        await write_rows(connection, [row_of(event) for event in own + others])
 
     async with api.call("GET", PATH, ADAS_KEY) as response:
         check_cors(response)

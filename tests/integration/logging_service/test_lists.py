@@ -6,11 +6,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.logging.ingest.store_rows import insert_rows
 from shared.events.requests import Outcome
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.made_events import NOON, request
-from tests.made_rows import row_of
+from tests.made_rows import row_of, write_rows
 from tests.stack_fixtures import Database
 
 FULL_ROW = {
@@ -25,7 +24,7 @@ async def add(api: LogApi, *changes: dict[str, Any]) -> list[str]:
     """Rows from requests with these fields; their request ids."""
     events = [request(**fields) for fields in changes]
     async with api.pool.acquire() as connection:
-        await insert_rows(connection, [row_of(event) for event in events])
+        await write_rows(connection, [row_of(event) for event in events])
     return [event.request_id for event in events]
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from services.logging.ingest.store_rows import insert_rows
 from services.logging.listing.filters import Filters
 from services.logging.listing.searching import keyword_of, search
 from services.logging.rows.rows import LogRow, LogType
@@ -13,7 +12,7 @@ from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode, Outcome
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.made_events import request
-from tests.made_rows import row_of
+from tests.made_rows import row_of, write_rows
 
 
 def row(content: str, **fields: Any) -> LogRow:
@@ -31,7 +30,7 @@ def row(content: str, **fields: Any) -> LogRow:
 
 async def add(api: LogApi, *rows: LogRow) -> None:
     async with api.pool.acquire() as connection:
-        await insert_rows(connection, rows)
+        await write_rows(connection, rows)
 
 
 async def found(api: LogApi, keyword: str, *, own: bool = False, **filters: str) -> list[str]:
@@ -140,6 +139,7 @@ async def test_who_may_not(api: LogApi) -> None:
 
 async def test_each_way_of_finding_has_its_index(api: LogApi) -> None:
     """Reading all rows for a keyword that few have would take as long as there are rows."""
+    await add(api, row("the first", created_at=0))
     await api.pool.execute(
         """
         INSERT INTO logs (event_id, workspace_id, user_id, created_at, type, content, username,
@@ -151,11 +151,10 @@ async def test_each_way_of_finding_has_its_index(api: LogApi) -> None:
         """
     )
     await add(api, row("a very rare word", created_at=9), row("broken", created_at=8, type=4))
-    keyword = keyword_of("error rare word")
     async with api.pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL enable_seqscan = off")
-        for asked, index in ((keyword, "logs_content_idx"), (keyword_of("error"), "logs_type_idx")):
-            ids, values = search(Filters(), asked, ["model-3"], limit=1_000)
-            plan = "\n".join(r[0] for r in await connection.fetch(f"EXPLAIN {ids}", *values))
-            assert index in plan, plan
-            assert "logs_model_name_idx" in plan, plan
+        ids, values = search(Filters(), keyword_of("rare word"), ["model-3"], limit=1_000)
+        plan = "\n".join(r[0] for r in await connection.fetch(f"EXPLAIN {ids}", *values))
+        # A partition's own index, which its columns name.
+        assert "_content_created_at_id_idx" in plan, plan
+        assert "_model_name_created_at_id_idx" in plan, plan

@@ -7,13 +7,12 @@ import asyncpg
 import pytest
 
 from services.logging.handlers import to_row
-from services.logging.ingest.store_rows import insert_rows
 from shared.events.ledger import EntryKind
 from shared.events.requests import Outcome
 from shared.events.usage import Usage
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.made_events import NOON, ledger_entry, outgoing, received, request
-from tests.made_rows import row_of
+from tests.made_rows import row_of, write_rows
 from tests.stack_fixtures import Database
 
 LATELY = {"usage": Usage(prompt_tokens=100, completion_tokens=7)}
@@ -21,7 +20,7 @@ LATELY = {"usage": Usage(prompt_tokens=100, completion_tokens=7)}
 
 async def add(api: LogApi, *changes: dict[str, Any]) -> None:
     async with api.pool.acquire() as connection:
-        await insert_rows(connection, [row_of(request(**fields)) for fields in changes])
+        await write_rows(connection, [row_of(request(**fields)) for fields in changes])
 
 
 def seconds_ago(seconds: float) -> dict[str, datetime]:
@@ -72,7 +71,7 @@ async def test_a_refund_lowers_what_its_request_raised_and_is_no_request(
     row = to_row(received(outgoing("billing.ledger", refund)))
     assert row is not None
     async with api.pool.acquire() as connection:
-        await insert_rows(connection, [row])
+        await write_rows(connection, [row])
 
     assert await stat(api) == (quota, 1, 107)
 

@@ -16,7 +16,6 @@ from operations.reconcile.gaps import Findings, Gap
 from operations.reconcile.hourly.report import Asked, report
 from operations.reconcile.hourly.rows import Report
 from operations.reconcile.reconciling import Wish, reconcile
-from services.logging.ingest.store_rows import insert_rows
 from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
 from shared.events.event import new_event_id
 from shared.events.health import RelayMarked
@@ -28,7 +27,7 @@ from tests.integration.kafka.broker import Broker
 from tests.integration.kafka.waiting import until
 from tests.integration.reconcile.ledger import append_entry
 from tests.made_events import outgoing, request
-from tests.made_rows import row_of
+from tests.made_rows import row_of, write_rows
 from tests.stack_fixtures import Database
 
 RELAY: Final = "relay-start-1"
@@ -116,7 +115,7 @@ class World:
         await self._charge(events if charged is None else charged)
         await self._connection.execute("SET search_path = logging")
         rows = [row_of(event) for event in (events if logged is None else logged)]
-        await insert_rows(self._connection, rows)
+        await write_rows(self._connection, rows)
         await self.catch_up()
         counted = [event for event in events if event.outcome is not Outcome.REJECTED]
         await self.mark(len(counted))
@@ -148,7 +147,7 @@ class World:
         row = row_of(event)._replace(
             event_id=new_event_id(), quota=-units, created_at=int(time.time())
         )
-        await insert_rows(self._connection, [row])
+        await write_rows(self._connection, [row])
 
     async def clean_up_was_made(self) -> str:
         """An admin had the rows of what came until now deleted. Answers that time."""
@@ -170,7 +169,7 @@ class World:
         await self.publish([self.record(event)])
         # As the consumer does: its position moves with what it wrote.
         async with self._connection.transaction():
-            await insert_rows(self._connection, [row_of(event)])
+            await write_rows(self._connection, [row_of(event)])
             await self.catch_up()
 
     def record(self, event: RequestCompleted, relay_id: str = RELAY) -> OutgoingRecord:
