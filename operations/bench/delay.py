@@ -30,7 +30,10 @@ _MS: Final = 1000
 _LEDGER: Final = """
 SELECT entry_id, substr(cause, 9) FROM billing.ledger_entries WHERE entry_id > $1 ORDER BY entry_id
 """
-_LOGS: Final = "SELECT id, request_id FROM logging.logs WHERE id > $1 ORDER BY id"
+_LOGS: Final = """
+SELECT id, request_id FROM logging.logs
+WHERE id > $1 AND created_at > extract(epoch FROM now())::bigint - 3600 ORDER BY id
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

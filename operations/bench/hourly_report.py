@@ -18,7 +18,15 @@ from deploy.local.stack import Stack
 from operations.bench.figures import cpu_s, peak_rss_mib
 from operations.bench.ingest import migrate
 from operations.bench.made_events import made_records
-from operations.bench.past_requests import DAY, ENTRIES, LOG_ROWS, SUMS, PastDay, past_records
+from operations.bench.past_requests import (
+    DAY,
+    ENTRIES,
+    LOG_ROWS,
+    PARTITIONS,
+    SUMS,
+    PastDay,
+    past_records,
+)
 from operations.bench.table import row, verdict
 from services.billing.charging.chargeable import Charge, read_charge
 from shared.events.catalog import RELAY_REQUESTS
@@ -87,6 +95,8 @@ async def fill_tables(connection: asyncpg.Connection, day: PastDay) -> None:
     if not isinstance(charge, Charge):
         raise TypeError("what succeeded is charged")
     texts = {ENTRIES: charge.detail.decode(), LOG_ROWS: charge.rating.decode()}
+    ends_at = day.begins_at + day.requests * day.step
+    await connection.execute(PARTITIONS, day.begins_at, ends_at)
     for statement, text in texts.items():
         for first in range(0, day.requests, _SLICE):
             end = min(first + _SLICE, day.requests)

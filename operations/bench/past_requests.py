@@ -96,6 +96,13 @@ SELECT request_id::uuid, workspace_id, user_id, floor(extract(epoch FROM at)),
        'default', '192.0.2.1', request_id, '', $6
 FROM ({_NUMBERED}) AS numbered
 """
+PARTITIONS: Final = """
+SELECT logging.ensure_partition('logs', day, day + 86400) FROM generate_series(
+    floor(extract(epoch FROM $1::timestamptz) / 86400)::bigint * 86400,
+    floor(extract(epoch FROM $2::timestamptz))::bigint, 86400
+) AS day
+"""
+"""For the log rows between two times."""
 SUMS: Final = (
     """
     INSERT INTO billing.ledger_entries (entry_id, workspace_id, kind, cause, amount_units,
