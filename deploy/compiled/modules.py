@@ -22,6 +22,7 @@ MODULES: Final = (
     "services.relay.books.routing",
     "services.relay.callers.authentication",
     "services.relay.callers.caller",
+    "services.relay.client_headers",
     "services.relay.dialects.answer_body",
     "services.relay.dialects.anthropic",
     "services.relay.dialects.anthropic_content",

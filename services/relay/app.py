@@ -249,7 +249,8 @@ async def open_app(
         await stack.enter_async_context(
             place.told(settings, registry=registry, readiness=readiness)
         )
-        await reader.wait_ready()
+        # Nobody is served by a relay whose events nobody waits for.
+        await asyncio.gather(reader.wait_ready(), publisher.introduced.wait())
         # Runs once the public port is closed, which waits for open requests and forgets the rest.
         stack.push_async_callback(open_requests.end)
         await stack.enter_async_context(

@@ -9,6 +9,12 @@ from typing import Final
 import uuid_utils
 from aiohttp import web
 
+from services.relay.client_headers import (
+    RETRY_COUNT_HEADER,
+    host_of,
+    origin_of,
+    retry_count_of,
+)
 from services.relay.exchange import Arrival
 from shared.events.text import fit_text
 from shared.telemetry.traces import TraceContext, new_traceparent
@@ -35,8 +41,13 @@ class Arrivals:
         if "traceparent" in headers:
             trace = TraceContext.from_header(headers["traceparent"])
             trace_id, traceparent = trace.trace_id, trace.header()
+            parent_span_id = trace.parent_id
         else:
             trace_id, traceparent = new_traceparent()
+            parent_span_id = None
+        origin = headers.get("Origin")
+        host = headers.get("Host")
+        retry_count = headers.get(RETRY_COUNT_HEADER)
         return Arrival(
             str(unique),
             unique.bytes,
@@ -52,6 +63,10 @@ class Arrivals:
             self.client_address(request),
             user_agent,
             () if user_agent is raw_agent else ("user_agent",),
+            parent_span_id,
+            "" if origin is None else origin_of(origin),
+            "" if host is None else host_of(host),
+            None if retry_count is None else retry_count_of(retry_count),
         )
 
     def client_address(self, request: web.BaseRequest) -> str:

@@ -35,6 +35,10 @@ class Arrival:
     client_address: str
     user_agent: str
     fitted: tuple[str, ...]
+    parent_span_id: str | None = None
+    origin: str = ""
+    request_host: str = ""
+    client_retry_count: int | None = None
 
     def elapsed_ms(self) -> int:
         """Whole milliseconds since the arrival."""

@@ -28,7 +28,7 @@ _CONTROL: Final = (
     "project",
 )
 _BILLING: Final = ("prices", "pricing", "billing", "data")
-_LOGGING: Final = ("log",)
+_LOGGING: Final = ("log", "requests", "usage")
 
 
 class Surface(NamedTuple):

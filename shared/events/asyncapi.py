@@ -29,6 +29,11 @@ _HEADERS: Final[dict[str, Any]] = {
         "content-type": {"type": "string", "const": "application/json"},
         "ce_traceparent": {**_TEXT, "description": "W3C Trace Context of what caused it."},
         "ce_kind": {**_TEXT, "description": "On `billing.ledger`: repeats the entry's `kind`."},
+        "ce_replayed": {
+            **_TEXT,
+            "description": "`1` on a record of `relay.requests` that may be there already, on"
+            " another offset: sent again after an outage, or out of a dead relay's journal.",
+        },
     },
 }
 _ABOUT: Final = (

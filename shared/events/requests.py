@@ -224,5 +224,13 @@ class RequestCompleted(Event):
     client_address: Address = ""
     user_agent: Line = ""
     tags: dict[Code, Line] = Field(default_factory=dict, max_length=10)
+    parent_span_id: Code | None = None
+    """The client's own span, from its `traceparent`; null where it sent none."""
+    origin: Line = ""
+    """`scheme://host[:port]` of the page that called, where a browser named one; else empty."""
+    request_host: Line = ""
+    """The host that the client called us by, perhaps with its port; empty where it named none."""
+    client_retry_count: Count | None = None
+    """How often the client's library had tried before; null where it does not say."""
     fitted: tuple[Code, ...] = Field(default=(), max_length=32)
     """Fields whose value had to be cut or changed to fit its type."""

@@ -21,6 +21,8 @@ class TraceContext(NamedTuple):
     trace_id: str
     span_id: str
     flags: str = "01"
+    parent_id: str | None = None
+    """The caller's span; null where the trace began with us."""
 
     @classmethod
     def from_header(cls, header: str | None) -> Self:
@@ -32,7 +34,7 @@ class TraceContext(NamedTuple):
         version, trace_id, parent_id, flags = match.groups()
         if version == "ff" or trace_id == "0" * 32 or parent_id == "0" * 16:
             return cls(f"{_random_bits(128):032x}", span_id)
-        return cls(trace_id, span_id, flags)
+        return cls(trace_id, span_id, flags, parent_id)
 
     def header(self) -> str:
         """The `traceparent` to send on."""

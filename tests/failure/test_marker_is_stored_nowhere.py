@@ -79,13 +79,22 @@ CALLS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "/v1/messages": _messages,
 }
 """What can be said in each call; the text is the last user message."""
+_ABOUT_ITSELF: Final = {
+    "Host": MARKER,
+    "Origin": MARKER,
+    "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
+    "tracestate": f"vendor={MARKER}",
+    "x-stainless-retry-count": MARKER,
+    "anthropic-beta": MARKER,
+}
+"""What a client says of itself: of some of it what has the right form is kept."""
 
 
 async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Operator) -> None:
     """In prompts, tools, answers, `user`, `metadata`, model names, queries, upstream errors."""
     customer = await operator.customer(quota_units=50_000_000)
     url = f"{drill_stack.relay_url()}/v1/chat/completions"
-    headers = {"Authorization": f"Bearer {customer.api_key}", "anthropic-beta": MARKER}
+    headers = {"Authorization": f"Bearer {customer.api_key}", **_ABOUT_ITSELF}
     behaviours: list[dict[str, object]] = [
         {"echo_prompt": True},
         {"echo_prompt_in_error": True, "status": 400},

@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -28,6 +28,8 @@ class Published:
     segment: int = 0
     offset: int = 0
     count: int = 0
+    marked_until_us: int = 0
+    """No mark of this relay said that it had published further than this: Unix microseconds."""
 
 
 class JournalDirectory:
@@ -99,7 +101,7 @@ class JournalDirectory:
         """Whole or not at all."""
         # A stop may write while a thread that was given up still does.
         temporary = self.path / f".{_PUBLISHED}.{threading.get_ident()}"
-        temporary.write_bytes(orjson.dumps([published.segment, published.offset, published.count]))
+        temporary.write_bytes(orjson.dumps(astuple(published)))
         temporary.replace(self.path / _PUBLISHED)
 
     def remove(self) -> None:

@@ -72,6 +72,7 @@ class Journal:
         self.needs_tending.set()
         self._begin_segment()
         self._published = place_of(self._chain.current.number, len(SEGMENT_HEADER))
+        self._marked_until_us = 0
         self.published_count = 0
 
     # --- admission and completion -------------------------------------------------------------
@@ -163,8 +164,12 @@ class Journal:
             self._chain.free_oldest()
             self.needs_tending.set()
 
-    async def note_published(self) -> None:
-        """Write the position down, so that a recovery need not publish all of it again."""
+    async def note_published(self, *, marked_until_us: int) -> None:
+        """Write the position down, so that a recovery need not publish all of it again.
+
+        And what the mark that goes out next says: no later event may be older.
+        """
+        self._marked_until_us = marked_until_us
         await asyncio.to_thread(self._directory.write_published, self._position())
 
     def write_published(self) -> None:
@@ -279,5 +284,8 @@ class Journal:
 
     def _position(self) -> Published:
         return Published(
-            segment_of(self._published), offset_of(self._published), self.published_count
+            segment_of(self._published),
+            offset_of(self._published),
+            self.published_count,
+            self._marked_until_us,
         )

@@ -37,6 +37,8 @@ class Scanned:
     listed_leases: dict[str, LeaseTotal] = field(default_factory=dict)
     """A list of leases that has not come whole yet."""
     published_count: int = 0
+    last_us: int = 0
+    """The last time that it tells of: of a completion, or of a mark. Unix microseconds."""
     quarantined: int = 0
     """Segments put aside because a record in the middle of them is damaged."""
 
@@ -46,6 +48,7 @@ def scan(directory: JournalDirectory) -> Scanned:
     scanned = Scanned()
     published = directory.read_published()
     scanned.published_count = published.count
+    scanned.last_us = published.marked_until_us
     completed: set[bytes] = set()
     for number in directory.segment_numbers():
         for record in _records(directory, number, scanned):
@@ -91,6 +94,7 @@ def _apply(
     elif record.type == RecordType.COMPLETED:
         done = decode_completed(record.payload)
         completed.add(done.request_id)
+        scanned.last_us = max(scanned.last_us, done.completed_at_us)
         for lease_id, quota in done.lease_uses:
             if lease_id in scanned.leases:
                 scanned.leases[lease_id].used_total += quota

@@ -15,6 +15,8 @@ from shared.events.requests import RequestCompleted
 from shared.kafka.records import OutgoingRecord
 
 Headers: TypeAlias = list[tuple[str, bytes]]
+REPLAYED: Final = ("ce_replayed", b"1")
+"""On a record that may be there already, on another offset: none without it is."""
 _CONTENT_TYPE: Final = ("content-type", b"application/json")
 _SPEC_VERSION: Final = ("ce_specversion", b"1.0")
 _TYPE: Final = ("ce_type", RequestCompleted.TYPE.encode())
@@ -59,11 +61,12 @@ def key_of(workspace_id: int) -> bytes:
     return b"%d" % workspace_id
 
 
-def outgoing(record: CompletedRecord, *, source: str) -> OutgoingRecord:
-    """The Kafka record of a completed request."""
+def outgoing(record: CompletedRecord, *, source: str, is_replayed: bool = False) -> OutgoingRecord:
+    """The Kafka record of a completed request. `is_replayed`: it may be on the topic already."""
+    headers = headers_from(source)(record)
     return OutgoingRecord(
         topic=RELAY_REQUESTS.name,
         key=key_of(record.workspace_id),
         value=record.value,
-        headers=tuple(headers_from(source)(record)),
+        headers=(*headers, REPLAYED) if is_replayed else tuple(headers),
     )

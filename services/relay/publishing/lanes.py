@@ -12,7 +12,7 @@ from typing import Final
 from services.relay.journal.handover import Completion, Taken, Unread
 from services.relay.journal.places import Place
 from services.relay.journal.records import CompletedRecord
-from services.relay.publishing.event_records import Headers, key_of
+from services.relay.publishing.event_records import REPLAYED, Headers, key_of
 from shared.kafka.partitioning import Partitioner
 from shared.kafka.records import RecordParts
 
@@ -24,12 +24,13 @@ _RECORD_BYTES: Final = 512
 class Lane:
     """The completions of one partition that it has not acknowledged."""
 
-    __slots__ = ("_bytes", "_max_bytes", "partition", "sent", "unread", "waiting")
+    __slots__ = ("_bytes", "_doubtful", "_max_bytes", "partition", "sent", "unread", "waiting")
 
     def __init__(self, partition: int, *, max_bytes: int) -> None:
         self.partition = partition
         self._max_bytes = max_bytes
         self._bytes = 0
+        self._doubtful = 0
         self.sent: list[Completion] = []
         """The batch that is on its way."""
         self.waiting: deque[Completion] = deque()
@@ -59,13 +60,18 @@ class Lane:
         return True
 
     def parts(self, headers: Callable[[CompletedRecord], Headers]) -> Iterator[RecordParts]:
-        """The records to send next."""
-        for _, _, record in self.waiting:
-            yield key_of(record.workspace_id), record.value, headers(record)
+        """The records to send next; those that may have arrived say so."""
+        doubtful = self._doubtful
+        for number, (_, _, record) in enumerate(self.waiting):
+            made = headers(record)
+            if number < doubtful:
+                made.append(REPLAYED)
+            yield key_of(record.workspace_id), record.value, made
 
     def start(self, count: int) -> None:
         """The first `count` waiting ones are on their way."""
         self.sent = [self.waiting.popleft() for _ in range(count)]
+        self._doubtful = max(0, self._doubtful - count)
 
     def acknowledge(self) -> int:
         """The batch has arrived. How many those are."""
@@ -75,6 +81,7 @@ class Lane:
 
     def take_back(self) -> None:
         """The batch may not have arrived: it goes again."""
+        self._doubtful += len(self.sent)
         self.waiting.extendleft(reversed(self.sent))
         self.sent = []
 

@@ -15,7 +15,7 @@ from services.relay.publishing.event_records import headers_from, outgoing, sour
 from services.relay.publishing.lane_sending import LaneSender
 from services.relay.publishing.lanes import Lanes
 from services.relay.publishing.marks import mark_record
-from services.relay.recording.completion import time_of
+from services.relay.recording.completion import UTC_MICROSECONDS, time_of
 from services.relay.recording.rejections import Rejections
 from shared.events.catalog import RELAY_REQUESTS
 from shared.events.health import RelayMarked
@@ -70,9 +70,15 @@ class Publisher:
         self._ask_from = 0.0
         self._senders: list[LaneSender] = []
         self._linger_s = _LINGER_S
+        self.introduced: Final = asyncio.Event()
+        """Whether its first mark is on the topic: readers of marks know of this relay."""
 
     async def run(self) -> None:
-        """Publish until cancelled. While Kafka is away it goes on trying."""
+        """Publish until cancelled. While Kafka is away it goes on trying.
+
+        First of all its mark: who waits for all relays' events has to know that it is one.
+        """
+        await self._introduce()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish())
             group.create_task(self._publish_rejections())
@@ -110,6 +116,7 @@ class Publisher:
         """Publish what is there; false where not all of it was acknowledged in time."""
         try:
             async with asyncio.timeout(deadline_s):
+                await self._introduce()
                 while self._journal.unpublished_count:
                     await self._step_or_rest()
         except TimeoutError:
@@ -117,18 +124,26 @@ class Publisher:
         return True
 
     async def mark(self, *, closed: bool) -> None:
-        """Say how far this relay's events are on the topic. Raises SendError."""
+        """Say how far this relay's events are on the topic. Raises SendError.
+
+        It is written down before it is said: should this relay die, none of its events that is made
+        then will be older.
+        """
         oldest = self.oldest_unpublished_us
         now = datetime.now(UTC)
+        until = now if oldest is None else time_of(oldest)
+        await self._journal.note_published(
+            marked_until_us=round(until.timestamp() * UTC_MICROSECONDS)
+        )
         mark = RelayMarked(
             relay_id=self._relay_id,
-            published_until=now if oldest is None else time_of(oldest),
+            published_until=until,
             published_count=self._journal.published_count,
             closed=closed,
             marked_at=now,
         )
         await self._producer.send_all([mark_record(mark, source=self._source)])
-        await self._journal.note_published()
+        self.introduced.set()
 
     @property
     def oldest_unpublished_us(self) -> int | None:
@@ -160,13 +175,23 @@ class Publisher:
                     RELAY_REQUESTS.name, [outgoing(r, source=self._source) for r in rejected]
                 )
 
+    async def _introduce(self) -> None:
+        while not self.introduced.is_set():
+            if not await self._try_to_mark():
+                await asyncio.sleep(_RETRY_S)
+
     async def _mark(self) -> None:
         while True:
-            try:
-                await self.mark(closed=False)
-            except SendError:
-                _logger.warning("journal.mark_failed")
             await asyncio.sleep(_MARK_EVERY_S)
+            await self._try_to_mark()
+
+    async def _try_to_mark(self) -> bool:
+        try:
+            await self.mark(closed=False)
+        except SendError:
+            _logger.warning("journal.mark_failed")
+            return False
+        return True
 
     async def _partitions(self) -> Partitioner:
         now = asyncio.get_running_loop().time()

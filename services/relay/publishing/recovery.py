@@ -21,7 +21,7 @@ from services.relay.leases.holds import LeaseExchange
 from services.relay.metrics import JournalMetrics
 from services.relay.publishing.event_records import outgoing, source_of
 from services.relay.publishing.marks import mark_record
-from services.relay.recording.completion import interrupted
+from services.relay.recording.completion import interrupted, started_at, time_of
 from shared.events.catalog import RELAY_REQUESTS
 from shared.events.health import RelayMarked
 from shared.http.internal_client import InternalCallError
@@ -74,15 +74,16 @@ class Recovery:
         """All five steps for one folder. Raises SendError or InternalCallError; try again then."""
         scanned = await asyncio.to_thread(scan, directory)
         self._metrics.quarantined.inc(scanned.quarantined)
-        now = datetime.now(UTC)
+        ended_at = _ended_at(scanned)
         ended = [
-            interrupted(skeleton, request_id=request_id, now=now)
+            interrupted(skeleton, request_id=request_id, now=ended_at)
             for request_id, skeleton in scanned.interrupted.items()
         ]
         relay_id = directory.relay_id
         await self._publish([*scanned.unpublished, *ended], relay_id)
         await self._close_leases(relay_id, scanned)
         count = scanned.published_count + len(scanned.unpublished) + len(ended)
+        now = datetime.now(UTC)
         mark = RelayMarked(
             relay_id=relay_id,
             published_until=now,
@@ -110,7 +111,8 @@ class Recovery:
         for start in range(0, len(left), _BATCH):
             part = left[start : start + _BATCH]
             outcomes = await self._producer.send_partitioned(
-                RELAY_REQUESTS.name, [outgoing(record, source=source) for record in part]
+                RELAY_REQUESTS.name,
+                [outgoing(record, source=source, is_replayed=True) for record in part],
             )
             for record, outcome in zip(part, outcomes, strict=True):
                 if outcome is None:
@@ -136,3 +138,13 @@ class Recovery:
         for start in range(0, len(asks), _BATCH):
             part = tuple(asks[start : start + _BATCH])
             await self._exchange.exchange(LeaseAsks(relay_id=relay_id, leases=part))
+
+
+def _ended_at(scanned: Scanned) -> datetime:
+    """The last time that the journal tells of: when its relay was last seen alive.
+
+    The same at every try, so that an event which comes twice is the same; and not before what the
+    relay's last mark said was complete.
+    """
+    started = [started_at(skeleton) for skeleton in scanned.interrupted.values()]
+    return max([time_of(scanned.last_us), *started])

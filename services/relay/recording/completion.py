@@ -65,7 +65,7 @@ def opening_json(
         f'"requested_model":{model_json},"is_stream":{_bool(is_stream)},'
         f'"request_bytes":{request_bytes},"started_at":"{iso_utc(arrival.started_at)}",'
         f'"client_address":{as_json(arrival.client_address)},'
-        f'"user_agent":{as_json(arrival.user_agent)},'
+        f'"user_agent":{as_json(arrival.user_agent)},{_client_json(arrival)}'
         f'"fitted":{orjson.dumps(arrival.fitted).decode() if arrival.fitted else "[]"},'
         f'"tags":{orjson.dumps(tags).decode() if tags else "{}"},'
         f'"hold_quota":{holds[0].units if holds else 0},'
@@ -120,6 +120,11 @@ def interrupted(skeleton: bytes, *, request_id: bytes, now: datetime) -> Complet
     ending = Ending(Outcome.INTERRUPTED, _CLIENT_GONE_STATUS, ErrorCode.RELAY_DIED)
     event = _without_answer(orjson.dumps(kept["event"]), ending, completed_at=now, latency_ms=0)
     return record_of(event, request_id, kept["traceparent"])
+
+
+def started_at(skeleton: bytes) -> datetime:
+    """When a request began, of which the journal kept this."""
+    return datetime.fromisoformat(orjson.loads(skeleton)["event"]["started_at"])
 
 
 def record_of(event: RequestCompleted, request_id: bytes, traceparent: str) -> CompletedRecord:
@@ -225,6 +230,18 @@ def _fitting(value: bytes) -> bytes:
         }
     )
     return event.__pydantic_serializer__.to_json(event)
+
+
+def _client_json(arrival: Arrival) -> str:
+    """Of what a client said of itself what is there: most say no more than a host."""
+    told = f'"request_host":{as_json(arrival.request_host)},' if arrival.request_host else ""
+    if arrival.parent_span_id is not None:
+        told += f'"parent_span_id":"{arrival.parent_span_id}",'
+    if arrival.origin:
+        told += f'"origin":{as_json(arrival.origin)},'
+    if arrival.client_retry_count is not None:
+        told += f'"client_retry_count":{arrival.client_retry_count},'
+    return told
 
 
 @lru_cache(1024)

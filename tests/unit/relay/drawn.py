@@ -77,6 +77,10 @@ ARRIVALS: Final[SearchStrategy[Arrival]] = st.fixed_dictionaries(
         "client_address": texts(64),
         "user_agent": LINES,
         "fitted": st.lists(CODES, max_size=32).map(tuple),
+        "parent_span_id": maybe(CODES),
+        "origin": LINES,
+        "request_host": LINES,
+        "client_retry_count": maybe(COUNTS),
     }
 ).map(lambda drawn: arrival(**drawn))
 

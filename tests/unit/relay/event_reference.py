@@ -73,6 +73,10 @@ class Opened:
             client_address=arrival.client_address,
             user_agent=arrival.user_agent,
             fitted=arrival.fitted,
+            parent_span_id=arrival.parent_span_id,
+            origin=arrival.origin,
+            request_host=arrival.request_host,
+            client_retry_count=arrival.client_retry_count,
             tags=dict(self.tags),
             hold_quota=self.holds[0].units if self.holds else 0,
             leases=tuple(

@@ -31,7 +31,11 @@ class FakeKafka:
         self.written: dict[int, list[str]] = {}
         self.by_key: dict[bytes, list[str]] = {}
         self.others: list[OutgoingRecord] = []
+        self.asked: list[OutgoingRecord] = []
+        """What came one by one, for a partition that takes it or not."""
         self.given_up = 0
+        self.said_replayed: set[str] = set()
+        """The ids of records that say that they may be there already."""
 
     async def partitioner(self, topic: str) -> Partitioner:
         if self.is_away:
@@ -46,6 +50,8 @@ class FakeKafka:
         assert partition not in self.on_the_way, "two batches on their way to one partition"
         taken = [parts for parts, _ in zip(records, range(self.batch_records), strict=False)]
         ids = [dict(headers)["ce_id"].decode() for _, _, headers in taken]
+        for _, _, headers in taken:
+            self._note(dict(headers))
         answer = asyncio.get_running_loop().create_future()
         sent = SentBatch(len(taken), answer, cast("Connection", None))
         keys = [key for key, _, _ in taken if key is not None]
@@ -58,18 +64,22 @@ class FakeKafka:
         self.on_the_way = {n: way for n, way in self.on_the_way.items() if way.sent is not sent}
 
     async def send_all(self, records: Sequence[OutgoingRecord]) -> None:
+        if self.is_away:
+            raise SendError("away") from TimeoutError()
         self.others += records
 
     async def send_partitioned(
         self, topic: str, records: Sequence[OutgoingRecord]
     ) -> list[Exception | None]:
         outcomes: list[Exception | None] = []
+        self.asked += records
         for record in records:
             assert record.topic == topic
             partition = Partitioner(self.partitions).partition(record.key)
             if partition in self.without_leader:
                 outcomes.append(TimeoutError())
                 continue
+            self._note(dict(record.headers))
             self.written.setdefault(partition, []).append(dict(record.headers)["ce_id"].decode())
             outcomes.append(None)
         return outcomes
@@ -90,6 +100,10 @@ class FakeKafka:
     def times_written(self) -> Counter[str]:
         """How often each id is on the topic."""
         return Counter(event_id for ids in self.written.values() for event_id in ids)
+
+    def _note(self, headers: dict[str, bytes]) -> None:
+        if "ce_replayed" in headers:
+            self.said_replayed.add(headers["ce_id"].decode())
 
     def _write(self, partition: int) -> OnTheWay:
         way = self.on_the_way.pop(partition)

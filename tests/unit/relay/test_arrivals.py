@@ -98,10 +98,72 @@ def test_of_the_query_known_names_are_kept_and_no_values() -> None:
     assert noted.path == "/v1/x"
 
 
+@pytest.mark.parametrize(
+    ("host", "kept"),
+    [
+        ("api.example.com", "api.example.com"),
+        ("relay:8080", "relay:8080"),
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+        ("Made-Up-By-Hand", ""),
+        ("what I said", ""),
+        ("what%20I%20said", ""),
+        ("user@example.com", ""),
+        ("example.com:123456", ""),
+        ("example.com\n", ""),
+        ("a" * 201, ""),
+        ("", ""),
+    ],
+)
+def test_of_a_host_that_is_kept_which_looks_like_one(host: str, kept: str) -> None:
+    assert arrived({"Host": host}).request_host == kept
+
+
+@pytest.mark.parametrize(
+    ("origin", "kept"),
+    [
+        ("https://chat.example.com", "https://chat.example.com"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ("https://[::1]:3000", "https://[::1]:3000"),
+        ("null", ""),
+        ("https://example.com/what/i?said", ""),
+        ("https://user:said@example.com", ""),
+        ("what I said", ""),
+        ("", ""),
+    ],
+)
+def test_of_an_origin_no_more_is_kept_than_where_a_page_came_from(origin: str, kept: str) -> None:
+    assert arrived({"Origin": origin}).origin == kept
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"),
+    [("0", 0), ("2", 2), ("12345", None), ("-1", None), ("²", None), ("1 more", None), ("", None)],
+)
+def test_how_often_a_library_tried_before_is_a_small_number(count: str, kept: int | None) -> None:
+    assert arrived({"x-stainless-retry-count": count}).client_retry_count == kept
+
+
+def test_the_clients_span_is_kept_of_its_trace() -> None:
+    noted = arrived({"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "said=zebra"})
+    assert (noted.trace_id, noted.parent_span_id) == ("a" * 32, "b" * 16)
+    assert noted.traceparent.split("-")[2] != noted.parent_span_id
+
+
+def test_of_who_says_nothing_of_itself_nothing_is_noted() -> None:
+    noted = arrived({})
+    told = (noted.parent_span_id, noted.origin, noted.request_host, noted.client_retry_count)
+    assert told == (None, "", "", None)
+
+
 @given(st.text(st.characters(exclude_characters="\r\n\0", max_codepoint=0xDFFF), max_size=300))
 def test_any_header_arrives(text: str) -> None:
-    noted = arrived({"User-Agent": text, "traceparent": text})
+    headers = dict.fromkeys(("User-Agent", "traceparent", "Host", "Origin"), text)
+    noted = arrived(headers | {"x-stainless-retry-count": text})
     assert len(noted.user_agent) <= 256
+    assert noted.request_host in {"", text}
+    assert noted.origin in {"", text}
     assert len(noted.traceparent) == 55
     assert noted.traceparent.split("-")[1] == noted.trace_id
     assert noted.request_id.replace("-", "") == noted.id_bytes.hex()

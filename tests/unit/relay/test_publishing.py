@@ -116,6 +116,7 @@ async def test_a_batch_that_fails_goes_again_and_only_that_one(
     await relay.until_published()
     twice = {event_id for event_id, times in relay.kafka.times_written.items() if times > 1}
     assert twice == (set(batch) if is_written else set())
+    assert relay.kafka.said_replayed == set(batch), "who dedupes by offset is not warned"
     assert set(relay.kafka.times_written) == set(relay.ids())
 
 
@@ -197,3 +198,31 @@ async def test_flush_says_whether_all_arrived(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
     assert flushing.result()
     relay.journal.close()
+
+
+async def test_the_first_that_a_relay_sends_is_its_mark(relay: Published) -> None:
+    """Who reckons how far all relays are would else not know that there is one more."""
+    relay.complete(100)
+    relay.kafka.is_away = True
+    running = asyncio.create_task(relay.publisher.run())
+    try:
+        await asyncio.sleep(0)
+        assert not relay.publisher.introduced.is_set()
+        relay.kafka.is_away = False
+        async with asyncio.timeout(10):
+            await relay.publisher.introduced.wait()
+        assert relay.kafka.others, "it said nothing"
+        assert relay.kafka.times_written.total() == 0
+        await relay.until_published()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_mark_is_written_down_before_it_is_sent(relay: Published) -> None:
+    """Killed in between, what its journal leaves is ended no earlier than the mark may say."""
+    relay.kafka.is_away = True
+    before_us = round(datetime.now(UTC).timestamp() * 1_000_000)
+    with pytest.raises(SendError):
+        await relay.publisher.mark(closed=False)
+    assert relay.die().last_us >= before_us

@@ -12,6 +12,7 @@ def test_the_callers_trace_goes_on_with_a_span_of_ours(flags: str) -> None:
     trace = TraceContext.from_header(f"00-{TRACE}-{SPAN}-{flags}")
     assert trace.trace_id == TRACE
     assert trace.span_id != SPAN
+    assert trace.parent_id == SPAN
     assert trace.header() == f"00-{TRACE}-{trace.span_id}-{flags}"
 
 
@@ -39,5 +40,6 @@ def test_a_later_version_is_read_as_far_as_it_is_known() -> None:
 def test_what_is_no_traceparent_begins_a_new_trace(header: str | None) -> None:
     first, second = TraceContext.from_header(header), TraceContext.from_header(header)
     assert first.trace_id not in {TRACE, second.trace_id}
+    assert first.parent_id is None
     assert len(first.header()) == 55
     assert TraceContext.from_header(first.header()).trace_id == first.trace_id
