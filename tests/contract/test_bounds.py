@@ -31,11 +31,11 @@ FIGURES = {
 FREE_TEXT = {
     *("workspace_name", "project_name", "key_name", "username", "path", "group", "user_group"),
     *("requested_model", "upstream_model", "channel_name", "provider", "upstream_request_id"),
-    *("client_address", "user_agent", "tags{}"),
+    *("client_address", "user_agent", "origin", "request_host", "tags{}"),
     *("attempts[].channel_name", "attempts[].provider", "attempts[].upstream_model"),
 }
 """Places of a request's event that may hold any characters. Each was looked at: names that people
-gave to things of ours, an address, the client's program, and tags of the key's owner."""
+gave to things of ours, addresses, the client's program, and tags of the key's owner."""
 
 
 @pytest.mark.parametrize("event", EVENTS)
