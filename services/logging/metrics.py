@@ -1,5 +1,6 @@
 """What can be watched of `logging`, beside its consumer's figures."""
 
+from collections.abc import Callable
 from typing import Final
 
 import asyncpg
@@ -17,11 +18,27 @@ class LoggingMetrics:
             "Log rows written; an event that comes again is counted once.",
             registry=registry,
         )
+        self.rows_deleted = Counter(
+            "ledgerline_log_rows_deleted",
+            "Log rows deleted, by clean-ups and by the end of their period.",
+            registry=registry,
+        )
+        self.drop_waits = Counter(
+            "ledgerline_log_drop_waits",
+            "Times that a partition's drop gave way to a reader and was tried again.",
+            registry=registry,
+        )
         self.query_seconds = Histogram(
             "ledgerline_log_query_seconds",
             "Time of the Log API's queries.",
             ("list",),
             buckets=_SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self._partitions_ahead = Gauge(
+            "ledgerline_log_partitions_ahead_seconds",
+            "Time from now on that each table has partitions for.",
+            ("table",),
             registry=registry,
         )
         self._pool_connections = Gauge(
@@ -30,6 +47,10 @@ class LoggingMetrics:
             ("pool", "state"),
             registry=registry,
         )
+
+    def watch_partitions(self, table: str, ahead_s: Callable[[], float]) -> None:
+        """Measure at each scrape how far ahead a table has partitions."""
+        self._partitions_ahead.labels(table).set_function(ahead_s)
 
     def watch_pool(self, name: str, pool: asyncpg.Pool) -> None:
         """Measure a connection pool at each scrape."""

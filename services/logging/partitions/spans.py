@@ -59,3 +59,12 @@ def _month(time: int) -> Span:
     first = datetime(at.year, at.month, 1, tzinfo=UTC)
     ends = datetime(at.year + at.month // _MONTHS, at.month % _MONTHS + 1, 1, tzinfo=UTC)
     return Span(int(first.timestamp()), int(ends.timestamp()))
+
+
+def covered_until(spans: Iterable[Span], now: int) -> int:
+    """Up to when each time from `now` on has a partition; `now` where it has none itself."""
+    until = now
+    for span in sorted(spans):
+        if span.has(until):
+            until = span.upper
+    return until
