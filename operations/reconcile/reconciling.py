@@ -93,7 +93,7 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
     findings.notes += chain_notes
     if compared.logs_deleted_before:
         until = datetime.fromtimestamp(compared.logs_deleted_before, UTC).isoformat()
-        findings.notes.append(f"log rows older than {until} were deleted by an admin: not missed")
+        findings.notes.append(f"log rows older than {until} were deleted: not missed")
     is_whole = not cut and wish.since is None
     if is_whole and not published_since:
         findings.checks.append(token_check(tokens, observed))

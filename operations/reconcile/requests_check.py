@@ -34,7 +34,7 @@ class Compared:
     entries: int = 0
     rows: int = 0
     logs_deleted_before: int = 0
-    """Unix seconds; older rows may have been deleted by an admin."""
+    """Unix seconds; older rows may have been deleted."""
 
 
 async def compare(tables: Tables, observed: Observed, *, held_since: datetime | None) -> Compared:

@@ -104,7 +104,7 @@ _TOKENS: Final = """
 SELECT created_at AS hour, sum(token_used)::bigint AS tokens
 FROM billing.quota_data GROUP BY created_at
 """
-_DELETED_BEFORE: Final = "SELECT coalesce(max(target_timestamp), 0) FROM logging.log_clean_ups"
+_DELETED_BEFORE: Final = "SELECT refuse_before FROM logging.log_state"
 _WATERMARKS: Final = """
 SELECT consumer_group, partition, next_offset FROM {schema}.consumer_watermarks WHERE topic = $1
 """
@@ -175,7 +175,7 @@ class Tables:
         return {row["hour"]: row["tokens"] for row in await self._connection.fetch(_TOKENS)}
 
     async def logs_deleted_before(self) -> int:
-        """Up to when (Unix seconds) admins had log rows deleted; 0 where they never had."""
+        """Up to when (Unix seconds) log rows were deleted; 0 where none ever were."""
         return int(await self._connection.fetchval(_DELETED_BEFORE))
 
     async def have_rows(self, event_ids: list[str]) -> set[bytes]:

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
+from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
@@ -17,7 +18,9 @@ from services.logging.listing.store_search import LogSearch
 from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
 from services.logging.partitions.covering import Partitions
-from services.logging.retention.clean_up import CleanUp
+from services.logging.partitions.keeping import Keeper
+from services.logging.retention.clean_ups import CleanUps
+from services.logging.retention.running import CleanUpRunner
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
 from shared.http.assertion_keys import AssertionKeys
@@ -102,13 +105,20 @@ async def open_app(
         apis = Apis(
             lists=ListApi(lists=lists, search=LogSearch(moment), metrics=metrics),
             stats=StatsApi(stats=LogStats(moment), metrics=metrics),
-            history=HistoryApi(
-                clean_up=CleanUp(reading), requests=RequestRows(moment), metrics=metrics
-            ),
+            history=HistoryApi(requests=RequestRows(moment), metrics=metrics),
+            clean_ups=CleanUpsApi(CleanUps(reading)),
             token=TokenApi(lists=lists, metrics=metrics),
         )
         await stack.enter_async_context(background)
         background.start("consumer", consumer.run())
+        background.start(
+            "partitions",
+            Keeper(reading, partition_hours=settings.log_partition_hours, metrics=metrics).run(),
+        )
+        background.start(
+            "clean-ups",
+            CleanUpRunner(dsn=settings.postgres_dsn.get_secret_value(), metrics=metrics).run(),
+        )
         background.start(
             "event-publisher",
             OutboxPublisher(

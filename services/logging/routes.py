@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from aiohttp import web
 
+from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
@@ -21,17 +22,20 @@ class Apis(NamedTuple):
     lists: ListApi
     stats: StatsApi
     history: HistoryApi
+    clean_ups: CleanUpsApi
     token: TokenApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/log/*`, behind the relay."""
-    lists, stats, history, token = apis
+    lists, stats, history, clean_ups, token = apis
     table = (
         ("GET", "/api/log/", lists.all_rows),
         ("GET", "/api/log/stat", stats.of_all),
         ("GET", "/api/log/search", lists.search_all),
-        ("DELETE", "/api/log/", history.delete),
+        ("DELETE", "/api/log/", clean_ups.delete),
+        ("GET", "/api/log/clean-ups", clean_ups.list),
+        ("GET", "/api/log/clean-ups/{id:[0-9]{1,19}}", clean_ups.read),
         ("GET", "/api/log/explain/{request_id}", history.explain),
         ("GET", "/api/log/self", lists.own_rows),
         ("GET", "/api/log/self/stat", stats.of_own),

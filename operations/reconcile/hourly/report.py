@@ -152,4 +152,4 @@ def _notes(tables: InTables) -> list[str]:
     if not tables.logs_deleted_before:
         return []
     until = datetime.fromtimestamp(tables.logs_deleted_before, UTC).isoformat()
-    return [f"log rows older than {until} were deleted by an admin: those hours are not compared"]
+    return [f"log rows older than {until} were deleted: those hours are not compared"]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.logging.listing.filters import CleanUpQuery, ListQuery, SearchQuery
+from services.logging.listing.filters import CleanUpQuery, ListQuery, PageQuery, SearchQuery
 from services.logging.shapes import log as shapes
 from shared.http.described import Described, Page, Who
 
@@ -22,6 +22,21 @@ CALLS: Final = (
         who=Who.ADMIN,
         query=CleanUpQuery,
         data=int,
+    ),
+    Described(
+        method="GET",
+        path="/api/log/clean-ups",
+        summary="What was ever deleted, the newest first, and how far it is",
+        who=Who.ADMIN,
+        query=PageQuery,
+        data=Page[shapes.CleanUpShown],
+    ),
+    Described(
+        method="GET",
+        path="/api/log/clean-ups/{id}",
+        summary="How far one clean-up is",
+        who=Who.ADMIN,
+        data=shapes.CleanUpShown,
     ),
     Described(
         method="GET",

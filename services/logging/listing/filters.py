@@ -38,8 +38,8 @@ _Page = Annotated[int, Field(le=_MAX_PAGE), BeforeValidator(_integer)]
 _Text = Annotated[str, Field(max_length=256), BeforeValidator(_text)]
 
 
-class ListQuery(BaseModel):
-    """The query parameters of every list. 0 and empty mean: not filtered."""
+class PageQuery(BaseModel):
+    """Which page of a list is asked for."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="ignore")
 
@@ -47,6 +47,16 @@ class ListQuery(BaseModel):
     page_size: _Integer = Field(
         default=DEFAULT_PAGE_SIZE, validation_alias=AliasChoices("page_size", "ps", "size")
     )
+
+    def page(self) -> "Page":
+        """The page asked for, within what is allowed: from 1, and at most MAX_PAGE_SIZE rows."""
+        size = self.page_size if self.page_size > 0 else DEFAULT_PAGE_SIZE
+        return Page(number=max(1, self.p), size=min(size, MAX_PAGE_SIZE))
+
+
+class ListQuery(PageQuery):
+    """The query parameters of every list of rows. 0 and empty mean: not filtered."""
+
     type: _Integer = 0
     start_timestamp: _Integer = 0
     end_timestamp: _Integer = 0
@@ -56,11 +66,6 @@ class ListQuery(BaseModel):
     channel: _Integer = 0
     group: _Text = ""
     request_id: _Text = ""
-
-    def page(self) -> "Page":
-        """The page asked for, within what is allowed: from 1, and at most MAX_PAGE_SIZE rows."""
-        size = self.page_size if self.page_size > 0 else DEFAULT_PAGE_SIZE
-        return Page(number=max(1, self.p), size=min(size, MAX_PAGE_SIZE))
 
     def filters(self) -> "Filters":
         """What the rows must match, whoever asks."""

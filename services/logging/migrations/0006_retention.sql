@@ -6,9 +6,11 @@ ALTER TABLE log_clean_ups
     ADD COLUMN partitions_dropped bigint NOT NULL DEFAULT 0,
     ADD COLUMN rows_expected bigint, -- as the counts had it when it began
     ADD COLUMN heartbeat_at timestamptz;
--- Cut off in an earlier release: whoever asked was told that it failed, and asked again or did not.
-UPDATE log_clean_ups SET finished_at = now(), phase = 'given up' WHERE finished_at IS NULL;
-UPDATE log_clean_ups SET phase = 'finished' WHERE phase = 'begun';
+-- What was cut off in an earlier release is behind the horizon now, and is gone on with.
+UPDATE log_clean_ups
+SET target_timestamp = least(target_timestamp, (SELECT refuse_before FROM log_state))
+WHERE finished_at IS NULL;
+UPDATE log_clean_ups SET phase = 'finished' WHERE finished_at IS NOT NULL;
 CREATE INDEX log_clean_ups_unfinished_idx ON log_clean_ups (id) WHERE finished_at IS NULL;
 
 -- For how long a workspace's rows are kept, where it is shorter than the site's.

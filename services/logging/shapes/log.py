@@ -54,3 +54,20 @@ class Explained(BaseModel):
     charge: dict[str, Any]
     trace: str | None
     same_upstream_id: list[str]
+
+
+class CleanUpShown(BaseModel):
+    """A clean-up: what was decided, and how far it is. Times are Unix seconds."""
+
+    id: int
+    kind: str
+    workspace_id: int | None
+    target_timestamp: int
+    phase: str
+    rows_expected: int | None
+    deleted_rows: int
+    partitions_dropped: int
+    started_by: int
+    started_at: int
+    heartbeat_at: int | None
+    finished_at: int | None

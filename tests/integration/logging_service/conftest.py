@@ -13,6 +13,7 @@ from pydantic import SecretStr
 import services.logging
 from deploy.local.ports import HOST, Ports
 from deploy.local.stack import Stack
+from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
@@ -24,7 +25,7 @@ from services.logging.listing.store_lists import LogLists
 from services.logging.listing.store_search import LogSearch
 from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
-from services.logging.retention.clean_up import CleanUp
+from services.logging.retention.clean_ups import CleanUps
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
 from shared.http.assertion_keys import AssertionKeys
@@ -36,11 +37,11 @@ from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
 from tests.integration.kafka.waiting import until
+from tests.integration.logging_service.clean_ups import clean_ups_running
 from tests.integration.logging_service.log_api import LogApi
 from tests.integration.logging_service.service import LoggingService
 from tests.stack_fixtures import Database
 
-PHASE_ROWS = 3
 MIGRATIONS = Path(services.logging.__file__).parent / "migrations"
 
 
@@ -87,7 +88,7 @@ async def control_url(signer: AssertionSigner) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def api(
-    signer: AssertionSigner, control_url: str, pool: asyncpg.Pool
+    signer: AssertionSigner, control_url: str, pool: asyncpg.Pool, tables: Database
 ) -> AsyncIterator[LogApi]:
     """The Log API alone, over a table that holds what the test writes and nothing else."""
     port = Ports()["api"]
@@ -96,15 +97,11 @@ async def api(
     apis = Apis(
         lists=ListApi(lists=lists, search=LogSearch(reading), metrics=metrics),
         stats=StatsApi(stats=LogStats(reading), metrics=metrics),
-        history=HistoryApi(
-            # So small that a few rows take several phases.
-            clean_up=CleanUp(pool, phase_rows=PHASE_ROWS),
-            requests=RequestRows(reading),
-            metrics=metrics,
-        ),
+        history=HistoryApi(requests=RequestRows(reading), metrics=metrics),
+        clean_ups=CleanUpsApi(CleanUps(pool)),
         token=TokenApi(lists=lists, metrics=metrics),
     )
-    async with aiohttp.ClientSession() as session:
+    async with clean_ups_running(tables), aiohttp.ClientSession() as session:
         app = public_app(
             apis,
             keys=AssertionKeys(

@@ -152,10 +152,7 @@ class World:
     async def clean_up_was_made(self) -> str:
         """An admin had the rows of what came until now deleted. Answers that time."""
         target = int(time.time()) + 1
-        await self._connection.execute(
-            "INSERT INTO logging.log_clean_ups (target_timestamp, started_by) VALUES ($1, 1)",
-            target,
-        )
+        await self._connection.execute("UPDATE logging.log_state SET refuse_before = $1", target)
 
         async def is_past() -> bool:
             return time.time() > target
