@@ -108,4 +108,4 @@ class ServiceEnvironment:
             store = {"LIMITS_STORE_URL": self.valkey_url} if self.valkey_url else {}
             workers = {"RELAY_WORKERS": str(self.relay_workers)}
             return reaches_providers | control | billing | apis | store | workers
-        return control
+        return control | billing if service == "logging" else control

@@ -5,7 +5,7 @@ from typing import Final
 
 from services.billing import described as billing
 from services.control.described import channels, keys, models, people
-from services.logging.described import log
+from services.logging.described import log, transparency
 from services.relay import described as relay
 from shared.http.described import Described
 
@@ -17,4 +17,5 @@ TABLES: Final[Mapping[str, Sequence[Described]]] = {
     "models": models.CALLS,
     "billing": billing.CALLS,
     "log": log.CALLS,
+    "transparency": transparency.CALLS,
 }

@@ -21,6 +21,7 @@ from services.billing.api.prices import PricesApi
 from services.billing.api.tools import TOOL_PATHS, ToolsApi, dashboard_errors
 from services.billing.api.what_if import WhatIfApi
 from services.billing.directory import Directory
+from services.billing.disclosed import DISCLOSURE
 from services.billing.drift.metrics import DriftMetrics
 from services.billing.drift.watching import watch_drift
 from services.billing.errors import database_errors
@@ -52,6 +53,7 @@ from shared.kafka.state_reader import StateTopicReader
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
 from shared.telemetry.metrics import new_registry
+from shared.transparency.internal_route import schema_route
 
 SERVICE: Final = "billing"
 _TRANSACTIONAL_ID: Final = "billing-state"
@@ -181,7 +183,10 @@ async def open_app(
             registry=registry,
             readiness=readiness,
             callers=settings.internal_callers,
-            routes=internal_routes(leases),
+            routes=[
+                *internal_routes(leases),
+                schema_route(pool, DISCLOSURE),
+            ],
         )
         await opened.enter_async_context(
             served(internal, host=settings.internal_host, port=settings.internal_port)

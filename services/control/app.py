@@ -27,6 +27,7 @@ from services.control.channels.channels import Channels
 from services.control.channels.health_listening import HealthListener
 from services.control.channels.health_observing import observe_refused_keys
 from services.control.channels.providers import Providers
+from services.control.disclosed import DISCLOSURE
 from services.control.errors import database_errors
 from services.control.handlers import CONSUMER_GROUP, PROJECTED, project_ledger
 from services.control.metrics import ControlMetrics
@@ -61,6 +62,7 @@ from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
 from shared.service.clock import utc_now
 from shared.telemetry.metrics import new_registry
+from shared.transparency.internal_route import schema_route
 
 AUDIENCE: Final = "control"
 _TRANSACTIONAL_ID: Final = "control-state"
@@ -219,7 +221,10 @@ async def open_app(
             registry=registry,
             readiness=readiness,
             callers=settings.internal_callers,
-            routes=internal_routes(InternalApi(pool=pool, sessions=sessions, signer=signer)),
+            routes=[
+                *internal_routes(InternalApi(pool=pool, sessions=sessions, signer=signer)),
+                schema_route(pool, DISCLOSURE),
+            ],
         )
         await opened.enter_async_context(
             served(internal, host=settings.internal_host, port=settings.internal_port)

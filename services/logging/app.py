@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import aiohttp
 
@@ -10,6 +11,8 @@ from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
+from services.logging.api.transparency import TransparencyApi
+from services.logging.disclosed import DISCLOSURE
 from services.logging.handlers import CONSUMES, GROUP, LogWriter
 from services.logging.listing.reading import Reading
 from services.logging.listing.store_explain import RequestRows
@@ -23,6 +26,7 @@ from services.logging.retention.clean_ups import CleanUps
 from services.logging.retention.running import CleanUpRunner
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
+from services.logging.transparency.gathering import Gathering, ask_service
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.internal_client import InternalClient
 from shared.http.internal_server import Readiness, internal_app
@@ -35,6 +39,8 @@ from shared.kafka.producer import IdempotentProducer
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
 from shared.telemetry.metrics import new_registry
+from shared.transparency.internal_route import schema_route
+from shared.transparency.live_schema import live_schema
 
 _SERVICE = "logging"
 
@@ -94,11 +100,14 @@ async def open_app(
             metrics=ConsumerMetrics(registry),
         )
         readiness.add("consumer", lambda: None if consumer.ready else "joining the consumer group")
-        control = InternalClient(
-            session=session,
-            base_url=settings.control_internal_url,
-            caller=_SERVICE,
-            secret=settings.service_secret.get_secret_value(),
+        control, billing = (
+            InternalClient(
+                session=session,
+                base_url=url,
+                caller=_SERVICE,
+                secret=settings.service_secret.get_secret_value(),
+            )
+            for url in (settings.control_internal_url, settings.billing_internal_url)
         )
         moment = Reading(reading, statement_timeout_ms=settings.list_timeout_ms)
         lists = LogLists(moment)
@@ -108,6 +117,16 @@ async def open_app(
             history=HistoryApi(requests=RequestRows(moment), metrics=metrics),
             clean_ups=CleanUpsApi(CleanUps(reading)),
             token=TokenApi(lists=lists, metrics=metrics),
+            transparency=TransparencyApi(
+                Gathering(
+                    {
+                        "control": ask_service(control),
+                        "billing": ask_service(billing),
+                        _SERVICE: partial(live_schema, reading, DISCLOSURE),
+                    }
+                ),
+                public_url=settings.public_url,
+            ),
         )
         await stack.enter_async_context(background)
         background.start("consumer", consumer.run())
@@ -130,7 +149,10 @@ async def open_app(
         await stack.enter_async_context(
             served(
                 internal_app(
-                    registry=registry, readiness=readiness, callers=settings.internal_callers
+                    registry=registry,
+                    readiness=readiness,
+                    callers=settings.internal_callers,
+                    routes=[schema_route(reading, DISCLOSURE)],
                 ),
                 host=settings.internal_host,
                 port=settings.internal_port,

@@ -9,6 +9,7 @@ from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
+from services.logging.api.transparency import DOCUMENT_PATH, PAGE_PATH, TransparencyApi
 from shared.http.callers import VerifierSource, authenticated
 from shared.http.cross_origin import cross_origin
 from shared.http.envelope import envelope_errors
@@ -24,11 +25,12 @@ class Apis(NamedTuple):
     history: HistoryApi
     clean_ups: CleanUpsApi
     token: TokenApi
+    transparency: TransparencyApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
-    """`/api/log/*`, behind the relay."""
-    lists, stats, history, clean_ups, token = apis
+    """`/api/log/*` and `/transparency/schema.json`, behind the relay."""
+    lists, stats, history, clean_ups, token = apis[:5]
     table = (
         ("GET", "/api/log/", lists.all_rows),
         ("GET", "/api/log/stat", stats.of_all),
@@ -41,8 +43,14 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("GET", "/api/log/self/stat", stats.of_own),
         ("GET", "/api/log/self/search", lists.search_own),
         *(("GET", path, token.key_rows) for path in _TOKEN_PATHS),
+        ("GET", DOCUMENT_PATH, apis.transparency.document),
     )
     return [web.route(method, path, handler) for method, path, handler in table]
+
+
+def page_routes(transparency: TransparencyApi) -> list[web.RouteDef]:
+    """What people look at; no call, and so in no table of calls."""
+    return [web.get(path, transparency.page) for path in (PAGE_PATH, PAGE_PATH + "/")]
 
 
 def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
@@ -51,4 +59,5 @@ def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
         middlewares=[cross_origin(_TOKEN_PATHS), envelope_errors, authenticated(keys)]
     )
     app.router.add_routes(api_routes(apis))
+    app.router.add_routes(page_routes(apis.transparency))
     return app

@@ -9,7 +9,12 @@ class LoggingSettings(DatabaseSettings):
     """From `LEDGERLINE_*`."""
 
     control_internal_url: str
-    """Where control gives its public keys."""
+    """Where control gives its public keys, and tells of its tables."""
+    billing_internal_url: str
+    """Where billing tells of its tables, for `/transparency`."""
+    public_url: str = ""
+    """The public door as customers write it, `https://llm.example.com`: `/transparency/schema.json`
+    names itself by it, and without it by its path alone."""
     list_timeout_ms: int = 5_000
     """The longest that one query of the Log API may take."""
     batch_max_records: int = 2_000

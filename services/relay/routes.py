@@ -29,6 +29,8 @@ _CONTROL: Final = (
 )
 _BILLING: Final = ("prices", "pricing", "billing", "data")
 _LOGGING: Final = ("log", "requests", "usage")
+_TRANSPARENCY: Final = "/transparency"
+"""What is stored of customers: for everyone, and below no `/api`, as such documents are."""
 
 
 class Surface(NamedTuple):
@@ -64,6 +66,8 @@ def relay_routes(surface: Surface) -> list[web.RouteDef]:
         web.get(PAGE_PATH, surface.documentation[1]),
         web.route("*", "/api", api),
         web.route("*", f"/api/{_REST}", api),
+        web.route("*", _TRANSPARENCY, api),
+        web.route("*", f"{_TRANSPARENCY}/{_REST}", api),
         *(web.route("*", f"{prefix}/{_REST}", dashboard(surface.door)) for prefix in DASHBOARD),
     ]
 
@@ -75,10 +79,12 @@ async def _read_only(request: web.BaseRequest) -> web.StreamResponse:
 def owners(settings: RelaySettings) -> Mapping[str, Owner]:
     """Which service owns which prefix."""
     billing = Owner("billing", settings.billing_api_url)
+    logging = Owner("logging", settings.logging_api_url)
     by_service = {
         Owner("control", settings.control_api_url): _CONTROL,
         billing: _BILLING,
-        Owner("logging", settings.logging_api_url): _LOGGING,
+        logging: _LOGGING,
     }
     owned = {f"/api/{name}": owner for owner, names in by_service.items() for name in names}
+    owned[_TRANSPARENCY] = logging
     return owned | dict.fromkeys(("/api/usage/token", *DASHBOARD), billing)

@@ -2,17 +2,21 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import aiohttp
 
 from deploy.local.stack import Stack
-from tests.failure.marker import MARKER, assert_nowhere
+from services.logging.transparency.statements import NOT_STORED
+from tests.failure.marker import MARKER, SAID_IN, assert_nowhere
 from tests.gateway.catching_up import caught_up
 from tests.gateway.operator import CLAUDE, MODEL, Operator
 
 TEXT_MODEL: Final = "gpt-3.5-turbo-instruct"
+_IMAGE: Final = f"https://images.example/{MARKER}.png"
+_SHOWN_ELSEWHERE: Final = {"secrets"}
+"""By test_secrets_are_in_clear_nowhere.py."""
 
 
 def _chat(content: str) -> dict[str, Any]:
@@ -21,7 +25,11 @@ def _chat(content: str) -> dict[str, Any]:
         "user": MARKER,
         "metadata": {MARKER: MARKER},
         "tools": [{"type": "function", "function": {"name": "f", "description": MARKER}}],
-        "messages": [{"role": "system", "content": MARKER}, {"role": "user", "content": content}],
+        "messages": [
+            {"role": "system", "content": MARKER},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": _IMAGE}}]},
+            {"role": "user", "content": content},
+        ],
     }
 
 
@@ -88,6 +96,26 @@ _ABOUT_ITSELF: Final = {
     "anthropic-beta": MARKER,
 }
 """What a client says of itself: of some of it what has the right form is kept."""
+
+
+def test_each_public_statement_of_what_is_not_stored_is_put_to_the_test() -> None:
+    """Who adds a sentence to the public document says where the drill shows that it is true."""
+    assert {each.id for each in NOT_STORED} == {*SAID_IN, *_SHOWN_ELSEWHERE}
+    said = {name for body_of in CALLS.values() for name in _said_in(body_of(MARKER))}
+    assert {name for names in SAID_IN.values() for name in names} - said == set()
+
+
+def _said_in(said: Any) -> Iterator[str]:
+    """Names of fields, and kinds of content, that have the marker somewhere below them."""
+    if isinstance(said, list):
+        for each in said:
+            yield from _said_in(each)
+    elif isinstance(said, dict) and MARKER in json.dumps(said):
+        yield from (kind for name, kind in said.items() if name == "type")
+        for name, below in said.items():
+            if MARKER in json.dumps(below):
+                yield name
+            yield from _said_in(below)
 
 
 async def test_what_was_said_is_found_nowhere(drill_stack: Stack, operator: Operator) -> None:

@@ -1,6 +1,7 @@
 """`logging` as it runs, in this process, on a database of its own; control is played by hand."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +19,9 @@ from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
+from services.logging.api.transparency import TransparencyApi
 from services.logging.app import open_app
+from services.logging.disclosed import DISCLOSURE
 from services.logging.listing.reading import Reading
 from services.logging.listing.store_explain import RequestRows
 from services.logging.listing.store_lists import LogLists
@@ -28,6 +31,7 @@ from services.logging.metrics import LoggingMetrics
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
+from services.logging.transparency.gathering import Gathering
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.assertions import AssertionSigner
 from shared.http.internal_client import InternalClient
@@ -36,6 +40,7 @@ from shared.kafka.producer import IdempotentProducer
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
+from shared.transparency.live_schema import live_schema
 from tests.integration.kafka.waiting import until
 from tests.integration.logging_service.clean_ups import clean_ups_running
 from tests.integration.logging_service.log_api import LogApi
@@ -100,6 +105,9 @@ async def api(
         history=HistoryApi(requests=RequestRows(reading), metrics=metrics),
         clean_ups=CleanUpsApi(CleanUps(pool)),
         token=TokenApi(lists=lists, metrics=metrics),
+        transparency=TransparencyApi(
+            Gathering({"logging": partial(live_schema, pool, DISCLOSURE)}), public_url=""
+        ),
     )
     async with clean_ups_running(tables), aiohttp.ClientSession() as session:
         app = public_app(
@@ -131,6 +139,7 @@ async def service(
         service_secret=SecretStr("made-up"),
         postgres_dsn=SecretStr(tables.dsn("logging")),
         control_internal_url=control_url,
+        billing_internal_url=control_url,
     )
     async with (
         BackgroundTasks() as background,

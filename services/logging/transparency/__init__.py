@@ -1,0 +1,1 @@
+"""What the gateway stores of its customers, said in public and read from the live schemas."""
