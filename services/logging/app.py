@@ -136,7 +136,11 @@ async def open_app(
         )
         background.start(
             "clean-ups",
-            CleanUpRunner(dsn=settings.postgres_dsn.get_secret_value(), metrics=metrics).run(),
+            CleanUpRunner(
+                dsn=settings.postgres_dsn.get_secret_value(),
+                metrics=metrics,
+                periods=settings.periods,
+            ).run(),
         )
         background.start(
             "event-publisher",

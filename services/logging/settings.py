@@ -1,8 +1,13 @@
 """Settings of `logging`."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
+from pydantic import Field, model_validator
+
+from services.logging.retention.periods import FOR_EVER, MAX_DAYS, Periods, check_periods
 from shared.service.settings import DatabaseSettings
+
+_Days = Annotated[int, Field(ge=FOR_EVER, le=MAX_DAYS)]
 
 
 class LoggingSettings(DatabaseSettings):
@@ -21,3 +26,23 @@ class LoggingSettings(DatabaseSettings):
     """Events in one transaction at the most."""
     log_partition_hours: Literal[1, 6, 24] = 24
     """How much time one partition of `logs` holds; a change holds for those that are made after."""
+    log_retention_days: _Days = FOR_EVER
+    """How many whole days log rows are kept; 0 is for ever."""
+    usage_hourly_retention_days: _Days = FOR_EVER
+    """How many days usage by the hour is kept, in whole months; not less than log rows are."""
+    usage_daily_retention_days: _Days = FOR_EVER
+    """How many days usage by the day is kept; not less than usage by the hour is."""
+
+    @property
+    def periods(self) -> Periods:
+        """How long each table keeps its rows."""
+        return Periods(
+            self.log_retention_days,
+            self.usage_hourly_retention_days,
+            self.usage_daily_retention_days,
+        )
+
+    @model_validator(mode="after")
+    def _outlives(self) -> Self:
+        check_periods(self.periods)
+        return self

@@ -9,21 +9,19 @@ and repeats none. All is done on the session that holds the lock: who lost his t
 """
 
 import asyncio
-import random
+from functools import partial
 from time import monotonic
 from typing import Final
 
-import asyncpg
-
 from services.logging.metrics import LoggingMetrics
 from services.logging.partitions import store_partitions
+from services.logging.partitions.dropping import Dropper
 from services.logging.partitions.spans import (
     COUNTS_BY_DAY,
     COUNTS_BY_HOUR,
     COUNTS_BY_MINUTE,
     LOGS,
 )
-from services.logging.partitions.store_dropping import drop_alone
 from services.logging.partitions.store_partitions import Partition
 from services.logging.retention import store_clean_ups, store_deleting
 from services.logging.retention.store_clean_ups import Note, Phase
@@ -34,7 +32,6 @@ from shared.telemetry.logs import get_logger
 PHASE_ROWS: Final = 5_000
 """Some tens of milliseconds of the database's time."""
 _COUNTS: Final = (COUNTS_BY_MINUTE, COUNTS_BY_HOUR, COUNTS_BY_DAY)
-_AGAIN_S: Final = (0.05, 0.5)
 _logger = get_logger()
 
 
@@ -46,6 +43,7 @@ class Deleting:
     ) -> None:
         self._session = session
         self._metrics = metrics
+        self._dropper = Dropper(session, metrics)
         self._phase_rows = phase_rows
 
     async def carry_out(self, note: Note) -> None:
@@ -62,7 +60,7 @@ class Deleting:
         for parent in _COUNTS:
             for partition in await self._partitions(parent):
                 if partition.span.upper <= note.target:
-                    await self._drop(parent, partition)
+                    await self._dropper.drop(parent, partition.name)
         async with self._session.connection() as connection:
             deleted = await store_clean_ups.finish(connection, note)
         _logger.info("log_clean_up.finished", before=note.target, deleted=deleted)
@@ -78,24 +76,9 @@ class Deleting:
     async def _drop_counted(self, note: Note, partition: Partition) -> None:
         async with self._session.connection() as connection, connection.transaction():
             rows = await store_deleting.count_rows(connection, partition)
-        await self._drop(LOGS, partition, note=note, rows=rows)
+        counted = partial(store_clean_ups.add, note=note, rows=rows, partitions=1)
+        await self._dropper.drop(LOGS, partition.name, together=counted)
         self._metrics.rows_deleted.inc(rows)
-
-    async def _drop(
-        self, parent: str, partition: Partition, *, note: Note | None = None, rows: int = 0
-    ) -> None:
-        """Until it is done: a reader who takes his time is let finish."""
-        while True:
-            try:
-                async with self._session.connection() as connection, connection.transaction():
-                    await drop_alone(connection, parent, partition.name)
-                    if note is not None:
-                        await store_clean_ups.add(connection, note, rows=rows, partitions=1)
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-                self._metrics.drop_waits.inc()
-                await asyncio.sleep(random.uniform(*_AGAIN_S))  # noqa: S311 - not a secret
-            else:
-                return
 
     async def _delete_older(self, note: Note, partition: Partition) -> None:
         passed = FROM_THE_OLDEST

@@ -11,26 +11,36 @@ from contextlib import asynccontextmanager
 from prometheus_client import CollectorRegistry
 
 from services.logging.metrics import LoggingMetrics
+from services.logging.retention.periods import Periods
 from services.logging.retention.running import CleanUpRunner
 from shared.service.background import BackgroundTasks
+from shared.service.clock import Clock, utc_now
 from tests.stack_fixtures import Database
 
+FOR_EVER = Periods()
 PHASE_ROWS = 3
 """So few that some rows take several phases."""
 
 
-def runner(dsn: str) -> CleanUpRunner:
+def runner(dsn: str, *, periods: Periods = FOR_EVER, clock: Clock = utc_now) -> CleanUpRunner:
     """One that has a metrics registry of its own."""
     return CleanUpRunner(
-        dsn=dsn, metrics=LoggingMetrics(CollectorRegistry()), phase_rows=PHASE_ROWS
+        dsn=dsn,
+        metrics=LoggingMetrics(CollectorRegistry()),
+        periods=periods,
+        phase_rows=PHASE_ROWS,
+        clock=clock,
     )
 
 
 @asynccontextmanager
-async def clean_ups_running(database: Database) -> AsyncIterator[None]:
+async def clean_ups_running(
+    database: Database, *, periods: Periods = FOR_EVER, clock: Clock = utc_now
+) -> AsyncIterator[None]:
     """While it lasts, clean-ups are carried out here."""
+    made = runner(database.dsn("logging"), periods=periods, clock=clock)
     async with BackgroundTasks() as background:
-        background.start("clean-ups", runner(database.dsn("logging")).run())
+        background.start("clean-ups", made.run())
         yield
 
 
