@@ -109,6 +109,7 @@ def test_a_setting_that_lets_rows_outlive_usage_is_refused() -> None:
             service_secret=SecretStr("made-up"),
             postgres_dsn=SecretStr("made-up"),
             control_internal_url="http://127.0.0.1:1",
+            billing_internal_url="http://127.0.0.1:1",
             log_retention_days=90,
             usage_hourly_retention_days=30,
         )
