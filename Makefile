@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install run infrastructure reset test check format bench compiled compiled-if-possible
+.PHONY: help install run infrastructure reset test check format bench bench-logs compiled compiled-if-possible
 
 UV_VERSION := 0.13.9
 PYTHON ?=
@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Say what there is
 	@echo "make TARGET"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; \
 		do printf '  %-16s %s\n' "$$name" "$$text"; done
 
 install: $(INSTALLED) ## Make .venv from the lock file (nothing to do when it is up to date)
@@ -76,3 +76,6 @@ format: install ## Put the code into its one format
 
 bench: compiled-if-possible ## Measure, beside a bare proxy, at the default durability
 	$(RUN) -m operations.bench $(ARGS)
+
+bench-logs: install ## Measure the logs over many rows, beside ingest (ROWS=200000 for fewer)
+	$(RUN) -m operations.bench_logs $(if $(ROWS),--rows $(ROWS)) $(ARGS)

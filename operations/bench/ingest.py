@@ -11,7 +11,7 @@ from deploy.local.stack import Stack
 from operations.bench.figures import cpu_s, rss_mib
 from operations.bench.made_events import made_records
 from operations.bench.plan import Plan
-from operations.bench.settling import wait_until_taken_in
+from operations.bench.settling import applied_count, wait_until_taken_in
 from operations.bench.waiting import wait_until
 from shared.kafka.producer import IdempotentProducer
 
@@ -41,7 +41,7 @@ async def measure_ingest(stack: Stack, plan: Plan) -> dict[str, Ingest]:
     """On a stack with only its infrastructure up. `logging` first: it reads billing's topic too."""
     await fill(stack, plan)
     return {
-        service: await _take_in(stack, service, plan.ingest_events)
+        service: await take_in(stack, service, plan.ingest_events)
         for service in ("logging", "billing")
     }
 
@@ -64,18 +64,20 @@ async def migrate(stack: Stack, service: str) -> None:
     )
 
 
-async def _take_in(stack: Stack, service: str, events: int) -> Ingest:
+async def take_in(stack: Stack, service: str, events: int) -> Ingest:
+    """Start a service and measure until it took in so many more, which are on the topic."""
     await migrate(stack, service)
     process, database = stack.process(f"{service}-0"), stack.process("postgres")
     connection = await asyncpg.connect(stack.dsn("superuser"))
     try:
+        before = await applied_count(connection, service)
         begun = monotonic()
         await process.start()
-        first = await wait_until_taken_in(connection, service, 1)
+        first = await wait_until_taken_in(connection, service, before + 1)
         first_at, cpu, database_cpu = monotonic(), cpu_s(process.pid), cpu_s(database.pid)
-        await wait_until_taken_in(connection, service, events)
+        await wait_until_taken_in(connection, service, before + events)
         last_at = monotonic()
-        taken, took_s = events - first, last_at - first_at
+        taken, took_s = before + events - first, last_at - first_at
         cpu, database_cpu = cpu_s(process.pid) - cpu, cpu_s(database.pid) - database_cpu
         return Ingest(
             events=events,

@@ -3,9 +3,9 @@
 _WIDE = 1000
 
 
-def row(title: str, *cells: float | str | None) -> str:
-    """One line; None is a figure that was not taken."""
-    return (f"{title:<40}" + "".join(f"{_cell(each):>11}" for each in cells)).rstrip()
+def row(title: str, *cells: float | str | None, width: int = 40) -> str:
+    """One line; None is a figure that was not taken. `width` is the title's."""
+    return (f"{title:<{width}}" + "".join(f"{_cell(each):>11}" for each in cells)).rstrip()
 
 
 def verdict(*, met: bool) -> str:

@@ -1,0 +1,98 @@
+"""Readers that ask each case over and over, while rows come in."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import Final
+
+from operations.bench.figures import percentile
+from operations.bench_logs.calls import Door
+from operations.bench_logs.cases import NOTHING, Case
+
+_WARMED_UP: Final = 4
+_COMPARED_EVERY: Final = 4
+"""Of so many calls one asks for nothing: what the others are compared with, in the same second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """How long the calls of one case took, in milliseconds."""
+
+    title: str
+    calls: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    target_p95_ms: float | None
+    nothing_p95_ms: float
+    """Of calls that find nothing, between the others."""
+    slowest: int
+    """Which of its variants took longest."""
+
+    @property
+    def ratio(self) -> float:
+        """p95 by that of a call that finds nothing."""
+        return self.p95_ms / self.nothing_p95_ms if self.nothing_p95_ms else 0.0
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the target was kept, where there is one."""
+        return self.target_p95_ms is None or self.p95_ms <= self.target_p95_ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readers:
+    """Who ask at once, and how often."""
+
+    count: int
+    pause_s: float
+    """Of each after its answer came. With none they measure how many calls there can be, and no
+    more how long one takes: each waits for the others'."""
+    calls: int
+    """Of each case, by all together."""
+
+
+async def read_all(door: Door, asked: Iterable[Case], readers: Readers) -> list[Read]:
+    """Each case by itself. Raises RuntimeError."""
+    return [await _read(door, case, readers) for case in asked]
+
+
+async def _read(door: Door, case: Case, readers: Readers) -> Read:
+    numbers = count()
+    random = Random()  # noqa: S311 - pauses are no secret
+    taken: list[tuple[float, int]] = []
+    nothing: list[float] = []
+
+    async def reader() -> None:
+        for number in _until(numbers, readers.calls):
+            variant = number % len(case.variants)
+            taken.append(((await door.ask(case.variants[variant])).ms, variant))
+            if number % _COMPARED_EVERY == 0:
+                nothing.append((await door.ask(NOTHING)).ms)
+            await asyncio.sleep(readers.pause_s * random.uniform(0.5, 1.5))
+
+    for each in case.variants[:_WARMED_UP]:
+        await door.ask(each)  # the first call plans, the others do not
+    async with asyncio.TaskGroup() as group:
+        for _ in range(readers.count):
+            group.create_task(reader())
+    times = [ms for ms, _ in taken]
+    return Read(
+        title=case.title,
+        calls=len(times),
+        p50_ms=percentile(times, 0.5),
+        p95_ms=percentile(times, 0.95),
+        p99_ms=percentile(times, 0.99),
+        target_p95_ms=case.target_p95_ms,
+        nothing_p95_ms=percentile(nothing, 0.95),
+        slowest=max(taken)[1],
+    )
+
+
+def _until(numbers: Iterator[int], end: int) -> Iterator[int]:
+    for number in numbers:
+        if number >= end:
+            return
+        yield number
