@@ -21,7 +21,7 @@ _SETTINGS: Final = {
 }
 _BEGINS: Final = re.compile(r"^(?=\d{4}-\d\d-\d\d )", re.MULTILINE)
 _EXECUTED: Final = re.compile(
-    r"LOG:  duration: (?P<ms>[\d.]+) ms  execute [^:]+: (?P<sql>.*)", re.DOTALL
+    r"LOG:  duration: (?P<ms>[\d.]+) ms  execute [^:]+:\s(?P<sql>.*)", re.DOTALL
 )
 _PARAMETERS: Final = re.compile(r"DETAIL:  [Pp]arameters: (?P<values>.*)", re.DOTALL)
 _PARAMETER: Final = re.compile(r"\$\d+ = (NULL|'(?:[^']|'')*')")
