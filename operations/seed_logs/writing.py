@@ -11,8 +11,8 @@ import asyncpg
 
 from operations.seed_logs.history import History, received
 from services.logging.handlers import LogWriter
+from services.logging.ingest.batch import Beside
 from services.logging.metrics import LoggingMetrics
-from services.logging.partitions.covering import Partitions
 from services.logging.settings import LoggingSettings
 from shared.kafka.records import Record
 from shared.postgres.pool import open_pool
@@ -40,7 +40,7 @@ async def seed(dsn: str, history: History, *, report: Callable[[Seeded], None]) 
     events = 0
     async with open_pool(dsn, min_size=1, max_size=2, application_name="seed-logs") as pool:
         writer = LogWriter(
-            partitions=Partitions(pool, partition_hours=_PARTITION_HOURS),
+            beside=Beside.over(pool, partition_hours=_PARTITION_HOURS),
             metrics=LoggingMetrics(new_registry()),
         )
         batches = _batches(history)

@@ -14,13 +14,13 @@ from services.logging.api.token import TokenApi
 from services.logging.api.transparency import TransparencyApi
 from services.logging.disclosed import DISCLOSURE
 from services.logging.handlers import CONSUMES, GROUP, LogWriter
+from services.logging.ingest.batch import Beside
 from services.logging.listing.reading import Reading
 from services.logging.listing.store_explain import RequestRows
 from services.logging.listing.store_lists import LogLists
 from services.logging.listing.store_search import LogSearch
 from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
-from services.logging.partitions.covering import Partitions
 from services.logging.partitions.keeping import Keeper
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.retention.running import CleanUpRunner
@@ -59,7 +59,7 @@ async def open_app(
             open_pool(
                 settings.postgres_dsn.get_secret_value(),
                 min_size=1,
-                max_size=2,
+                max_size=3,
                 application_name=f"{settings.instance} consumer",
             )
         )
@@ -90,7 +90,7 @@ async def open_app(
             topics=[topic.name for topic in CONSUMES],
             pool=writing,
             handler=LogWriter(
-                partitions=Partitions(writing, partition_hours=settings.log_partition_hours),
+                beside=Beside.over(writing, partition_hours=settings.log_partition_hours),
                 metrics=metrics,
             ),
             dead_letters=DeadLetters(producer=letter_producer, group=GROUP),

@@ -28,6 +28,11 @@ class LoggingMetrics:
             "Times that a partition's drop gave way to a reader and was tried again.",
             registry=registry,
         )
+        self.events_refused = Counter(
+            "ledgerline_log_events_refused",
+            "Events of a time whose rows were deleted: they leave no row and no figure.",
+            registry=registry,
+        )
         self.query_seconds = Histogram(
             "ledgerline_log_query_seconds",
             "Time of the Log API's queries.",

@@ -46,21 +46,30 @@ _INSERT_NEW: Final = f"""
 INSERT INTO logs ({_QUOTED})
 SELECT * FROM unnest({_ARRAYS})
 ON CONFLICT DO NOTHING -- by the unique index of each partition: an event has one time
+RETURNING event_id
 """
+_KNOWN: Final = "SELECT event_id FROM logs WHERE event_id = ANY($1::uuid[])"
 
 
-async def insert_rows(connection: Connection, rows: Sequence[LogRow]) -> int:
-    """Write the rows whose event has none yet; answer how many. Repeatable.
+async def insert_rows(connection: Connection, rows: Sequence[LogRow]) -> Sequence[LogRow]:
+    """Write the rows whose event has none yet; answer those. Repeatable.
 
-    The unique index decides what is new. COPY costs half of an INSERT and cannot skip a row, so it
-    is tried first, under a savepoint: events come again only after a crash.
+    No two may be of one event. The unique index decides what is new. COPY costs half of an INSERT
+    and cannot skip a row, so it is tried first, under a savepoint: events come again only after a
+    crash.
     """
     if not rows:
-        return 0
+        return rows
     try:
         async with connection.transaction():
             await connection.copy_records_to_table("logs", records=rows, columns=COLUMNS)
     except asyncpg.UniqueViolationError:
-        status = await connection.execute(_INSERT_NEW, *zip(*rows, strict=True))
-        return int(status.rpartition(" ")[2])
-    return len(rows)
+        made = await connection.fetch(_INSERT_NEW, *zip(*rows, strict=True))
+        new = {str(record[0]) for record in made}
+        return [row for row in rows if row.event_id in new]
+    return rows
+
+
+async def known_events(connection: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Which of these events have a row, of whatever time. Looks into every partition."""
+    return {str(record[0]) for record in await connection.fetch(_KNOWN, event_ids)}

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
+from services.logging.rows.other import other_of
 from services.logging.rows.rated_rows import rating_of, units_of
 from shared.money.formula import formula
 from shared.money.rating import rate
@@ -37,7 +36,7 @@ def explain(row: Mapping[str, Any], *, others: Sequence[str] = ()) -> dict[str, 
 
     `others`: requests to which the upstream gave the same id.
     """
-    other = orjson.loads(row["other"])
+    other = other_of(row)
     admin = other.get("admin_info", {})
     return {
         **{name: row[name] for name in _FROM_ROW},
@@ -55,7 +54,7 @@ def explain(row: Mapping[str, Any], *, others: Sequence[str] = ()) -> dict[str, 
 def _tried(
     tried: Mapping[str, Any], row: Mapping[str, Any], other: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """An attempt, with what its row says of its channel (`request_rows.NAMED_BY_ROW`)."""
+    """An attempt, with what its row says of its channel (`other.NAMED_BY_ROW`)."""
     named = {}
     if tried.get("channel_id") == row["channel_id"]:
         named = {

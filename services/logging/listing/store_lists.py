@@ -7,17 +7,15 @@ from typing import Any, Final, TypeAlias
 from services.logging.listing.conditions import where
 from services.logging.listing.filters import Filters, Page
 from services.logging.listing.reading import Reading
+from services.logging.listing.views import SHOWN
+from services.logging.rows.other import NEEDS
 
 COUNTED_AT_MOST: Final = 100_000
 """`total` stops here: an exact count of a large table takes production down."""
 NEWEST: Final = 1_000
 """Rows of a list without paging."""
-COLUMNS: Final = (
-    "id, user_id, created_at, type, content, username, token_name, model_name, quota, "
-    "prompt_tokens, completion_tokens, use_time, is_stream, channel_id, channel_name, token_id, "
-    '"group", ip, request_id, upstream_request_id, other'
-)
-"""Of a full row, in the order of the API's page."""
+COLUMNS: Final = ", ".join(f'"{column}"' for column in (*SHOWN, *NEEDS))
+"""Of a full row: what the API shows of it, and what its `other` is put together from."""
 
 
 StoredRow: TypeAlias = dict[str, Any]

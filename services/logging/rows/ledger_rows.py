@@ -54,6 +54,9 @@ def ledger_row(event_id: str, entry: LedgerEntryPosted) -> LogRow | None:
                 "admin_info": {"user_id": entry.actor_user_id, "username": entry.actor_name},
             }
         ),
+        project_id=entry.project_id,
+        provider_id=entry.provider_id,
+        bucket_at=int((entry.bucket_at or entry.posted_at).timestamp()) if is_of_use else None,
     )
 
 

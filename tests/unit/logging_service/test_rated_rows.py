@@ -1,8 +1,8 @@
-import json
 from decimal import Decimal
 from fractions import Fraction
 
 from services.logging.listing.explaining import explain
+from services.logging.rows.other import other_of
 from services.logging.rows.rated_rows import rating_of, units_of
 from shared.events.requests import LeaseUse, Outcome, Rating
 from shared.events.usage import Usage, UsageSource
@@ -63,7 +63,7 @@ def test_from_its_row_a_charge_is_reckoned_as_it_was_from_its_event() -> None:
 
 
 def test_a_row_does_not_repeat_what_every_price_has() -> None:
-    other = json.loads(row_of(request()).other)
+    other = other_of(row_of(request())._asdict())
     assert {"service_tier", "service_tier_ratio", "tool_prices", "tier_above_tokens"}.isdisjoint(
         other
     )
@@ -78,7 +78,10 @@ def test_what_was_not_rated_has_no_formula() -> None:
 
 
 def test_a_row_of_an_earlier_release_is_explained_as_far_as_it_goes() -> None:
-    row = row_of(request())._asdict() | {"other": '{"model_ratio":2.0,"cache_tokens":0}'}
+    row = row_of(request())._asdict() | {
+        "outcome": None,
+        "other": '{"model_ratio":2.0,"cache_tokens":0}',
+    }
 
     told = explain(row)
 
