@@ -9,9 +9,11 @@ import aiohttp
 from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.rollups import RollupsApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from services.logging.api.transparency import TransparencyApi
+from services.logging.api.usage import UsageApi
 from services.logging.disclosed import DISCLOSURE
 from services.logging.handlers import CONSUMES, GROUP, LogWriter
 from services.logging.ingest.batch import Beside
@@ -27,6 +29,10 @@ from services.logging.retention.running import CleanUpRunner
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
 from services.logging.transparency.gathering import Gathering, ask_service
+from services.logging.usage.store_rollup_rows import RollupRows
+from services.logging.usage.store_usage_reads import UsageReads
+from services.logging.usage.watching_marks import MarksWatcher
+from shared.events.catalog import Kind
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.internal_client import InternalClient
 from shared.http.internal_server import Readiness, internal_app
@@ -87,7 +93,7 @@ async def open_app(
             bootstrap=settings.kafka_bootstrap,
             client_id=settings.instance,
             group=GROUP,
-            topics=[topic.name for topic in CONSUMES],
+            topics=[topic.name for topic in CONSUMES if topic.kind is Kind.KEPT],
             pool=writing,
             handler=LogWriter(
                 beside=Beside.over(writing, partition_hours=settings.log_partition_hours),
@@ -127,6 +133,8 @@ async def open_app(
                 ),
                 public_url=settings.public_url,
             ),
+            usage=UsageApi(reads=UsageReads(moment), metrics=metrics),
+            rollups=RollupsApi(rows=RollupRows(moment), metrics=metrics),
         )
         await stack.enter_async_context(background)
         background.start("consumer", consumer.run())
@@ -140,6 +148,16 @@ async def open_app(
                 dsn=settings.postgres_dsn.get_secret_value(),
                 metrics=metrics,
                 periods=settings.periods,
+            ).run(),
+        )
+        background.start(
+            "freshness",
+            MarksWatcher(
+                bootstrap=settings.kafka_bootstrap,
+                client_id=settings.instance,
+                group=GROUP,
+                pool=reading,
+                metrics=metrics,
             ).run(),
         )
         background.start(

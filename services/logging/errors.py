@@ -8,6 +8,8 @@ STATS_FAILED: Final = "获取统计信息失败"
 """The sums could not be read."""
 SEARCH_FAILED: Final = "搜索日志失败"
 """The rows with a keyword could not be read."""
+USAGE_FAILED: Final = "the figures of use could not be read; ask again, or for less time"
+"""A query of `/api/usage` took too long, or the database is away."""
 CLEAN_UP_FAILED: Final = "deleting could not be begun or followed; /api/log/clean-ups tells of it"
 """What was begun is gone on with by itself."""
 CLEAN_UP_GOES_ON: Final = (

@@ -4,6 +4,7 @@ relay.requests   RequestCompleted    consumption, or error
 billing.ledger   LedgerEntryPosted   consumption or error (refund), recharge (top-up, grant), system
                                      (release, expiry, transfer); charges are skipped
 audit.actions    ActionTaken         management; system where nobody did it
+relay.health     RelayMarked         none: how complete the log is (`usage/watching_marks.py`)
 """
 
 import asyncio
@@ -20,7 +21,13 @@ from services.logging.rows.logged_request import read_request
 from services.logging.rows.request_rows import request_row
 from services.logging.rows.rows import LogRow
 from shared.events.audit import ActionTaken
-from shared.events.catalog import AUDIT_ACTIONS, BILLING_LEDGER, RELAY_REQUESTS, TopicSpec
+from shared.events.catalog import (
+    AUDIT_ACTIONS,
+    BILLING_LEDGER,
+    RELAY_HEALTH,
+    RELAY_REQUESTS,
+    TopicSpec,
+)
 from shared.events.event import Decoder, MalformedEventError, UnknownEventError
 from shared.events.ledger import LedgerEntryPosted
 from shared.events.requests import RequestCompleted
@@ -29,7 +36,12 @@ from shared.kafka.records import Record
 from shared.postgres.retrying import Connection
 
 GROUP: Final = "logging"
-CONSUMES: Final[tuple[TopicSpec, ...]] = (RELAY_REQUESTS, BILLING_LEDGER, AUDIT_ACTIONS)
+CONSUMES: Final[tuple[TopicSpec, ...]] = (
+    RELAY_REQUESTS,
+    BILLING_LEDGER,
+    AUDIT_ACTIONS,
+    RELAY_HEALTH,
+)
 PRODUCES: Final[tuple[TopicSpec, ...]] = (AUDIT_ACTIONS,)
 """An admin's clean-up is an action as well."""
 

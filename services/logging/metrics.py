@@ -46,6 +46,11 @@ class LoggingMetrics:
             ("table",),
             registry=registry,
         )
+        self.complete_until = Gauge(
+            "ledgerline_log_complete_until_timestamp_seconds",
+            "Every request that ended before this is in the log and in the figures of use.",
+            registry=registry,
+        )
         self._pool_connections = Gauge(
             "ledgerline_postgres_pool_connections",
             "Connections of each pool, by whether they are in use.",

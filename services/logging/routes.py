@@ -7,9 +7,11 @@ from aiohttp import web
 from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.rollups import RollupsApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from services.logging.api.transparency import DOCUMENT_PATH, PAGE_PATH, TransparencyApi
+from services.logging.api.usage import UsageApi
 from shared.http.callers import VerifierSource, authenticated
 from shared.http.cross_origin import cross_origin
 from shared.http.envelope import envelope_errors
@@ -27,10 +29,14 @@ class Apis(NamedTuple):
     token: TokenApi
     transparency: TransparencyApi
 
+    usage: UsageApi
+    rollups: RollupsApi
+
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
-    """`/api/log/*` and `/transparency/schema.json`, behind the relay."""
+    """`/api/log/*`, `/api/usage/*` and `/transparency/schema.json`, behind the relay."""
     lists, stats, history, clean_ups, token = apis[:5]
+    usage, rollups = apis.usage, apis.rollups
     table = (
         ("GET", "/api/log/", lists.all_rows),
         ("GET", "/api/log/stat", stats.of_all),
@@ -44,6 +50,12 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("GET", "/api/log/self/search", lists.search_own),
         *(("GET", path, token.key_rows) for path in _TOKEN_PATHS),
         ("GET", DOCUMENT_PATH, apis.transparency.document),
+        ("GET", "/api/usage/series", usage.series),
+        ("GET", "/api/usage/latency", usage.latency),
+        ("GET", "/api/usage/top", usage.top),
+        ("GET", "/api/usage/summary", usage.summary),
+        ("GET", "/api/usage/hourly", rollups.hourly),
+        ("GET", "/api/usage/daily", rollups.daily),
     )
     return [web.route(method, path, handler) for method, path, handler in table]
 

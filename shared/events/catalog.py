@@ -82,7 +82,7 @@ RELAY_HEALTH: Final = TopicSpec(
     key="mark:<relay id> or channel:<id>:<relay id>",
     events=(RelayMarked, ChannelHealthChanged),
     producers=(Service.RELAY,),
-    consumers=(Service.CONTROL, Service.RELAY),  # and the `reconcile` command
+    consumers=(Service.CONTROL, Service.RELAY, Service.LOGGING),  # and the `reconcile` command
     partitions=1,
 )
 CONTROL_ROUTING: Final = TopicSpec(

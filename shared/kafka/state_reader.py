@@ -79,6 +79,11 @@ class StateTopicReader:
             for tp, position in self._positions.items()
         }
 
+    @property
+    def positions(self) -> dict[Partition, int]:
+        """The next offset of each partition: all below it has been applied."""
+        return {Partition(tp.topic, tp.partition): at for tp, at in self._positions.items()}
+
     async def run(self) -> None:
         """Read until cancelled. Waits for a broker that is away, and goes on where it was."""
         while True:

@@ -17,9 +17,11 @@ from deploy.local.stack import Stack
 from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.rollups import RollupsApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from services.logging.api.transparency import TransparencyApi
+from services.logging.api.usage import UsageApi
 from services.logging.app import open_app
 from services.logging.disclosed import DISCLOSURE
 from services.logging.listing.reading import Reading
@@ -32,6 +34,8 @@ from services.logging.retention.clean_ups import CleanUps
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
 from services.logging.transparency.gathering import Gathering
+from services.logging.usage.store_rollup_rows import RollupRows
+from services.logging.usage.store_usage_reads import UsageReads
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.assertions import AssertionSigner
 from shared.http.internal_client import InternalClient
@@ -108,6 +112,8 @@ async def api(
         transparency=TransparencyApi(
             Gathering({"logging": partial(live_schema, pool, DISCLOSURE)}), public_url=""
         ),
+        usage=UsageApi(reads=UsageReads(reading), metrics=metrics),
+        rollups=RollupsApi(rows=RollupRows(reading), metrics=metrics),
     )
     async with clean_ups_running(tables), aiohttp.ClientSession() as session:
         app = public_app(

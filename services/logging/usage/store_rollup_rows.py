@@ -1,0 +1,83 @@
+"""Reading pages of `usage_hourly` and `usage_daily`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.logging.listing.reading import Reading
+from services.logging.sketches.sketch import Sketch
+from services.logging.usage import row_queries
+from services.logging.usage.asked import Dimension
+from services.logging.usage.freshness import Freshness
+from services.logging.usage.measures import SKETCHES
+from services.logging.usage.places import Place
+from services.logging.usage.sources import COLUMNS, Wanted
+from services.logging.usage.spans import DAY_S, Grain, Stretch
+from services.logging.usage.store_freshness import freshness
+from shared.postgres.retrying import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRows:
+    """A page, newest first, and whether there are more."""
+
+    freshness: Freshness
+    rows: Sequence[Mapping[str, Any]]
+    """As stored, with merged sketches."""
+    has_more: bool
+
+
+class RollupRows:
+    """The queries of `/api/usage/hourly` and `/daily`. They raise what asyncpg raises."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def page(
+        self,
+        wanted: Wanted,
+        stretch: Stretch,
+        by: Sequence[Dimension],
+        place: Place | None,
+        limit: int,
+    ) -> FoundRows:
+        """Rows by themselves, or added up by `by`."""
+        query = row_queries.rows(wanted, stretch, by, place, limit + 1)
+        async with self._reading() as connection:
+            fresh = await freshness(connection)
+            found = [dict(row) for row in await connection.fetch(query.text, *query.values)]
+            rows = [_merged(row) for row in found[:limit]]
+            if by and rows and stretch.grain is Grain.DAILY:
+                await _add_peaks(connection, wanted, by, rows)
+        return FoundRows(freshness=fresh, rows=rows, has_more=len(found) > limit)
+
+
+def _merged(row: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**row}
+    for name in SKETCHES:
+        stored = row[name]
+        sketch = Sketch()
+        for each in [stored] if isinstance(stored, bytes) else stored:
+            sketch.merge(Sketch.from_bytes(each))
+        merged[name] = sketch
+    return merged
+
+
+async def _add_peaks(
+    connection: Connection,
+    wanted: Wanted,
+    by: Sequence[Dimension],
+    rows: Sequence[dict[str, Any]],
+) -> None:
+    """The hour with the most requests of days that are added up: no row alone knows it."""
+    columns = [COLUMNS[each] for each in by]
+    days = [row["bucket"] for row in rows]
+    query = row_queries.peaks(wanted, by, Stretch(Grain.HOURLY, min(days), max(days) + DAY_S))
+    peaks = {
+        (row["day"], *(row[column] for column in columns)): row
+        for row in await connection.fetch(query.text, *query.values)
+    }
+    for row in rows:
+        peak = peaks.get((row["bucket"], *(row[column] for column in columns)))
+        row["peak_hour"] = None if peak is None else peak["peak_hour"]
+        row["peak_hour_requests"] = 0 if peak is None else peak["peak_hour_requests"]

@@ -1,0 +1,151 @@
+"""Reading the rollups. Every answer is of one moment, and says how complete that is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.logging.listing.reading import Reading
+from services.logging.usage import queries, series_queries
+from services.logging.usage.asked import Dimension, Order
+from services.logging.usage.freshness import Freshness
+from services.logging.usage.measures import NOTHING, SKETCHES, needs_sketches
+from services.logging.usage.merging import Merged, merge
+from services.logging.usage.sources import Name, Query, Wanted
+from services.logging.usage.spans import Points, SpanError, Stretch
+from services.logging.usage.store_freshness import freshness
+from services.logging.usage.store_names import names_of
+from shared.postgres.retrying import Connection
+
+MAX_SKETCHES: Final = 100_000
+"""What percentiles are merged from at the most: about a second's work."""
+Row = dict[str, Any]
+Sums = Mapping[str, Any]
+"""A row of sums with the merged sketches, as `measures.told` takes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The points of each name that has any, by the point's number; and more names there are."""
+
+    freshness: Freshness
+    points: Mapping[Name, Mapping[int, Sums]]
+    """In the order of what they spent. Without a dimension the only name is None."""
+    labels: Mapping[Name, str]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tops:
+    """The largest, and all together."""
+
+    freshness: Freshness
+    items: Sequence[tuple[Name, Sums]]
+    labels: Mapping[Name, str]
+    total: Sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """A time, and the same time before it."""
+
+    freshness: Freshness
+    total: Sums
+    before: Sums
+
+
+class UsageReads:
+    """The queries of `/api/usage`. They raise SpanError and what asyncpg raises."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def series(
+        self,
+        wanted: Wanted,
+        points: Points,
+        by: Dimension | None,
+        metrics: Sequence[str],
+        limit: int,
+    ) -> Series:
+        """The largest `limit` by spend, each over time."""
+        is_sketched = bool(needs_sketches(metrics))
+        async with self._reading() as connection:
+            fresh = await freshness(connection)
+            names: list[Name] = [None]
+            labels: Mapping[Name, str] = {}
+            is_cut = False
+            if by is not None:
+                top = queries.top(wanted, [points.stretch], by, Order.SPEND, limit + 1)
+                names = [row["name"] for row in await _fetch(connection, top)]
+                is_cut = len(names) > limit
+                names = names[:limit]
+                labels = await names_of(connection, by, names)
+            rows = await _fetch(
+                connection, series_queries.series(wanted, points, by, names, metrics)
+            )
+            raw = []
+            if is_sketched:
+                query = series_queries.series_sketches(wanted, points, by, names, MAX_SKETCHES + 1)
+                raw = _bounded(await _fetch(connection, query))
+        merged = await merge(((row["name"], row["point"]), row) for row in raw)
+        found: dict[Name, dict[int, Sums]] = {name: {} for name in names}
+        for row in rows:
+            place = (row["name"], row["point"])
+            found[row["name"]][row["point"]] = with_sketches(row, merged.get(place))
+        return Series(freshness=fresh, points=found, labels=labels, is_cut=is_cut)
+
+    async def top(
+        self,
+        wanted: Wanted,
+        stretches: Sequence[Stretch],
+        by: Dimension,
+        order: Order,
+        limit: int,
+    ) -> Tops:
+        """The largest, with their percentiles."""
+        async with self._reading() as connection:
+            fresh = await freshness(connection)
+            rows = await _fetch(connection, queries.top(wanted, stretches, by, order, limit))
+            names = [row["name"] for row in rows]
+            query = queries.sketches(wanted, stretches, by, names, MAX_SKETCHES + 1)
+            raw = _bounded(await _fetch(connection, query))
+            total = await _total(connection, wanted, stretches)
+            labels = await names_of(connection, by, names)
+        merged = await merge((row["name"], row) for row in raw)
+        items = [(row["name"], with_sketches(row, merged.get(row["name"]))) for row in rows]
+        return Tops(freshness=fresh, items=items, labels=labels, total=total)
+
+    async def totals(
+        self, wanted: Wanted, stretches: Sequence[Stretch], before: Sequence[Stretch]
+    ) -> Totals:
+        """Two times, the first with its percentiles and its keys."""
+        async with self._reading() as connection:
+            fresh = await freshness(connection)
+            total = await _total(connection, wanted, stretches)
+            (keys,) = await _fetch(connection, queries.keys(wanted, stretches))
+            query = queries.sketches(wanted, stretches, None, (), MAX_SKETCHES + 1)
+            raw = _bounded(await _fetch(connection, query))
+            earlier = await _total(connection, wanted, before) if before else NOTHING
+        merged = await merge((None, row) for row in raw)
+        whole = with_sketches({**total, **keys}, merged.get(None))
+        return Totals(freshness=fresh, total=whole, before=earlier)
+
+
+def with_sketches(row: Mapping[str, Any], merged: Merged | None) -> Sums:
+    """A row of sums beside what was merged for it."""
+    return {**dict.fromkeys(SKETCHES), **row, **(merged or {})}
+
+
+async def _fetch(connection: Connection, query: Query) -> list[Row]:
+    return [dict(row) for row in await connection.fetch(query.text, *query.values)]
+
+
+async def _total(connection: Connection, wanted: Wanted, stretches: Sequence[Stretch]) -> Row:
+    rows = await _fetch(connection, queries.total(wanted, stretches))
+    return {**NOTHING, **(rows[0] if rows else {})}
+
+
+def _bounded(rows: list[Row]) -> list[Row]:
+    if len(rows) > MAX_SKETCHES:
+        raise SpanError("percentiles of so much at once take too long: ask for days, or for less")
+    return rows
