@@ -24,6 +24,8 @@ from services.logging.listing.store_search import LogSearch
 from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
 from services.logging.partitions.keeping import Keeper
+from services.logging.rebuild.dirty import DirtyHours
+from services.logging.rebuild.hours import HourRebuilder
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.retention.running import CleanUpRunner
 from services.logging.routes import Apis, public_app
@@ -75,6 +77,15 @@ async def open_app(
                 min_size=1,
                 max_size=settings.postgres_pool_size,
                 application_name=f"{settings.instance} api",
+            )
+        )
+        # Nothing to mend is the rule: then it has no connection.
+        mending = await stack.enter_async_context(
+            open_pool(
+                settings.postgres_dsn.get_secret_value(),
+                min_size=0,
+                max_size=3,
+                application_name=f"{settings.instance} rebuild",
             )
         )
         metrics.watch_pool("consumer", writing)
@@ -148,6 +159,13 @@ async def open_app(
                 dsn=settings.postgres_dsn.get_secret_value(),
                 metrics=metrics,
                 periods=settings.periods,
+            ).run(),
+        )
+        background.start(
+            "rebuild",
+            DirtyHours(
+                mending,
+                rebuilder=HourRebuilder(mending, partition_hours=settings.log_partition_hours),
             ).run(),
         )
         background.start(

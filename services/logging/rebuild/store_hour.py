@@ -1,0 +1,84 @@
+"""Reading the rows of one hour, and clearing what was added up of it. The caller has its lock."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from services.logging.ingest.checks import Check
+from services.logging.ingest.store_checks import DELETED_SLOT, put_checks
+from services.logging.partitions.spans import HOUR
+from services.logging.rebuild.hour_sums import with_check
+from services.logging.rebuild.stored_rows import COLUMNS, row_of
+from services.logging.rows.rows import LogRow
+from shared.postgres.retrying import Connection
+
+REBUILT_SLOT: Final = -2
+"""What a rebuild found, in place of the slots that wrote it."""
+_CHUNK: Final = 5_000
+_NAMES: Final = ", ".join(f'"{column}"' for column in COLUMNS)
+_MADE: Final = f"SELECT {_NAMES} FROM logs WHERE created_at >= $1 AND created_at < $2"
+_RETURNED: Final = f"SELECT {_NAMES} FROM logs WHERE bucket_at >= $1 AND bucket_at < $2"
+_SERIES: Final = """
+WITH gone AS (DELETE FROM log_counts_hour WHERE bucket = $1 RETURNING series_id)
+SELECT series_id FROM gone
+"""
+_CLEAR_FINER: Final = (
+    "DELETE FROM log_counts_minute WHERE bucket >= $1 AND bucket < $2",
+    "DELETE FROM log_counts_second WHERE bucket >= $1 AND bucket < $2",
+)
+_CLEAR_CHECKS: Final = "DELETE FROM log_checks WHERE bucket = $1"
+_WRITTEN: Final = f"""
+SELECT {", ".join(Check._fields)} FROM log_checks WHERE bucket = $1 AND slot <> $2
+"""
+_CLEAN: Final = "DELETE FROM log_dirty_hours WHERE bucket = $1"
+
+
+async def made_rows(connection: Connection, hour: int) -> AsyncIterator[list[LogRow]]:
+    """The rows of the hour, a chunk at a time."""
+    async for chunk in _chunks(connection, _MADE, hour):
+        yield chunk
+
+
+async def returned_rows(connection: Connection, hour: int) -> AsyncIterator[list[LogRow]]:
+    """The rows that give back what the hour cost, a chunk at a time."""
+    async for chunk in _chunks(connection, _RETURNED, hour):
+        yield chunk
+
+
+async def clear_counts(connection: Connection, hour: int) -> set[int]:
+    """Take the hour's counts away; answers the series that had some."""
+    for statement in _CLEAR_FINER:
+        await connection.execute(statement, hour, hour + HOUR)
+    return {row["series_id"] for row in await connection.fetch(_SERIES, hour)}
+
+
+async def replace_checks(
+    connection: Connection, hour: int, there: Check, *, is_whole: bool
+) -> None:
+    """What is there now is also what was written, where no row was deleted; else the rest was."""
+    written = there
+    if not is_whole:
+        written = Check()
+        for row in await connection.fetch(_WRITTEN, hour, DELETED_SLOT):
+            written = with_check(written, Check(*row))
+    deleted = with_check(there, written, sign=-1)
+    await connection.execute(_CLEAR_CHECKS, hour)
+    both = {REBUILT_SLOT: written, DELETED_SLOT: deleted}
+    await put_checks(
+        connection, {slot: {hour: sums} for slot, sums in both.items() if sums != Check()}
+    )
+
+
+async def mark_clean(connection: Connection, hour: int) -> None:
+    """From the commit on its counts are read again."""
+    await connection.execute(_CLEAN, hour)
+
+
+async def _chunks(connection: Connection, query: str, hour: int) -> AsyncIterator[list[LogRow]]:
+    chunk: list[LogRow] = []
+    async for row in connection.cursor(query, hour, hour + HOUR, prefetch=_CHUNK):
+        chunk.append(row_of(dict(row)))
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
