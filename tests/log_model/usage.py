@@ -16,7 +16,6 @@ from tests.log_model.row_rules import is_request, told_of
 _Key = TypeVar("_Key", bound=Hashable)
 _HOUR_S: Final = 3600
 _TIMEOUTS: Final = ("upstream_timeout", "body_timeout")
-_LIMITED: Final = "rate_limited"
 
 
 class UsageKey(NamedTuple):
@@ -62,7 +61,7 @@ class Usage:
 
     @property
     def rate_limited_count(self) -> int:
-        return self._how_many(lambda row: bool(row.rate_limited) or row.error_code == _LIMITED)
+        return self._how_many(lambda row: bool(row.rate_limited))
 
     @property
     def cache_hit_count(self) -> int:
@@ -87,6 +86,10 @@ class Usage:
     @property
     def disconnected_count(self) -> int:
         return self._how_many(lambda row: bool(told_of(row).get("client_disconnected")))
+
+    @property
+    def retried_count(self) -> int:
+        return self._how_many(lambda row: bool(row.retry_count))
 
     @property
     def quota(self) -> int:
