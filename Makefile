@@ -67,6 +67,7 @@ check: install ## Format, lint, types, import contracts, and the alert rules
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy packages/ledgerline-events/tests packages/ledgerline-events/examples
 	$(VENV)/bin/lint-imports
 	$(RUN) -m deploy.prometheus
 

@@ -4,9 +4,10 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.clean_environment import clean_python
 from tests.stack_fixtures import database, infrastructure, make_stack, output_tails, stack
 
-__all__ = ["database", "infrastructure", "make_stack", "stack"]
+__all__ = ["clean_python", "database", "infrastructure", "make_stack", "stack"]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,7 +11,7 @@ from shared.events.catalog import CATALOG
 from shared.events.flow import flow_page
 
 _REPOSITORY = Path(__file__).parents[3]
-_FOLDERS = ("services", "shared", "deploy", "operations", "docs", "tests")
+_FOLDERS = ("services", "shared", "deploy", "operations", "docs", "tests", "packages")
 _ARCHITECTURE = (_REPOSITORY / "ARCHITECTURE.md").read_text()
 _PAGES = sorted(
     chain(

@@ -1,0 +1,1 @@
+"""Making the typed models of `packages/ledgerline-events` from the public events' schemas."""
