@@ -1,9 +1,9 @@
 """The answers that every call of `/api` may give. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from shared.http.described import Who
+from shared.http.described import Answer, Who
 
 _JSON: Final = "application/json"
 _OBJECT: Final = {"type": "object"}
@@ -44,10 +44,21 @@ def success(data: dict[str, Any] | None, *, is_bare: bool) -> dict[str, Any]:
     return _answer("Success, or a failure with its reason.", {"oneOf": [shown, _FAILURE]})
 
 
-def lines() -> dict[str, Any]:
-    """The answer 200 of a call that answers CSV, or a failure."""
-    content = {"text/csv": {"schema": {"type": "string"}}, _JSON: {"schema": _FAILURE}}
-    return {"description": "A line for each, or a failure with its reason.", "content": content}
+TEXTS: Final[Mapping[Answer, Sequence[str]]] = {
+    Answer.CSV: ("text/csv",),
+    Answer.LINES: ("text/csv", "application/jsonl"),
+    Answer.EVENTS: ("text/event-stream",),
+}
+"""The media types of answers that are no JSON."""
+
+
+def text(answer: Answer) -> dict[str, Any]:
+    """The answer 200 of a call that answers one of TEXTS, or a failure."""
+    kinds = {kind: {"schema": {"type": "string"}} for kind in TEXTS[answer]}
+    return {
+        "description": "A line or an event for each, or a failure with its reason.",
+        "content": {**kinds, _JSON: {"schema": _FAILURE}},
+    }
 
 
 def failures(who: Who, *, also: Iterable[str], is_bare: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from operations.openapi.answers import failures, lines, success
+from operations.openapi.answers import TEXTS, failures, success, text
 from shared.http.described import Answer, Described, Who
 
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -99,7 +99,7 @@ class Document:
             "security": _SECURITY[call.who],
             "parameters": [*_path_parameters(call), *self._query_parameters(call.query)],
             "responses": {
-                "200": lines() if call.answer is Answer.CSV else self._success(call),
+                "200": text(call.answer) if call.answer in TEXTS else self._success(call),
                 **failures(call.who, also=call.statuses, is_bare=is_bare),
             },
         }

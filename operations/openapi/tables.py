@@ -5,7 +5,7 @@ from typing import Final
 
 from services.billing import described as billing
 from services.control.described import channels, keys, models, people
-from services.logging.described import log, transparency, usage
+from services.logging.described import log, requests, transparency, usage
 from services.relay import described as relay
 from shared.http.described import Described
 
@@ -17,6 +17,7 @@ TABLES: Final[Mapping[str, Sequence[Described]]] = {
     "models": models.CALLS,
     "billing": billing.CALLS,
     "log": log.CALLS,
+    "requests": requests.CALLS,
     "transparency": transparency.CALLS,
     "usage": usage.CALLS,
 }

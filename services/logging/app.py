@@ -26,6 +26,7 @@ from services.logging.metrics import LoggingMetrics
 from services.logging.partitions.keeping import Keeper
 from services.logging.rebuild.dirty import DirtyHours
 from services.logging.rebuild.hours import HourRebuilder
+from services.logging.requests.composition import request_apis
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.retention.running import CleanUpRunner
 from services.logging.routes import Apis, public_app
@@ -146,9 +147,17 @@ async def open_app(
             ),
             usage=UsageApi(reads=UsageReads(moment), metrics=metrics),
             rollups=RollupsApi(rows=RollupRows(moment), metrics=metrics),
+            requests=request_apis(
+                moment,
+                timeout_ms=settings.list_timeout_ms,
+                bootstrap=settings.kafka_bootstrap,
+                client_id=settings.instance,
+                metrics=metrics,
+            ),
         )
         await stack.enter_async_context(background)
         background.start("consumer", consumer.run())
+        background.start("live", apis.requests.tail.run())
         background.start(
             "partitions",
             Keeper(reading, partition_hours=settings.log_partition_hours, metrics=metrics).run(),

@@ -51,6 +51,17 @@ class LoggingMetrics:
             "Every request that ended before this is in the log and in the figures of use.",
             registry=registry,
         )
+        self.live_readers = Gauge(
+            "ledgerline_log_live_readers",
+            "Connections that watch requests as they happen.",
+            registry=registry,
+        )
+        self.live_ended = Counter(
+            "ledgerline_log_live_ended",
+            "Such connections that came to an end, by why.",
+            ("reason",),
+            registry=registry,
+        )
         self._pool_connections = Gauge(
             "ledgerline_postgres_pool_connections",
             "Connections of each pool, by whether they are in use.",

@@ -12,6 +12,7 @@ from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from services.logging.api.transparency import DOCUMENT_PATH, PAGE_PATH, TransparencyApi
 from services.logging.api.usage import UsageApi
+from services.logging.requests.composition import RequestApis
 from shared.http.callers import VerifierSource, authenticated
 from shared.http.cross_origin import cross_origin
 from shared.http.envelope import envelope_errors
@@ -28,13 +29,14 @@ class Apis(NamedTuple):
     clean_ups: CleanUpsApi
     token: TokenApi
     transparency: TransparencyApi
+    requests: RequestApis
 
     usage: UsageApi
     rollups: RollupsApi
 
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
-    """`/api/log/*`, `/api/usage/*` and `/transparency/schema.json`, behind the relay."""
+    """`/api/log/*`, `/api/requests/*`, `/api/usage/*` and `/transparency/schema.json`."""
     lists, stats, history, clean_ups, token = apis[:5]
     usage, rollups = apis.usage, apis.rollups
     table = (
@@ -56,6 +58,10 @@ def api_routes(apis: Apis) -> list[web.RouteDef]:
         ("GET", "/api/usage/summary", usage.summary),
         ("GET", "/api/usage/hourly", rollups.hourly),
         ("GET", "/api/usage/daily", rollups.daily),
+        ("GET", "/api/requests", apis.requests.requests.list),
+        ("GET", "/api/requests/export", apis.requests.exports.export),
+        ("GET", "/api/requests/stream", apis.requests.live.stream),
+        ("GET", "/api/requests/{request_id}", apis.requests.requests.one),
     )
     return [web.route(method, path, handler) for method, path, handler in table]
 

@@ -33,6 +33,10 @@ class Answer(StrEnum):
     """The data itself, for tools that know no envelope."""
     CSV = "csv"
     """Lines of comma-separated values; a failure has the envelope."""
+    LINES = "lines"
+    """Such lines, or JSON Lines; a failure has the envelope."""
+    EVENTS = "events"
+    """Server-sent events, for minutes; a failure has the envelope."""
 
 
 class Page(BaseModel, Generic[_Item]):

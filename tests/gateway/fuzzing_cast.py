@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from operations.openapi.tables import TABLES
-from shared.http.described import Who
+from shared.http.described import Answer, Who
 from tests.gateway import fuzzing_hooks
 from tests.gateway.fuzzing import IS_LONG, Caller
 from tests.gateway.operator import Operator
@@ -29,14 +29,19 @@ _HASHES_PASSWORDS: Final = frozenset(
 )
 """Slow on purpose: a long run alone tries the cases that follow from the document."""
 _FEW: Final = 3
+STREAMS: Final = frozenset(
+    call.path for calls in TABLES.values() for call in calls if call.answer is Answer.EVENTS
+)
+"""What goes on for minutes, and has tests of its own."""
 
 
 def labels(document: Mapping[str, Any]) -> dict[str, str]:
-    """Of each operation's id: `GET /path`."""
+    """Of each operation's id: `GET /path`. Without streams."""
     return {
         operation["operationId"]: f"{method.upper()} {path}"
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
+        if path not in STREAMS
     }
 
 

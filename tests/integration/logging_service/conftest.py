@@ -30,6 +30,7 @@ from services.logging.listing.store_lists import LogLists
 from services.logging.listing.store_search import LogSearch
 from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
+from services.logging.requests.composition import request_apis
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
@@ -97,7 +98,11 @@ async def control_url(signer: AssertionSigner) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def api(
-    signer: AssertionSigner, control_url: str, pool: asyncpg.Pool, tables: Database
+    signer: AssertionSigner,
+    control_url: str,
+    pool: asyncpg.Pool,
+    tables: Database,
+    infrastructure: Stack,
 ) -> AsyncIterator[LogApi]:
     """The Log API alone, over a table that holds what the test writes and nothing else."""
     port = Ports()["api"]
@@ -114,8 +119,20 @@ async def api(
         ),
         usage=UsageApi(reads=UsageReads(reading), metrics=metrics),
         rollups=RollupsApi(rows=RollupRows(reading), metrics=metrics),
+        requests=request_apis(
+            reading,
+            timeout_ms=5_000,
+            bootstrap=infrastructure.kafka_bootstrap,
+            client_id="logging-test",
+            metrics=metrics,
+        ),
     )
-    async with clean_ups_running(tables), aiohttp.ClientSession() as session:
+    async with (
+        clean_ups_running(tables),
+        BackgroundTasks() as background,
+        aiohttp.ClientSession() as session,
+    ):
+        background.start("live", apis.requests.tail.run())
         app = public_app(
             apis,
             keys=AssertionKeys(

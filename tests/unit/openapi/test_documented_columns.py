@@ -21,6 +21,14 @@ COLUMNS = {
         "id budget_id period_start_date period_end_date budget_amount_cents actual_spent_cents"
         " request_count error_count created_at"
     ),
+    "request_logs": (
+        "id workspace_id api_key_id provider_id project_id request_id trace_id parent_span_id"
+        " method path query_params status_code error_code error_message latency_ms"
+        " upstream_latency_ms request_size_bytes response_size_bytes tokens_input tokens_output"
+        " tokens_total model cost_cents rate_limited rate_limit_remaining rate_limit_reset_at"
+        " retry_count is_retry original_request_id cache_hit cache_key client_ip user_agent origin"
+        " request_client request_host created_at"
+    ),
 }
 """As the systems that this one covers have them."""
 _ROW = re.compile(r"^\| `(\w+)` \| `(\w+) (/[^`?]*)` \| `([\w.\[\]]+)` \|$")

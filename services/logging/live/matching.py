@@ -1,0 +1,71 @@
+"""Whether a request is one of those that were asked for, as the database would say. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from services.logging.requests.filters import RequestFilters, status_range
+
+Matches: TypeAlias = Callable[[Mapping[str, Any]], bool]
+"""Takes a row: columns to values."""
+_EQUAL: Final = (
+    *(("user_id", "user_id"), ("workspace_id", "workspace_id"), ("project_id", "project_id")),
+    *(("token_id", "key_id"), ("provider_id", "provider_id"), ("channel_id", "channel_id")),
+    *(("outcome", "outcome"), ("error_code", "error_code"), ("method", "method")),
+    *(("path", "path"), ("is_stream", "is_stream"), ("ip", "client_ip")),
+    *(("request_id", "request_id"), ("upstream_request_id", "upstream_request_id")),
+)
+"""Column and filter."""
+
+
+def matcher(filters: RequestFilters) -> Matches:
+    """What says whether a row matches all of the filters."""
+    wanted = [
+        (column, value) for column, name in _EQUAL if (value := getattr(filters, name)) is not None
+    ]
+    further = list(_further(filters))
+
+    def matches(row: Mapping[str, Any]) -> bool:
+        for column, value in wanted:
+            if row[column] != value:
+                return False
+        return all(test(row) for test in further)
+
+    return matches
+
+
+def _further(filters: RequestFilters) -> list[Matches]:
+    tests: list[Matches] = []
+    if filters.since is not None:
+        tests.append(_at_least("created_at", filters.since))
+    if filters.to is not None:
+        tests.append(_at_most("created_at", filters.to))
+    if filters.min_latency_ms is not None:
+        tests.append(_at_least("latency_ms", filters.min_latency_ms))
+    if filters.status is not None:
+        least, most = status_range(filters.status)
+        tests += [_at_least("status_code", least), _at_most("status_code", most)]
+    if filters.model is not None:
+        tests.append(_is_like("model_name", filters.model))
+    if filters.trace_id is not None:
+        tests.append(_is_trace(filters.trace_id))
+    return tests
+
+
+def _at_least(column: str, least: int) -> Matches:
+    return lambda row: row[column] is not None and row[column] >= least
+
+
+def _at_most(column: str, most: int) -> Matches:
+    return lambda row: row[column] is not None and row[column] <= most
+
+
+def _is_like(column: str, wildcard: str) -> Matches:
+    pattern = re.compile(".*".join(map(re.escape, wildcard.split("%"))), re.DOTALL)
+    return lambda row: pattern.fullmatch(row[column]) is not None
+
+
+def _is_trace(trace_id: str) -> Matches:
+    wanted = UUID(trace_id)
+    return lambda row: row["trace_id"] is not None and UUID(str(row["trace_id"])) == wanted

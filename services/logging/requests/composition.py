@@ -1,0 +1,37 @@
+"""Puts together what shows requests: the list, one whole, files, and the stream."""
+
+from typing import NamedTuple
+
+from services.logging.api.exports import ExportApi
+from services.logging.api.live import LiveApi
+from services.logging.api.requests import RequestApi
+from services.logging.listing.reading import Reading
+from services.logging.live.readers import Readers
+from services.logging.live.tail import LiveTail
+from services.logging.metrics import LoggingMetrics
+from services.logging.requests.pages import RequestPages
+from services.logging.requests.store_requests import StoredRequests
+
+
+class RequestApis(NamedTuple):
+    """The handlers, and what runs in the background for them."""
+
+    requests: RequestApi
+    exports: ExportApi
+    live: LiveApi
+    tail: LiveTail
+
+
+def request_apis(
+    reading: Reading, *, timeout_ms: int, bootstrap: str, client_id: str, metrics: LoggingMetrics
+) -> RequestApis:
+    """`tail.run()` is for the caller to run."""
+    pages = RequestPages(StoredRequests(reading), timeout_ms=timeout_ms)
+    readers = Readers()
+    tail = LiveTail(bootstrap=bootstrap, client_id=f"{client_id}-live", readers=readers)
+    return RequestApis(
+        RequestApi(pages=pages, metrics=metrics),
+        ExportApi(pages=pages),
+        LiveApi(readers=readers, tail=tail, pages=pages, metrics=metrics),
+        tail,
+    )
