@@ -52,7 +52,7 @@ def test_the_committed_files_are_made_from_it() -> None:
     ("routes", "tags"),
     [
         (billing.api_routes(_made(billing.Apis)), ("billing",)),
-        (logging.api_routes(_made(logging.Apis)), ("log", "transparency", "usage")),
+        (logging.api_routes(_made(logging.Apis)), ("log", "requests", "transparency", "usage")),
         (control.api_routes(_made(control.Apis)), ("people", "keys", "channels", "models")),
     ],
     ids=["billing", "logging", "control"],
