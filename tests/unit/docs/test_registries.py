@@ -9,7 +9,8 @@ _REGISTRIES = re.compile(
     "|".join(
         re.escape(host + end)
         for host, end in (("pypi", ".org"), ("pythonhosted", ".org"), ("maven", ".org"),
-                          ("maven", ".apache.org"), ("docker", ".io"), ("ghcr", ".io"))
+                          ("maven", ".apache.org"), ("docker", ".io"), ("ghcr", ".io"),
+                          ("npmjs", ".org"), ("npmjs", ".com"), ("yarnpkg", ".com"))
     )
 )  # fmt: skip
 _GENERATED = {"uv.lock"}
