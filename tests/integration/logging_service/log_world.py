@@ -11,6 +11,9 @@ from services.logging.handlers import LogWriter
 from services.logging.ingest.batch import Beside
 from services.logging.listing.filters import Filters, Page
 from services.logging.metrics import LoggingMetrics
+from services.logging.rebuild.checking import check
+from services.logging.rebuild.differing import Difference
+from services.logging.rebuild.hours import HourRebuilder
 from shared.http.assertions import Caller
 from shared.kafka.records import Record
 from shared.postgres.retrying import Connection, in_transaction
@@ -61,6 +64,14 @@ class LogWorld:
             beside=Beside.over(self.pool, partition_hours=24),
             metrics=LoggingMetrics(CollectorRegistry()),
         )
+
+    async def rebuild(self, hour: int) -> None:
+        """One hour, from its rows."""
+        await HourRebuilder(self.pool, partition_hours=24).rebuild(hour)
+
+    async def differences(self, lower: int, upper: int) -> list[Difference]:
+        """What `check` finds."""
+        return list((await check(self.pool, lower, upper)).differences)
 
     async def ingest(self, records: Sequence[Record]) -> None:
         """One batch, in its transaction."""

@@ -96,6 +96,17 @@ class Conversation(RuleBasedStateMachine):
         expected = self._model.delete_before(before, now=int(time.time()))
         assert self._do(self._world.delete_before(before)) == expected
 
+    @precondition(lambda self: self._model.accepted)
+    @rule(data=st.data())
+    def rebuild(self, data: st.DataObject) -> None:
+        """Of an hour that has rows, and changes nothing."""
+        row = data.draw(st.sampled_from(self._model.accepted))
+        self._do(self._world.rebuild(row.created_at // _HOUR * _HOUR))
+
+    @rule()
+    def check(self) -> None:
+        assert self._do(self._world.differences(_SPAN.begins_at, int(time.time()))) == []
+
     @rule(asked=filters(_SPAN), size=st.integers(1, 7), number=st.integers(1, 9))
     def list_a_page(self, asked: Filters, size: int, number: int) -> None:
         page = Page(number=number, size=size)
