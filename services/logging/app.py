@@ -9,6 +9,7 @@ import aiohttp
 from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.retention import RetentionApi
 from services.logging.api.rollups import RollupsApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
@@ -134,6 +135,7 @@ async def open_app(
             stats=StatsApi(stats=LogStats(moment), metrics=metrics),
             history=HistoryApi(requests=RequestRows(moment), metrics=metrics),
             clean_ups=CleanUpsApi(CleanUps(reading)),
+            retention=RetentionApi(reading, settings.periods),
             token=TokenApi(lists=lists, metrics=metrics),
             transparency=TransparencyApi(
                 Gathering(
@@ -168,6 +170,8 @@ async def open_app(
                 dsn=settings.postgres_dsn.get_secret_value(),
                 metrics=metrics,
                 periods=settings.periods,
+                pool=reading,
+                partition_hours=settings.log_partition_hours,
             ).run(),
         )
         background.start(

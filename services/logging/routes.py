@@ -7,6 +7,7 @@ from aiohttp import web
 from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.retention import RetentionApi
 from services.logging.api.rollups import RollupsApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
@@ -18,6 +19,7 @@ from shared.http.cross_origin import cross_origin
 from shared.http.envelope import envelope_errors
 
 _TOKEN_PATHS: Final = ("/api/log/token", "/api/log/token/")
+_PERIOD: Final = "/api/log/retention/{workspace_id:[0-9]{1,19}}"
 
 
 class Apis(NamedTuple):
@@ -27,6 +29,7 @@ class Apis(NamedTuple):
     stats: StatsApi
     history: HistoryApi
     clean_ups: CleanUpsApi
+    retention: RetentionApi
     token: TokenApi
     transparency: TransparencyApi
     requests: RequestApis
@@ -37,20 +40,24 @@ class Apis(NamedTuple):
 
 def api_routes(apis: Apis) -> list[web.RouteDef]:
     """`/api/log/*`, `/api/requests/*`, `/api/usage/*` and `/transparency/schema.json`."""
-    lists, stats, history, clean_ups, token = apis[:5]
+    lists, clean_ups, retention = apis.lists, apis.clean_ups, apis.retention
     usage, rollups = apis.usage, apis.rollups
     table = (
         ("GET", "/api/log/", lists.all_rows),
-        ("GET", "/api/log/stat", stats.of_all),
+        ("GET", "/api/log/stat", apis.stats.of_all),
         ("GET", "/api/log/search", lists.search_all),
         ("DELETE", "/api/log/", clean_ups.delete),
         ("GET", "/api/log/clean-ups", clean_ups.list),
         ("GET", "/api/log/clean-ups/{id:[0-9]{1,19}}", clean_ups.read),
-        ("GET", "/api/log/explain/{request_id}", history.explain),
+        ("GET", "/api/log/retention", retention.list),
+        ("GET", _PERIOD, retention.read),
+        ("PUT", _PERIOD, retention.put),
+        ("DELETE", _PERIOD, retention.delete),
+        ("GET", "/api/log/explain/{request_id}", apis.history.explain),
         ("GET", "/api/log/self", lists.own_rows),
-        ("GET", "/api/log/self/stat", stats.of_own),
+        ("GET", "/api/log/self/stat", apis.stats.of_own),
         ("GET", "/api/log/self/search", lists.search_own),
-        *(("GET", path, token.key_rows) for path in _TOKEN_PATHS),
+        *(("GET", path, apis.token.key_rows) for path in _TOKEN_PATHS),
         ("GET", DOCUMENT_PATH, apis.transparency.document),
         ("GET", "/api/usage/series", usage.series),
         ("GET", "/api/usage/latency", usage.latency),

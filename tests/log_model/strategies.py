@@ -157,13 +157,13 @@ def rows(span: Span) -> st.SearchStrategy[LogRow]:
 @st.composite
 def batches(draw: st.DrawFn, span: Span, *, most: int = 4, longest: int = 12) -> list[list[LogRow]]:
     """Batches in any order of time, in which earlier rows may come again."""
-    known: list[LogRow] = []
+    known: dict[str, LogRow] = {}
     made: list[list[LogRow]] = []
     for _ in range(draw(st.integers(1, most))):
-        batch = draw(st.lists(rows(span), max_size=longest, unique_by=lambda row: row.event_id))
+        drawn = draw(st.lists(rows(span), max_size=longest, unique_by=lambda row: row.event_id))
+        batch = [known.setdefault(row.event_id, row) for row in drawn]
         if known:
-            batch += draw(st.lists(st.sampled_from(known), max_size=4))
-        known += batch
+            batch += draw(st.lists(st.sampled_from(list(known.values())), max_size=4))
         made.append(draw(st.permutations(batch)) if draw(st.booleans()) else batch)
     return made
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.logging.api.retention import WorkspacePeriod
 from services.logging.listing.filters import CleanUpQuery, ListQuery, PageQuery, SearchQuery
 from services.logging.shapes import log as shapes
 from shared.http.described import Described, Page, Who
@@ -37,6 +38,35 @@ CALLS: Final = (
         summary="How far one clean-up is",
         who=Who.ADMIN,
         data=shapes.CleanUpShown,
+    ),
+    Described(
+        method="GET",
+        path="/api/log/retention",
+        summary="How long rows are kept, and the workspaces that have a period of their own",
+        who=Who.ADMIN,
+        query=PageQuery,
+        data=shapes.RetentionShown,
+    ),
+    Described(
+        method="GET",
+        path="/api/log/retention/{workspace_id}",
+        summary="A workspace's own period",
+        who=Who.ADMIN,
+        data=shapes.WorkspacePeriodShown,
+    ),
+    Described(
+        method="PUT",
+        path="/api/log/retention/{workspace_id}",
+        summary="Keep a workspace's rows for a shorter time than the site's",
+        who=Who.ADMIN,
+        body=WorkspacePeriod,
+        data=shapes.WorkspacePeriodShown,
+    ),
+    Described(
+        method="DELETE",
+        path="/api/log/retention/{workspace_id}",
+        summary="Keep a workspace's rows for as long as the site's",
+        who=Who.ADMIN,
     ),
     Described(
         method="GET",

@@ -25,8 +25,7 @@ WHERE facet = 0 AND c.bucket >= $1 - $1 % 3600 AND c.bucket < $2
 """
 _NOTIFY: Final = f"SELECT pg_notify(current_schema() || '.{CHANNEL}', '')"
 _UNFINISHED: Final = """
-SELECT id, target_timestamp FROM log_clean_ups WHERE finished_at IS NULL AND kind <> 'workspace'
-ORDER BY id
+SELECT id, target_timestamp, workspace_id FROM log_clean_ups WHERE finished_at IS NULL ORDER BY id
 """
 _ENTER: Final = """
 UPDATE log_clean_ups SET phase = $2, heartbeat_at = now() WHERE id = $1
@@ -79,6 +78,8 @@ class Note(NamedTuple):
     id: int
     target: int
     """Unix seconds; older rows go."""
+    workspace_id: int | None = None
+    """Whose; None: everybody's."""
 
 
 async def begin(connection: Connection, *, target: int, kind: Kind, started_by: int) -> Note:
@@ -92,12 +93,17 @@ async def begin(connection: Connection, *, target: int, kind: Kind, started_by: 
     expected = await connection.fetchval(_EXPECTED, before.refuse_before, effective)
     await connection.execute(_HORIZON, effective)
     note_id = int(await connection.fetchval(_NOTE, effective, started_by, kind, expected))
-    await connection.execute(_NOTIFY)
+    await wake(connection)
     return Note(note_id, effective)
 
 
+async def wake(connection: Connection) -> None:
+    """Have whoever carries clean-ups out look what is due, when this is committed."""
+    await connection.execute(_NOTIFY)
+
+
 async def unfinished(connection: Connection) -> Sequence[Note]:
-    """Those of the whole site that go on, the oldest first."""
+    """Those that go on, the oldest first."""
     return [Note(*row) for row in await connection.fetch(_UNFINISHED)]
 
 

@@ -43,19 +43,20 @@ async def count_rows(connection: Connection, partition: Partition) -> int:
     In a transaction. Its lock is the partition's alone: nobody waits for it.
     """
     await connection.execute(_UNHURRIED)
-    return int(await connection.fetchval(_COUNT.format(table=await _quoted(connection, partition))))
+    return int(await connection.fetchval(_COUNT.format(table=await quoted(connection, partition))))
 
 
 async def delete_some(
     connection: Connection, partition: Partition, *, before: int, after: Place, limit: int
 ) -> Deleted:
     """Delete up to `limit` of the oldest rows of a partition that are behind `after`."""
-    statement = _DELETE.format(table=await _quoted(connection, partition))
+    statement = _DELETE.format(table=await quoted(connection, partition))
     last = await connection.fetchrow(statement, before, *after, limit)
     if last is None:
         return Deleted(0, after)
     return Deleted(last["rows"], Place(last["created_at"], last["id"]))
 
 
-async def _quoted(connection: Connection, partition: Partition) -> str:
+async def quoted(connection: Connection, partition: Partition) -> str:
+    """A partition's name as SQL may hold it."""
     return str(await connection.fetchval(_QUOTED, partition.name))

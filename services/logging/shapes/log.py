@@ -71,3 +71,30 @@ class CleanUpShown(BaseModel):
     started_at: int
     heartbeat_at: int | None
     finished_at: int | None
+
+
+class SitePeriodsShown(BaseModel):
+    """For how many days the site keeps each table; 0 is for ever."""
+
+    logs_days: int
+    usage_hourly_days: int
+    usage_daily_days: int
+
+
+class WorkspacePeriodShown(BaseModel):
+    """A workspace's own period; `updated_at` in Unix seconds, `updated_by` a user's id."""
+
+    workspace_id: int
+    logs_days: int
+    updated_by: int
+    updated_at: int
+
+
+class RetentionShown(BaseModel):
+    """The site's periods, and a page of the workspaces that have their own."""
+
+    site: SitePeriodsShown
+    items: list[WorkspacePeriodShown]
+    total: int
+    page: int
+    page_size: int

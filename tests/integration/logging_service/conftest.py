@@ -17,6 +17,7 @@ from deploy.local.stack import Stack
 from services.logging.api.clean_ups import CleanUpsApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.retention import RetentionApi
 from services.logging.api.rollups import RollupsApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
@@ -32,6 +33,7 @@ from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
 from services.logging.requests.composition import request_apis
 from services.logging.retention.clean_ups import CleanUps
+from services.logging.retention.periods import Periods
 from services.logging.routes import Apis, public_app
 from services.logging.settings import LoggingSettings
 from services.logging.transparency.gathering import Gathering
@@ -52,6 +54,8 @@ from tests.integration.logging_service.log_api import LogApi
 from tests.integration.logging_service.service import LoggingService
 from tests.stack_fixtures import Database
 
+SITE_DAYS = 90
+"""For so long the site says that rows are kept; nobody has it carried out here."""
 MIGRATIONS = Path(services.logging.__file__).parent / "migrations"
 
 
@@ -113,6 +117,7 @@ async def api(
         stats=StatsApi(stats=LogStats(reading), metrics=metrics),
         history=HistoryApi(requests=RequestRows(reading), metrics=metrics),
         clean_ups=CleanUpsApi(CleanUps(pool)),
+        retention=RetentionApi(pool, Periods(SITE_DAYS)),
         token=TokenApi(lists=lists, metrics=metrics),
         transparency=TransparencyApi(
             Gathering({"logging": partial(live_schema, pool, DISCLOSURE)}), public_url=""

@@ -34,7 +34,9 @@ SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND ob
 
 
 @asynccontextmanager
-async def killed_where(tables: Database, condition: str) -> AsyncIterator[None]:
+async def killed_where(
+    tables: Database, condition: str, *, now: int | None = None
+) -> AsyncIterator[None]:
     """A process carries clean-ups out until the note changes so, and is killed there."""
     connection = await asyncpg.connect(tables.dsn("superuser"))
     try:
@@ -42,6 +44,7 @@ async def killed_where(tables: Database, condition: str) -> AsyncIterator[None]:
         await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", clean_ups.__name__, tables.dsn("logging")),
+            *(() if now is None else (str(now),)),
             stdout=asyncio.subprocess.DEVNULL,
         )
         try:

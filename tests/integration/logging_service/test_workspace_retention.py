@@ -1,0 +1,184 @@
+"""A workspace that keeps its rows for less time: they go from among others', counts and all."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from services.logging.ingest.batch import Beside
+from services.logging.ingest.checks import Check, sum_up
+from services.logging.ingest.counting import Grain, count
+from services.logging.ingest.store_counts import TABLES
+from services.logging.partitions.spans import DAY
+from services.logging.retention.store_retention import put
+from services.logging.rows.rows import LogRow
+from shared.audit.actions import Actor
+from shared.events.directory import Role
+from shared.events.event import new_event_id
+from tests.integration.kafka.waiting import until
+from tests.integration.logging_service.clean_ups import PHASE_ROWS, clean_ups_running
+from tests.integration.logging_service.ingesting import counts, ingest
+from tests.integration.logging_service.test_clean_up_killed import killed_where
+from tests.stack_fixtures import Database
+
+ROOT = Actor(user_id=1, name="root", role=Role.ROOT, workspace_id=1)
+SHORT, OTHER = 7, 9
+DAYS = 2
+# Behind what the migration set, so that every grain is kept.
+NOW = datetime(2031, 12, 30, 10, 30, tzinfo=UTC)
+KEPT_FROM = int(NOW.timestamp()) // DAY * DAY - DAYS * DAY
+
+
+def made(workspace_id: int, created_at: int) -> LogRow:
+    return LogRow(
+        event_id=str(UUID(new_event_id())),
+        workspace_id=workspace_id,
+        user_id=10 * workspace_id,
+        created_at=created_at,
+        type=2,
+        content="API call succeeded",
+        username="ada",
+        model_name="m",
+        quota=created_at % 97,
+        prompt_tokens=3,
+        token_id=100 * workspace_id,
+        group="default",
+    )
+
+
+def some_rows() -> list[LogRow]:
+    """Of both, on both sides of the end of the period, and several phases of them."""
+    return [
+        made(workspace_id, KEPT_FROM + after)
+        for workspace_id in (SHORT, OTHER)
+        for after in (
+            *range(-2 * DAY, -2 * DAY + 2 * PHASE_ROWS),
+            *(-DAY - 1, -DAY, -1, 0, 1, DAY, DAY + 5),
+        )
+    ]
+
+
+async def keep(pool: asyncpg.Pool, workspace_id: int, days: int) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await put(connection, workspace_id=workspace_id, days=days, actor=ROOT)
+
+
+async def left(pool: asyncpg.Pool) -> set[str]:
+    return {str(row[0]) for row in await pool.fetch("SELECT event_id FROM logs")}
+
+
+async def is_over(pool: asyncpg.Pool) -> bool:
+    return bool(
+        await pool.fetchval(
+            "SELECT count(*) FROM log_clean_ups WHERE workspace_id = $1 AND phase = 'finished'",
+            SHORT,
+        )
+    )
+
+
+def kept(rows: list[LogRow]) -> list[LogRow]:
+    return [r for r in rows if r.workspace_id != SHORT or r.created_at >= KEPT_FROM]
+
+
+async def assert_counts_are_of(pool: asyncpg.Pool, rows: list[LogRow]) -> None:
+    """Every facet at every grain, and the checksums, as though the others had never been."""
+    state = await pool.fetchrow("SELECT minutes_from, seconds_from FROM log_state")
+    assert state is not None
+    expected = count(rows, minutes_from=state["minutes_from"], seconds_from=state["seconds_from"])
+    for grain in Grain:
+        found = await counts(pool, TABLES[grain])
+        wanted: dict[tuple[Any, ...], tuple[int, int, int]] = {
+            (*key, bucket): (sums.rows, sums.quota, sums.tokens)
+            for (key, bucket), sums in expected[grain].items()
+        }
+        assert {place: sums for place, sums in found.items() if any(sums)} == wanted, grain
+    sums = ", ".join(f"sum({name})::bigint" for name in ("rows", "quota", "tokens"))
+    checks = await pool.fetch(
+        f"SELECT bucket, {sums}, bit_xor(marks), sum(requests)::bigint,"
+        " sum(request_quota)::bigint, bit_xor(request_marks) FROM log_checks GROUP BY bucket"
+    )
+    there = {row[0]: Check(*tuple(row)[1:]) for row in checks}
+    assert {hour: check for hour, check in there.items() if any(check)} == sum_up(rows)
+
+
+async def test_its_rows_go_and_are_taken_out_of_the_counts(
+    pool: asyncpg.Pool, tables: Database
+) -> None:
+    rows, process = some_rows(), Beside.over(pool, partition_hours=24)
+    await ingest(pool, process, rows)
+    await keep(pool, SHORT, DAYS)
+
+    async with clean_ups_running(tables, clock=lambda: NOW):
+        await until(lambda: is_over(pool), "the period's end is carried out")
+
+    assert await left(pool) == {row.event_id for row in kept(rows)}
+    await assert_counts_are_of(pool, kept(rows))
+    note = await pool.fetchrow("SELECT * FROM log_clean_ups")
+    assert note is not None
+    told = [note[name] for name in ("workspace_id", "target_timestamp", "started_by", "phase")]
+    assert told == [SHORT, KEPT_FROM, 0, "finished"]
+    assert note["deleted_rows"] == note["rows_expected"] == len(rows) - len(kept(rows))
+
+    late = [made(SHORT, KEPT_FROM - 1), made(SHORT, KEPT_FROM), made(OTHER, KEPT_FROM - 1)]
+    written = await ingest(pool, process, late)
+    assert (written.new, written.refused) == (2, 1)
+    await assert_counts_are_of(pool, kept([*rows, *late]))
+
+
+async def test_a_period_that_is_taken_back_brings_nothing_back(
+    pool: asyncpg.Pool, tables: Database
+) -> None:
+    rows, process = some_rows(), Beside.over(pool, partition_hours=24)
+    await ingest(pool, process, rows)
+    await keep(pool, SHORT, DAYS)
+    async with clean_ups_running(tables, clock=lambda: NOW):
+        await until(lambda: is_over(pool), "the period's end is carried out")
+    await pool.execute("DELETE FROM log_retention")
+
+    written = await ingest(pool, process, [made(SHORT, KEPT_FROM - 1)])
+
+    assert (written.new, written.refused) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param("NEW.phase = 'rows' AND OLD.phase <> 'rows'", id="when it is begun"),
+        pytest.param(f"NEW.deleted_rows = 2 * {PHASE_ROWS}", id="in a phase"),
+        pytest.param("NEW.finished_at IS NOT NULL", id="at the end"),
+    ],
+)
+async def test_killed_it_is_gone_on_with_and_subtracts_once(
+    pool: asyncpg.Pool, tables: Database, condition: str
+) -> None:
+    rows = some_rows()
+    await ingest(pool, Beside.over(pool, partition_hours=24), rows)
+    async with killed_where(tables, condition, now=int(NOW.timestamp())):
+        await keep(pool, SHORT, DAYS)
+
+    async with clean_ups_running(tables, clock=lambda: NOW):
+        await until(lambda: is_over(pool), "the period's end is carried out")
+
+    assert await left(pool) == {row.event_id for row in kept(rows)}
+    await assert_counts_are_of(pool, kept(rows))
+    deleted = await pool.fetchval("SELECT sum(deleted_rows) FROM log_clean_ups")
+    assert deleted == len(rows) - len(kept(rows))
+
+
+async def test_what_the_sites_horizon_hides_is_left_to_the_sites_clean_up(
+    pool: asyncpg.Pool, tables: Database
+) -> None:
+    rows = some_rows()
+    await ingest(pool, Beside.over(pool, partition_hours=24), rows)
+    horizon = KEPT_FROM - DAY
+    await pool.execute("UPDATE log_state SET refuse_before = $1", horizon)
+    await keep(pool, SHORT, DAYS)
+
+    async with clean_ups_running(tables, clock=lambda: NOW):
+        await until(lambda: is_over(pool), "the period's end is carried out")
+
+    gone = [r for r in rows if r.workspace_id == SHORT and horizon <= r.created_at < KEPT_FROM]
+    assert await left(pool) == {r.event_id for r in rows} - {r.event_id for r in gone}
+    assert await pool.fetchval("SELECT deleted_rows FROM log_clean_ups") == len(gone)
