@@ -1,7 +1,8 @@
 """Every request on the topic, and what each party says of it. Pure; about 200 bytes a request.
 
 A request is kept as 16 bytes of id and one packed integer, from the low end: whether the ledger
-has it, whether the logs have it, whether it succeeded, its relay (24 bits), its quota.
+has it, whether the logs have it, whether it succeeded, its relay (24 bits), its workspace (32 bits,
+by the order in which they came), its quota.
 """
 
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from typing import Final
 from uuid import UUID
 
 from operations.reconcile.gaps import Gap
+from operations.reconcile.horizons import Horizons
 from shared.events.event import Event
 from shared.events.ids import event_bytes
-from shared.events.numbers import QuotaUnits, Time, Tokens
+from shared.events.numbers import Id, QuotaUnits, Time, Tokens
 from shared.events.requests import Outcome, RequestCompleted
 from shared.events.text import Code
 
@@ -22,7 +24,9 @@ _IN_LOGS: Final = 2
 _SUCCEEDED: Final = 4
 _RELAY_SHIFT: Final = 3
 _RELAY_BITS: Final = 24
-_QUOTA_SHIFT: Final = _RELAY_SHIFT + _RELAY_BITS
+_WORKSPACE_SHIFT: Final = _RELAY_SHIFT + _RELAY_BITS
+_WORKSPACE_BITS: Final = 32
+_QUOTA_SHIFT: Final = _WORKSPACE_SHIFT + _WORKSPACE_BITS
 _CONSUMPTION: Final = 2
 _ERROR: Final = 4
 _HOUR_S: Final = 3600
@@ -44,6 +48,7 @@ class ObservedRequest(Event):
     TYPE = RequestCompleted.TYPE
 
     request_id: Code
+    workspace_id: Id
     outcome: Outcome
     usage: CountedTokens = CountedTokens()
     quota: QuotaUnits = 0
@@ -67,6 +72,7 @@ class Observed:
     tokens_by_hour: dict[int, int] = field(default_factory=dict)
     _requests: dict[bytes, int] = field(default_factory=dict)
     _relays: dict[str, int] = field(default_factory=dict)
+    _workspaces: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -83,7 +89,13 @@ class Observed:
         key = event_bytes(request.request_id)
         succeeded = _SUCCEEDED if request.outcome is Outcome.SUCCEEDED else 0
         relay = self._relays.setdefault(relay_id, len(self._relays) % (1 << _RELAY_BITS))
-        packed = (request.quota << _QUOTA_SHIFT) | (relay << _RELAY_SHIFT) | succeeded
+        workspace = self._workspaces.setdefault(request.workspace_id, len(self._workspaces))
+        packed = (
+            (request.quota << _QUOTA_SHIFT)
+            | (workspace << _WORKSPACE_SHIFT)
+            | (relay << _RELAY_SHIFT)
+            | succeeded
+        )
         is_new = key not in self._requests
         known = self._requests.setdefault(key, packed)
         if not is_new:
@@ -134,13 +146,15 @@ class Observed:
             if not packed & _IN_LEDGER and (quota or packed & _SUCCEEDED):
                 yield Gap(_name(key), f"has no ledger entry; its event says {quota}")
 
-    def not_in_logs(self, *, deleted_before: int) -> Iterator[Gap]:
-        """Requests without a log row, but for what an admin may have deleted (Unix seconds).
+    def not_in_logs(self, horizons: Horizons) -> Iterator[Gap]:
+        """Requests without a log row, but for those whose row may have been deleted.
 
         A request's id tells when it came; its row is of when it ended, and that is never earlier.
         """
+        deleted_before = [horizons.of(workspace_id) * _MS for workspace_id in self._workspaces]
         for key, packed in self._requests.items():
-            if not packed & _IN_LOGS and _came_at_ms(key) >= deleted_before * _MS:
+            workspace = packed >> _WORKSPACE_SHIFT & ((1 << _WORKSPACE_BITS) - 1)
+            if not packed & _IN_LOGS and _came_at_ms(key) >= deleted_before[workspace]:
                 yield Gap(_name(key), "has no log row")
 
     def is_in_ledger(self, key: bytes) -> bool:

@@ -11,7 +11,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -91,9 +91,7 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
     findings.checks += request_checks(observed, compared, unreadable)
     findings.checks += [*sums, chains]
     findings.notes += chain_notes
-    if compared.logs_deleted_before:
-        until = datetime.fromtimestamp(compared.logs_deleted_before, UTC).isoformat()
-        findings.notes.append(f"log rows older than {until} were deleted: not missed")
+    findings.notes += compared.horizons.notes("not missed")
     is_whole = not cut and wish.since is None
     if is_whole and not published_since:
         findings.checks.append(token_check(tokens, observed))

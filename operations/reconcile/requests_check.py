@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from operations.reconcile.gaps import Check, Gap, check
+from operations.reconcile.horizons import Horizons
 from operations.reconcile.observed import Observed
 from operations.reconcile.tables import Tables
 from shared.events.ids import event_bytes
@@ -33,8 +34,8 @@ class Compared:
     extras: Extras = field(default_factory=Extras)
     entries: int = 0
     rows: int = 0
-    logs_deleted_before: int = 0
-    """Unix seconds; older rows may have been deleted."""
+    horizons: Horizons = field(default_factory=Horizons)
+    """Log rows that are older may have been deleted."""
 
 
 async def compare(tables: Tables, observed: Observed, *, held_since: datetime | None) -> Compared:
@@ -64,7 +65,7 @@ async def compare(tables: Tables, observed: Observed, *, held_since: datetime | 
                 )
         else:
             _keep(compared.log_gaps.append, gap)
-    compared.logs_deleted_before = await tables.logs_deleted_before()
+    compared.horizons = await tables.log_horizons()
     return compared
 
 
@@ -87,7 +88,7 @@ def request_checks(observed: Observed, compared: Compared, unreadable: list[Gap]
             compared.rows,
             [
                 *compared.log_gaps,
-                *observed.not_in_logs(deleted_before=compared.logs_deleted_before),
+                *observed.not_in_logs(compared.horizons),
                 *extras.in_logs.values(),
             ],
         ),

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
+from operations.reconcile.horizons import Horizons
 from shared.kafka.records import Partition
 
 _PREFETCH: Final = 5_000
@@ -104,7 +105,14 @@ _TOKENS: Final = """
 SELECT created_at AS hour, sum(token_used)::bigint AS tokens
 FROM billing.quota_data GROUP BY created_at
 """
-_DELETED_BEFORE: Final = "SELECT refuse_before FROM logging.log_state"
+_SITE_HORIZON: Final = "SELECT refuse_before FROM logging.log_state"
+_WORKSPACE_HORIZONS: Final = """
+SELECT workspace_id, refuse_before FROM logging.log_workspace_horizons
+"""
+_REFUSED: Final = """
+SELECT coalesce(sum(events), 0)::bigint AS events, coalesce(sum(quota), 0)::bigint AS units
+FROM logging.log_refused
+"""
 _WATERMARKS: Final = """
 SELECT consumer_group, partition, next_offset FROM {schema}.consumer_watermarks WHERE topic = $1
 """
@@ -174,9 +182,17 @@ class Tables:
         """The tokens of `quota_data`."""
         return {row["hour"]: row["tokens"] for row in await self._connection.fetch(_TOKENS)}
 
-    async def logs_deleted_before(self) -> int:
-        """Up to when (Unix seconds) log rows were deleted; 0 where none ever were."""
-        return int(await self._connection.fetchval(_DELETED_BEFORE))
+    async def log_horizons(self) -> Horizons:
+        """Up to when log rows were deleted, and what was refused since."""
+        site = await self._connection.fetchval(_SITE_HORIZON)
+        workspaces = await self._connection.fetch(_WORKSPACE_HORIZONS)
+        (refused,) = await self._connection.fetch(_REFUSED)
+        return Horizons(
+            site=site,
+            workspaces={row["workspace_id"]: row["refuse_before"] for row in workspaces},
+            refused_events=refused["events"],
+            refused_units=refused["units"],
+        )
 
     async def have_rows(self, event_ids: list[str]) -> set[bytes]:
         """Those of the events that have a log row."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from operations.reconcile.gaps import Gap
+from operations.reconcile.horizons import Horizons
 from operations.reconcile.hourly.requests import UnreadableError, read
 from operations.reconcile.hourly.sums import Bucket
 from operations.reconcile.hourly.tables import HourlyTables
@@ -64,7 +65,7 @@ async def look_closer(
     tables: HourlyTables,
     differing: Mapping[str, Sequence[Bucket]],
     *,
-    logs_deleted_before: int,
+    horizons: Horizons,
 ) -> Closer:
     """Name the requests of these hours that a party does not have, or has otherwise."""
     closer = Closer(
@@ -79,7 +80,7 @@ async def look_closer(
         for bucket, observed in buckets.items():
             for gap in observed.contradictions:
                 closer.add(bucket, party, gap)
-            for gap in _missing(observed, party, logs_deleted_before):
+            for gap in _missing(observed, party, horizons):
                 closer.add(bucket, party, gap)
     return closer
 
@@ -123,7 +124,7 @@ async def _read_logs(tables: HourlyTables, closer: Closer) -> None:
         closer.add(bucket, LOGS, gap)
 
 
-def _missing(observed: Observed, party: str, logs_deleted_before: int) -> Iterator[Gap]:
+def _missing(observed: Observed, party: str, horizons: Horizons) -> Iterator[Gap]:
     if party == LEDGER:
         return observed.not_in_ledger()
-    return observed.not_in_logs(deleted_before=logs_deleted_before)
+    return observed.not_in_logs(horizons)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from operations.reconcile.gaps import Gap
+from operations.reconcile.horizons import Horizons
 from operations.reconcile.hourly.sums import Bucket, Sums
 from operations.reconcile.hourly.tables import HourlyTables, HourOfData, OtherEntries
 from operations.reconcile.hourly.topic import LEDGER, LOGS, OnTopic
@@ -18,8 +19,8 @@ class InTables:
     hours: Mapping[Bucket, HourOfData]
     differing_hours: Mapping[Bucket, list[Gap]]
     others: Mapping[Bucket, list[OtherEntries]]
-    logs_deleted_before: int
-    """Unix seconds; hours that began earlier may lack log rows, and are not compared."""
+    horizons: Horizons
+    """Hours that began earlier may lack log rows, and are not compared."""
 
     @property
     def buckets(self) -> set[Bucket]:
@@ -37,7 +38,7 @@ class InTables:
         table = self.charges if party == LEDGER else self.log_rows
         found = {}
         for bucket in on_topic.keys() | table.keys():
-            if party == LOGS and bucket.hour < self.logs_deleted_before:
+            if party == LOGS and bucket.hour < self.horizons.of(bucket.workspace_id):
                 continue
             there = table.get(bucket, Sums())
             wanted = on_topic.get(bucket, OnTopic()).of(party)
@@ -46,7 +47,7 @@ class InTables:
         return found
 
 
-async def read_tables(tables: HourlyTables, *, logs_deleted_before: int) -> InTables:
+async def read_tables(tables: HourlyTables, horizons: Horizons) -> InTables:
     """Ask for everything, in the caller's snapshot."""
     differing_hours: dict[Bucket, list[Gap]] = {}
     async for bucket, gap in tables.differing_hours():
@@ -57,5 +58,5 @@ async def read_tables(tables: HourlyTables, *, logs_deleted_before: int) -> InTa
         hours=await tables.hours(),
         differing_hours=differing_hours,
         others=await tables.other_entries(),
-        logs_deleted_before=logs_deleted_before,
+        horizons=horizons,
     )

@@ -11,13 +11,13 @@ It holds a snapshot for as long as it reads, and no lock: nobody waits for it.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 
 from operations.reconcile.hourly.accounts import account_rows
 from operations.reconcile.hourly.closer import MAX_REQUESTS, look_closer, within_reach
-from operations.reconcile.hourly.in_tables import InTables, read_tables
+from operations.reconcile.hourly.in_tables import read_tables
 from operations.reconcile.hourly.judging import hour_row
 from operations.reconcile.hourly.rows import Report
 from operations.reconcile.hourly.sums import Bucket
@@ -77,14 +77,14 @@ async def _compare(
     marks = await watermarks(connection, RELAY_REQUESTS.name)
     hourly = HourlyTables(connection, since=since, workspace_id=asked.workspace_id)
     all_tables = Tables(connection)
-    deleted_before = await all_tables.logs_deleted_before()
+    horizons = await all_tables.log_horizons()
     to_read = _up_to_positions(spans, marks, await held_requests(reader))
     stretch = Stretch(
         await reader.since(to_read, since), spans, marks, int(since.timestamp()), asked.workspace_id
     )
     reading = asyncio.create_task(read_sums(reader, stretch))
     try:
-        tables = await read_tables(hourly, logs_deleted_before=deleted_before)
+        tables = await read_tables(hourly, horizons)
         topic = await reading
     finally:
         reading.cancel()
@@ -96,7 +96,7 @@ async def _compare(
         stretch,
         hourly,
         {party: [bucket for bucket in near if bucket in differing[party]] for party in _PARTIES},
-        logs_deleted_before=tables.logs_deleted_before,
+        horizons=tables.horizons,
     )
     return Report(
         since=since.isoformat(timespec="seconds"),
@@ -115,7 +115,7 @@ async def _compare(
         accounts=await account_rows(all_tables, asked.workspace_id),
         unreadable=topic.unreadable,
         not_looked_into=sorted(far),
-        notes=_notes(tables),
+        notes=[*tables.horizons.notes("those hours are not compared")],
         records=topic.records,
     )
 
@@ -146,10 +146,3 @@ def _largest(differing: Mapping[str, Mapping[Bucket, int]]) -> dict[Bucket, int]
         for bucket, count in counts.items():
             largest[bucket] = max(count, largest.get(bucket, 0))
     return largest
-
-
-def _notes(tables: InTables) -> list[str]:
-    if not tables.logs_deleted_before:
-        return []
-    until = datetime.fromtimestamp(tables.logs_deleted_before, UTC).isoformat()
-    return [f"log rows older than {until} were deleted: those hours are not compared"]

@@ -44,10 +44,6 @@ class UnreadableError(Exception):
     """The record says that it is a `RequestCompleted`, and is none."""
 
 
-class _ToldSlowly(ObservedRequest):
-    workspace_id: int
-
-
 _DECODER: Final = msgspec.json.Decoder(Told)
 
 
@@ -64,7 +60,7 @@ def read(record: Record) -> Told | None:
 def _as_the_contract_has_it(value: bytes) -> Told:
     """The contract takes some spellings that the fast reader does not."""
     try:
-        told = _ToldSlowly.model_validate_json(value)
+        told = ObservedRequest.model_validate_json(value)
     except ValueError:
         raise UnreadableError from None
     return Told(

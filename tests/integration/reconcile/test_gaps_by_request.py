@@ -65,6 +65,24 @@ async def test_what_an_admin_had_deleted_is_not_missed_and_nothing_else_is_excus
     assert any(before in note for note in findings.notes)
 
 
+async def test_what_a_workspaces_own_period_ended_is_not_missed(world: World) -> None:
+    """Nor is it in the report by the hour; another workspace's is."""
+    mine, others = request(workspace_id=8), request(workspace_id=7)
+    await world.settle([mine, others], logged=[])
+    await world.execute(
+        "INSERT INTO logging.log_workspace_horizons"
+        " VALUES (8, extract(epoch FROM now())::bigint + 3600)"
+    )
+
+    findings = await world.reconcile()
+    report = await world.report()
+
+    gaps = {check.name: check.gaps for check in findings.checks if check.gaps}
+    assert [gap.subject for gap in gaps[LOGS]] == [others.request_id]
+    differing = {row.workspace_id for row in report.hours if "logs" in row.differs}
+    assert differing == {7}
+
+
 async def test_a_request_that_was_not_charged(world: World) -> None:
     events = some_events()
     await world.settle(events, charged=events[1:])
