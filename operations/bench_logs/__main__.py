@@ -23,8 +23,9 @@ from deploy.local.spec import StackSpec
 from deploy.local.stack import Stack
 from operations.bench.ingest import migrate
 from operations.bench.machine import machine_lines
+from operations.bench_logs.asked import Case
 from operations.bench_logs.calls import Door, door
-from operations.bench_logs.cases import Case, cases
+from operations.bench_logs.cases import log_cases
 from operations.bench_logs.deleting import delete_half
 from operations.bench_logs.full_speed import full_speed
 from operations.bench_logs.incoming import incoming
@@ -38,6 +39,7 @@ from operations.bench_logs.report import (
     read_lines,
     speed_lines,
 )
+from operations.bench_logs.usage_cases import usage_cases
 from operations.seed_logs.history import History
 from operations.seed_logs.writing import Seeded, analyse, seed
 from shared.service.open_files import raise_open_files
@@ -117,7 +119,8 @@ async def _parts(stack: Stack, asked: Asked) -> dict[str, Any]:
 
 async def _served_parts(stack: Stack, served: Door, asked: Asked) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    all_cases = cases(await known(served, asked.history))
+    there = await known(served, asked.history)
+    all_cases = [*log_cases(there), *usage_cases(there)]
     slowest: list[tuple[Read, Case]] = []
     if asked.parts & {"reads", "plans"}:
         async with incoming(stack, rate_per_s=asked.rate_per_s) as coming:

@@ -1,16 +1,15 @@
-"""What is asked of ten million rows: each call by itself, and with filters alone and together.
+"""What the Log API is asked for: each call by itself, and with filters alone and together.
 
 A case has several variants, asked in turn, so that no single page is all that is in memory.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from operations.bench_logs.asked import VARIANTS, Case, Known, users
 from operations.bench_logs.calls import Call, key, user
-from operations.seed_logs.history import History
-from operations.seed_logs.population import User, population
+from operations.seed_logs.population import population
 
 LIST_MS: Final = 30.0
 """The target of lists, totals and statistics, p95."""
@@ -21,38 +20,13 @@ _SEARCH: Final = "/api/log/search"
 _SIZE: Final = 20
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
-_VARIANTS: Final = 20
 NOTHING: Final = Call(_LOGS, {"request_id": "00000000-0000-7000-8000-000000000000"})
 """Who calls is known, one index is looked into, and there is nothing to tell: what others are
 compared with."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One line of the table."""
-
-    title: str
-    variants: tuple[Call, ...]
-    target_p95_ms: float | None = None
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is there, as far as cases need it."""
-
-    history: History
-    total: int
-    """Rows in all."""
-    own_total: int
-    """Of the user with the most."""
-    request_ids: tuple[str, ...]
-    upstream_request_ids: tuple[str, ...]
-    cursors: tuple[str, ...]
-    """Behind pages far back; none where lists give none."""
-
-
-def cases(known: Known) -> list[Case]:
-    """All of them, in the order of the table."""
+def log_cases(known: Known) -> list[Case]:
+    """Of the Log API, in the order of the table."""
     return [
         *(Case(title, tuple(calls), LIST_MS) for title, calls in _lists(known)),
         *(Case(title, tuple(calls), LIST_MS) for title, calls in _statistics(known)),
@@ -65,7 +39,7 @@ def _lists(known: Known) -> Iterator[tuple[str, list[Call]]]:
     last = max(1, -(-known.total // _SIZE))
 
     def pages(up_to: int) -> list[int]:
-        return [random.randint(max(1, up_to // 4), max(1, up_to)) for _ in range(_VARIANTS)]
+        return [random.randint(max(1, up_to // 4), max(1, up_to)) for _ in range(VARIANTS)]
 
     yield "list: first page", [Call(_LOGS)]
     yield "list: a page far back", [Call(_LOGS, {"p": page}) for page in pages(last)]
@@ -81,7 +55,7 @@ def _lists(known: Known) -> Iterator[tuple[str, list[Call]]]:
     for title, given in _ranges(known):
         yield f"list: {title}", [Call(_LOGS, each) for each in given]
     yield "list: request_id", [Call(_LOGS, {"request_id": each}) for each in known.request_ids]
-    heavy, *others = _users(known)
+    heavy, *others = users(known)
     own_last = max(1, known.own_total // _SIZE)
     yield "own list: heaviest user", [Call("/api/log/self", caller=user(heavy))]
     yield (
@@ -96,7 +70,7 @@ def _statistics(known: Known) -> Iterator[tuple[str, list[Call]]]:
     yield "stat: all", [Call(_STAT)]
     for title, given in (*_filters(known), *_ranges(known)):
         yield f"stat: {title}", [Call(_STAT, each) for each in given]
-    own = [Call("/api/log/self/stat", caller=user(each)) for each in _users(known)]
+    own = [Call("/api/log/self/stat", caller=user(each)) for each in users(known)]
     yield "own stat", own
 
 
@@ -111,30 +85,30 @@ def _searches(known: Known) -> Iterator[tuple[str, list[Call]]]:
         ("nothing", "no such thing"),
     ):
         yield f"search: {title}", [Call(_SEARCH, {"keyword": keyword})]
-    given = [{"keyword": "failed", "username": each.name} for each in _users(known)]
+    given = [{"keyword": "failed", "username": each.name} for each in users(known)]
     yield "search: an error of one user", [Call(_SEARCH, each) for each in given]
-    own = [Call("/api/log/self/search", {"keyword": "gpt"}, user(each)) for each in _users(known)]
+    own = [Call("/api/log/self/search", {"keyword": "gpt"}, user(each)) for each in users(known)]
     yield "own search: a model", own
 
 
 def _filters(known: Known) -> Iterable[tuple[str, list[dict[str, str | int]]]]:
-    users = _users(known)
+    somebody = users(known)
     models = [each.name for each in population(users=1).models.things]
     return (
-        ("username", [{"username": each.name} for each in users]),
-        ("token_name", [{"token_name": each.keys[0].name} for each in users]),
+        ("username", [{"username": each.name} for each in somebody]),
+        ("token_name", [{"token_name": each.keys[0].name} for each in somebody]),
         ("token_name, two of five keys", [{"token_name": "default"}]),
-        ("model_name", [{"model_name": each} for each in models[:_VARIANTS]]),
+        ("model_name", [{"model_name": each} for each in models[:VARIANTS]]),
         ("model_name, wildcard", [{"model_name": "gpt%"}, {"model_name": "%-mini"}]),
         ("channel", [{"channel": number} for number in range(1, 13)]),
         ("group", [{"group": each} for each in ("default", "vip", "trial", "batch")]),
         ("type", [{"type": number} for number in (1, 2, 3, 4)]),
-        ("type and model_name", [{"type": 4, "model_name": each} for each in models[:_VARIANTS]]),
+        ("type and model_name", [{"type": 4, "model_name": each} for each in models[:VARIANTS]]),
         (
             "group, channel and model_name",
-            [{"group": "vip", "channel": 2, "model_name": each} for each in models[:_VARIANTS]],
+            [{"group": "vip", "channel": 2, "model_name": each} for each in models[:VARIANTS]],
         ),
-        ("username and type", [{"username": each.name, "type": 4} for each in users]),
+        ("username and type", [{"username": each.name, "type": 4} for each in somebody]),
         (
             "username, model_name and token_name",
             [
@@ -143,7 +117,7 @@ def _filters(known: Known) -> Iterable[tuple[str, list[dict[str, str | int]]]]:
                     "model_name": models[0],
                     "token_name": each.keys[0].name,
                 }
-                for each in users
+                for each in somebody
             ],
         ),
     )
@@ -152,12 +126,12 @@ def _filters(known: Known) -> Iterable[tuple[str, list[dict[str, str | int]]]]:
 def _ranges(known: Known) -> Iterable[tuple[str, list[dict[str, str | int]]]]:
     history = known.history
     random = Random(2)  # noqa: S311 - which times are asked for is no secret
-    users = _users(known)
+    somebody = users(known)
 
     def odd_days(days: int) -> list[dict[str, str | int]]:
         """Spans that begin and end within an hour."""
-        latest = history.until - days * _DAY
-        begins = [random.randint(history.begins_at, latest) for _ in range(_VARIANTS)]
+        latest = max(history.begins_at, history.until - days * _DAY)
+        begins = [random.randint(history.begins_at, latest) for _ in range(VARIANTS)]
         return [
             {"start_timestamp": begin, "end_timestamp": begin + days * _DAY + 1234}
             for begin in begins
@@ -170,17 +144,10 @@ def _ranges(known: Known) -> Iterable[tuple[str, list[dict[str, str | int]]]]:
         ("a week, from and to within an hour", weeks),
         (
             "a week of one user",
-            [span | {"username": each.name} for span, each in zip(weeks, users, strict=False)],
+            [span | {"username": each.name} for span, each in zip(weeks, somebody, strict=False)],
         ),
         (
             "a week of one model and group",
             [span | {"model_name": "gpt-4o", "group": "vip"} for span in weeks],
         ),
     )
-
-
-def _users(known: Known) -> list[User]:
-    """Heavy, usual and rare ones."""
-    everybody = population(users=known.history.users).users.things
-    step = max(1, len(everybody) // _VARIANTS)
-    return [*everybody[: _VARIANTS // 2], *everybody[step // 2 :: step]]

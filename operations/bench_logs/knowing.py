@@ -4,8 +4,8 @@ from itertools import islice
 from random import Random
 from typing import Final
 
+from operations.bench_logs.asked import Known
 from operations.bench_logs.calls import Call, Door, user
-from operations.bench_logs.cases import Known
 from operations.seed_logs.history import History
 from operations.seed_logs.population import population
 

@@ -20,6 +20,7 @@ _SETTINGS: Final = {
     "log_error_verbosity": "default",
 }
 _BEGINS: Final = re.compile(r"^(?=\d{4}-\d\d-\d\d )", re.MULTILINE)
+_SESSION: Final = re.compile(r"\[\d+\]")
 _EXECUTED: Final = re.compile(
     r"LOG:  duration: (?P<ms>[\d.]+) ms  execute [^:]+:\s(?P<sql>.*)", re.DOTALL
 )
@@ -75,13 +76,20 @@ async def plan_of(stack: Stack, door: Door, title: str, call: Call) -> Plan:
 def statements(output: str) -> list[Statement]:
     """What a server's output says was executed, with the values of its parameters. Pure."""
     found: list[Statement] = []
+    executed_last: dict[str, int] = {}
+    """By session: parameters follow what they are of, also where it was only bound."""
     for entry in _BEGINS.split(output):
+        session = _SESSION.search(entry)
+        if session is None:
+            continue
+        place = executed_last.pop(session[0], None)
         if executed := _EXECUTED.search(entry):
             sql = executed["sql"].strip().replace("\n\t", "\n")
+            executed_last[session[0]] = len(found)
             found.append(Statement(float(executed["ms"]), sql, ()))
-        elif found and (told := _PARAMETERS.search(entry)):
+        elif place is not None and (told := _PARAMETERS.search(entry)):
             values = tuple(_PARAMETER.findall(told["values"]))
-            found[-1] = found[-1]._replace(parameters=values)
+            found[place] = found[place]._replace(parameters=values)
     return found
 
 

@@ -8,8 +8,9 @@ from random import Random
 from typing import Final
 
 from operations.bench.figures import percentile
+from operations.bench_logs.asked import Case
 from operations.bench_logs.calls import Door
-from operations.bench_logs.cases import NOTHING, Case
+from operations.bench_logs.cases import NOTHING
 
 _WARMED_UP: Final = 4
 _COMPARED_EVERY: Final = 4

@@ -6,6 +6,8 @@ _OUTPUT = """2026-11-23 07:00:00.1 UTC [7] LOG:  duration: 0.120 ms  bind stmt_1
 \tSELECT count(*)
 \tFROM logs WHERE username = $1 AND user_id = $2
 2026-11-23 07:00:00.2 UTC [7] DETAIL:  Parameters: $1 = 'o''neill, $3 = ''x''', $2 = NULL
+2026-11-23 07:00:00.3 UTC [7] LOG:  duration: 0.1 ms  bind stmt_3: SELECT 1
+2026-11-23 07:00:00.3 UTC [7] DETAIL:  Parameters: $1 = '9'
 2026-11-23 07:00:00.3 UTC [8] LOG:  duration: 12.5 ms  execute <unnamed>: WITH a AS (SELECT 2)
 \tSELECT * FROM a
 """
