@@ -57,10 +57,9 @@ async def ask(stack: Stack, customer: Customer, *, status: int = 200, **body: An
 
 async def shown(operator: Operator, request_id: str, *, token: str | None = None) -> Any:
     """The request, as soon as it is written."""
-    shown_as = {} if token is None else {"token": token}
     async with asyncio.timeout(30):
         while True:
-            _, answer = await operator.answer("GET", f"/api/requests/{request_id}", **shown_as)
+            _, answer = await operator.answer("GET", f"/api/requests/{request_id}", token=token)
             if answer["success"]:
                 return answer["data"]
             await asyncio.sleep(0.1)
