@@ -9,6 +9,7 @@ from services.logging.partitions.store_partitions import ensure
 from services.logging.rows.rows import LogRow
 from shared.events.requests import RequestCompleted
 from shared.postgres.retrying import Connection
+from tests.log_model.counted import count_again
 from tests.made_events import outgoing, received
 
 
@@ -20,7 +21,8 @@ def row_of(event: RequestCompleted) -> LogRow:
 
 
 async def write_rows(connection: Connection, rows: Sequence[LogRow]) -> None:
-    """Write the rows, into partitions of their days."""
+    """Write the rows, into partitions of their days, and what counts them."""
     for span in {usual_span(LOGS, row.created_at, partition_hours=24) for row in rows}:
         await ensure(connection, LOGS, span)
     await insert_rows(connection, rows)
+    await count_again(connection)

@@ -6,7 +6,7 @@ import asyncpg
 
 from services.logging.listing.explaining import explain
 from services.logging.listing.store_explain import BY_OUR_ID, BY_UPSTREAM_ID
-from services.logging.listing.store_lists import COLUMNS
+from services.logging.listing.store_pages import COLUMNS
 from shared.events.ids import event_uuid
 
 _ROW: Final = f"SELECT {COLUMNS} FROM logging.logs WHERE "

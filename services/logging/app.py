@@ -18,11 +18,11 @@ from services.logging.api.usage import UsageApi
 from services.logging.disclosed import DISCLOSURE
 from services.logging.handlers import CONSUMES, GROUP, LogWriter
 from services.logging.ingest.batch import Beside
+from services.logging.listing.pages import Pages
 from services.logging.listing.reading import Reading
+from services.logging.listing.stats import LogStats
 from services.logging.listing.store_explain import RequestRows
-from services.logging.listing.store_lists import LogLists
 from services.logging.listing.store_search import LogSearch
-from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
 from services.logging.partitions.keeping import Keeper
 from services.logging.rebuild.dirty import DirtyHours
@@ -129,7 +129,7 @@ async def open_app(
             for url in (settings.control_internal_url, settings.billing_internal_url)
         )
         moment = Reading(reading, statement_timeout_ms=settings.list_timeout_ms)
-        lists = LogLists(moment)
+        lists = Pages(moment)
         apis = Apis(
             lists=ListApi(lists=lists, search=LogSearch(moment), metrics=metrics),
             stats=StatsApi(stats=LogStats(moment), metrics=metrics),

@@ -32,7 +32,7 @@ _CONSUMERS = (
 _APIS = (
     ("relay", "services.relay.api.door:Door.handle", "/api/log/self"),
     ("control", "services.control.sessions.sessions:Sessions.log_in", "/api/user/login"),
-    ("logging", "services.logging.listing.store_lists:LogLists.page", "/api/log/self"),
+    ("logging", "services.logging.listing.pages:Pages.page", "/api/log/self"),
     ("billing", "services.billing.ledger.top_ups:top_up", "/api/billing/topups"),
 )
 

@@ -8,7 +8,7 @@ from services.logging.api.failures import told_as
 from services.logging.api.scope import Scope, everything, own
 from services.logging.errors import LIST_FAILED, SEARCH_FAILED
 from services.logging.listing.filters import ListQuery, SearchQuery
-from services.logging.listing.store_lists import LogLists
+from services.logging.listing.pages import Pages
 from services.logging.listing.store_search import LogSearch
 from services.logging.metrics import LoggingMetrics
 from shared.http.envelope import succeed
@@ -17,7 +17,7 @@ from shared.http.envelope import succeed
 class ListApi:
     """Pages of log rows, and lists of those that have a keyword."""
 
-    def __init__(self, *, lists: LogLists, search: LogSearch, metrics: LoggingMetrics) -> None:
+    def __init__(self, *, lists: Pages, search: LogSearch, metrics: LoggingMetrics) -> None:
         self._lists = lists
         self._search = search
         self._metrics = metrics
@@ -41,12 +41,13 @@ class ListApi:
     async def _page(self, which: str, query: ListQuery, scope: Scope) -> web.Response:
         page = query.page()
         with told_as(LIST_FAILED), self._metrics.query_seconds.labels(which).time():
-            found = await self._lists.page(scope.filters, page)
+            found = await self._lists.page(scope.filters, page, query.after())
         answer: dict[str, Any] = {
             "items": [scope.view(row) for row in found.rows],
             "total": found.total,
             "page": page.number,
             "page_size": page.size,
+            "next_cursor": found.next_cursor,
         }
         return succeed(answer)
 

@@ -6,7 +6,7 @@ from services.logging.api.failures import told_as
 from services.logging.api.scope import Scope, everything, own
 from services.logging.errors import STATS_FAILED
 from services.logging.listing.filters import ListQuery
-from services.logging.listing.store_stats import LogStats
+from services.logging.listing.stats import LogStats
 from services.logging.metrics import LoggingMetrics
 from shared.http.envelope import succeed
 from shared.service.clock import utc_now

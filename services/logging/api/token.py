@@ -5,7 +5,7 @@ from aiohttp import web
 from services.logging.api.failures import told_as
 from services.logging.errors import LIST_FAILED, NO_SUCH_KEY
 from services.logging.listing.filters import Filters
-from services.logging.listing.store_lists import LogLists
+from services.logging.listing.pages import Pages
 from services.logging.listing.views import user_view
 from services.logging.metrics import LoggingMetrics
 from shared.http.callers import caller_of
@@ -15,7 +15,7 @@ from shared.http.envelope import EnvelopeError, succeed
 class TokenApi:
     """The relay turns `?key=` or `Bearer sk-…` into an assertion with the key's id."""
 
-    def __init__(self, *, lists: LogLists, metrics: LoggingMetrics) -> None:
+    def __init__(self, *, lists: Pages, metrics: LoggingMetrics) -> None:
         self._lists = lists
         self._metrics = metrics
 

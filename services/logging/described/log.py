@@ -14,7 +14,7 @@ CALLS: Final = (
         summary="All log rows, paged and filtered",
         who=Who.ADMIN,
         query=ListQuery,
-        data=Page[shapes.LogRowShown],
+        data=shapes.LogPage,
     ),
     Described(
         method="DELETE",
@@ -98,7 +98,7 @@ CALLS: Final = (
         summary="One's own rows, paged and filtered",
         who=Who.USER,
         query=ListQuery,
-        data=Page[shapes.LogRowShown],
+        data=shapes.LogPage,
     ),
     Described(
         method="GET",

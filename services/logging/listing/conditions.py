@@ -1,47 +1,108 @@
-"""From filters to a WHERE clause and its parameters. Pure: values never enter the text."""
+"""From filters to conditions and their parameters. Pure: values never enter the text."""
+
+from collections.abc import Sequence
+from typing import Final
 
 from services.logging.listing.filters import Filters, like_pattern
+from services.logging.listing.moments import Hidden
+from services.logging.listing.stretches import Stretch
 from shared.events.ids import event_uuid
+
+REQUEST_ROW: Final = "type IN (2, 4) AND \"group\" <> ''"
+"""Of a request's own row: what a refund or an adjustment gave back has no group."""
+_EQUAL: Final = (
+    ("user_id", "user_id", "bigint"),
+    ("workspace_id", "workspace_id", "bigint"),
+    ("token_id", "token_id", "bigint"),
+    ("type", "type", "bigint"),
+    ("username", "username", "text"),
+    ("token_name", "token_name", "text"),
+    ("channel_id", "channel_id", "bigint"),
+    ("group", '"group"', "text"),
+)
+"""Filter, column, and the type of its parameter."""
+
+
+class Values(list[object]):
+    """The parameters of one statement, in the order of `$1`, `$2` and so on."""
+
+    def place(self, value: object, kind: str) -> str:
+        """Add a value; answers what stands for it in the text. `kind`: its SQL type."""
+        self.append(value)
+        return f"${len(self)}::{kind}"
 
 
 def where(filters: Filters) -> tuple[str, list[object]]:
     """The clause, `true` where nothing is filtered, and the values of `$1`, `$2` and so on."""
-    terms: list[str] = []
-    values: list[object] = []
-
-    def add(term: str, *given: object) -> None:
-        numbers = [f"${len(values) + position}" for position in range(1, len(given) + 1)]
-        terms.append(term.format(*numbers))
-        values.extend(given)
-
-    for column, value in (
-        ("user_id", filters.user_id),
-        ("token_id", filters.token_id),
-        ("type", filters.type),
-        ("username", filters.username),
-        ("token_name", filters.token_name),
-        ("channel_id", filters.channel_id),
-        ('"group"', filters.group),
-    ):
-        if value is not None:
-            cast = "::bigint" if isinstance(value, int) else "::text"
-            add(f"{column} = {{}}{cast}", value)
+    values = Values()
+    terms = _terms(filters, values)
     if filters.start_timestamp is not None:
-        add("created_at >= {}::bigint", filters.start_timestamp)
+        terms.append(f"created_at >= {values.place(filters.start_timestamp, 'bigint')}")
     if filters.end_timestamp is not None:
-        add("created_at <= {}::bigint", filters.end_timestamp)
+        terms.append(f"created_at <= {values.place(filters.end_timestamp, 'bigint')}")
+    return " AND ".join(terms) or "true", list(values)
+
+
+def within(
+    filters: Filters, stretch: Stretch, values: Values, *, hidden: Sequence[Hidden] = ()
+) -> str:
+    """The same for rows of a stretch, whatever range the filters name; without what is hidden.
+
+    Both ends of `created_at` are there, each as one constant: that keeps the other partitions out
+    of the plan.
+    """
+    terms = [
+        f"created_at >= {values.place(stretch.lower, 'bigint')}",
+        f"created_at < {values.place(stretch.upper, 'bigint')}",
+        *_terms(filters, values),
+    ]
+    if hidden:
+        workspaces = values.place([gone.workspace_id for gone in hidden], "bigint[]")
+        times = values.place([gone.before for gone in hidden], "bigint[]")
+        terms.append(
+            f"NOT EXISTS (SELECT FROM unnest({workspaces}, {times}) AS gone (workspace, before)"
+            " WHERE workspace = workspace_id AND created_at < before)"
+        )
+    return " AND ".join(terms)
+
+
+def equalities(filters: Filters, values: Values, *, prefix: str = "") -> list[str]:
+    """What is compared as it is."""
+    return [
+        f"{prefix}{column} = {values.place(value, kind)}"
+        for name, column, kind in _EQUAL
+        if (value := getattr(filters, name)) is not None
+    ]
+
+
+def model_condition(filters: Filters, values: Values, *, prefix: str = "") -> list[str]:
+    """By one model's name, a pattern of names, or any of several."""
+    terms = []
     if filters.model_name is not None:
         if "%" in filters.model_name:
-            add("model_name LIKE {}::text", like_pattern(filters.model_name))
+            pattern = values.place(like_pattern(filters.model_name), "text")
+            terms.append(f"{prefix}model_name LIKE {pattern}")
         else:
-            add("model_name = {}::text", filters.model_name)
+            terms.append(f"{prefix}model_name = {values.place(filters.model_name, 'text')}")
+    if filters.model_names is not None:
+        names = values.place(list(filters.model_names), "text[]")
+        terms.append(f"{prefix}model_name = ANY({names})")
+    return terms
+
+
+def _terms(filters: Filters, values: Values) -> list[str]:
+    terms = equalities(filters, values) + model_condition(filters, values)
+    if filters.is_request:
+        terms.append(REQUEST_ROW)
     if filters.request_id is not None:
-        # A request's row by the unique index, an admin's action by the partial one.
-        add(
-            "(event_id = {}::uuid AND request_id = {}::text"
-            " OR request_id = {}::text AND type NOT IN (2, 4))",
-            event_uuid(filters.request_id),
-            filters.request_id,
-            filters.request_id,
+        # A request's row by the unique index, what else has its id by the partial one.
+        event_id = values.place(event_uuid(filters.request_id), "uuid")
+        request_id = values.place(filters.request_id, "text")
+        terms.append(
+            f"(event_id = {event_id} AND request_id = {request_id}"
+            f" OR request_id = {request_id} AND type NOT IN (2, 4))"
         )
-    return " AND ".join(terms) or "true", values
+    if filters.upstream_request_id is not None:
+        upstream = values.place(filters.upstream_request_id, "text")
+        terms.append(f"upstream_request_id = {upstream} AND upstream_request_id <> ''")
+    return terms

@@ -1,11 +1,12 @@
 """What a list of log rows is asked for: the filters and the page, from a query string. Pure."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Final
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.logging.listing.cursors import Place, place_of
 from shared.events.numbers import MAX_ID
 
 DEFAULT_PAGE_SIZE: Final = 20
@@ -13,6 +14,7 @@ MAX_PAGE_SIZE: Final = 100
 MAX_TIMESTAMP: Final = 10**11
 """Unix seconds lie far below; what lies above is in milliseconds, and would delete everything."""
 _MAX_PAGE: Final = 10**9
+_RANGE: Final = frozenset({"start_timestamp", "end_timestamp"})
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 # As in shared.events.text: no stored value has these, and PostgreSQL refuses some of them.
 _UNSAFE: Final = re.compile("[\u0000-\u001f\u007f\ud800-\udfff]")
@@ -33,9 +35,17 @@ def _text(value: object) -> object:
     return value
 
 
+def _cursor(value: object) -> object:
+    if isinstance(value, str) and value.strip():
+        place_of(value)
+        return value
+    return ""
+
+
 _Integer = Annotated[int, Field(ge=-MAX_ID, le=MAX_ID), BeforeValidator(_integer)]
 _Page = Annotated[int, Field(le=_MAX_PAGE), BeforeValidator(_integer)]
 _Text = Annotated[str, Field(max_length=256), BeforeValidator(_text)]
+_Cursor = Annotated[str, Field(max_length=64), BeforeValidator(_cursor)]
 
 
 class PageQuery(BaseModel):
@@ -66,6 +76,13 @@ class ListQuery(PageQuery):
     channel: _Integer = 0
     group: _Text = ""
     request_id: _Text = ""
+    upstream_request_id: _Text = ""
+    cursor: _Cursor = ""
+    """Where the last page ended (`next_cursor`)."""
+
+    def after(self) -> Place | None:
+        """The place behind which the page begins, whatever `p` says; None: as `p` says."""
+        return place_of(self.cursor) if self.cursor else None
 
     def filters(self) -> "Filters":
         """What the rows must match, whoever asks."""
@@ -79,6 +96,7 @@ class ListQuery(PageQuery):
             channel_id=self.channel or None,
             group=self.group or None,
             request_id=self.request_id or None,
+            upstream_request_id=self.upstream_request_id or None,
         )
 
 
@@ -128,6 +146,18 @@ class Filters:
     channel_id: int | None = None
     group: str | None = None
     request_id: str | None = None
+    upstream_request_id: str | None = None
+    workspace_id: int | None = None
+    model_names: tuple[str, ...] | None = None
+    """Any of these; beside `model_name`."""
+    is_request: bool = False
+    """Only requests' own rows."""
+
+    def columns(self) -> frozenset[str]:
+        """The names of the conditions that are set, but for the range of time."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        # An id of 0 is a condition.
+        return frozenset(name for name, v in values if v is not None and v is not False) - _RANGE
 
 
 def like_pattern(wildcard: str) -> str:

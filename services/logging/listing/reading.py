@@ -2,13 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
 import asyncpg
 
 from shared.postgres.retrying import Connection
-
-_LIMIT_TIME: Final = "SELECT set_config('statement_timeout', $1, true)"
 
 
 class Reading:
@@ -16,7 +13,14 @@ class Reading:
 
     def __init__(self, pool: asyncpg.Pool, *, statement_timeout_ms: int) -> None:
         self._pool = pool
-        self._statement_timeout_ms = statement_timeout_ms
+        # The lock comes before the snapshot: no partition may go between a reader's counts and its
+        # rows, and a partition that goes waits for the readers that are under way. Plans are made
+        # for the constants: one for all values would look into every partition.
+        self._begin = (
+            f"SET LOCAL statement_timeout = {statement_timeout_ms:d};"
+            " SET LOCAL plan_cache_mode = force_custom_plan;"
+            " LOCK TABLE ONLY logs IN ACCESS SHARE MODE"
+        )
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[Connection]:
@@ -25,5 +29,5 @@ class Reading:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await connection.execute(_LIMIT_TIME, str(self._statement_timeout_ms))
+            await connection.execute(self._begin)
             yield connection

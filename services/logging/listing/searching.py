@@ -1,18 +1,25 @@
 """What a search finds: rows by their type, by what they say, or by their model. Pure.
 
 Nearly all rows say the same sentence, USUAL. Whether a keyword is in it is known without looking at
-a row; the other rows are found by an index of trigrams that leaves those out, and models by their
-names, of which there are few. So each way has an index, and gives its newest rows at once.
+a row, and so it is of what other requests say: that is a closed set. Free text, of the rows that
+are no request's, is found by trigrams, and models by their names, of which there are few. So each
+way has an index, and gives its newest rows at once.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from services.logging.listing.conditions import where
+from services.logging.listing.conditions import Values, within
 from services.logging.listing.filters import Filters
+from services.logging.listing.moments import Moment
+from services.logging.listing.places import Piece
+from services.logging.listing.stretches import Stretch
+from services.logging.rows.error_sentences import KNOWN
 from services.logging.rows.rows import LogType
 
 USUAL: Final = "API call succeeded"
-"""As migration 0002 has it in the index's condition."""
+"""As migration 0003 has it in the index's condition."""
+_DAY_S: Final = 86_400
 _TYPE_NAMES: Final = {
     LogType.RECHARGE: ("1", "recharge", "top-up", "充值"),
     LogType.CONSUMPTION: ("2", "consumption", "consume", "消费"),
@@ -26,48 +33,85 @@ _TYPES: Final = {name: int(kind) for kind, names in _TYPE_NAMES.items() for name
 class Keyword(NamedTuple):
     """A keyword, and what is known of it before any row is looked at."""
 
+    text: str
+    """In small letters."""
     pattern: str
     """For ILIKE: the keyword anywhere; nothing in it is special."""
     type: int | None
     """Where it is a type's number or name."""
-    is_usual: bool
-    """Whether the usual sentence has it."""
+
+    def is_in(self, said: str) -> bool:
+        """Whether a sentence or a name has it."""
+        return self.text in said.lower()
+
+
+class Sought(NamedTuple):
+    """What of the rows has the keyword, as far as it is known beforehand."""
+
+    keyword: Keyword
+    sentences: Sequence[str]
+    """Of requests, which have it; USUAL may be one."""
+    models: Sequence[str] | None
+    """Names that have it; None where they are not known, and every name has to be looked at."""
 
 
 def keyword_of(text: str) -> Keyword:
     """What a text that is not empty looks for."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     lowered = text.lower()
-    return Keyword(f"%{escaped}%", _TYPES.get(lowered.strip()), lowered in USUAL.lower())
+    return Keyword(lowered, f"%{escaped}%", _TYPES.get(lowered.strip()))
+
+
+def sentences_with(keyword: Keyword, older: Iterable[str]) -> list[str]:
+    """The sentences of requests that have it. `older`: those that earlier releases wrote."""
+    return sorted(said for said in KNOWN | set(older) if keyword.is_in(said))
+
+
+def stretches_of(pieces: Iterable[Piece]) -> list[Stretch]:
+    """Days with rows, newest first, in stretches that grow.
+
+    What many rows have is found in the first; what few have takes few queries.
+    """
+    days = sorted({piece.lower // _DAY_S * _DAY_S for piece in pieces if piece.rows}, reverse=True)
+    stretches: list[Stretch] = []
+    most = 1
+    while days:
+        some, days = days[:most], days[most:]
+        stretches.append(Stretch(some[-1], some[0] + _DAY_S))
+        most *= 2
+    return stretches
 
 
 def search(
-    filters: Filters, keyword: Keyword, models: list[str], *, limit: int
+    filters: Filters, sought: Sought, stretch: Stretch, moment: Moment, *, limit: int
 ) -> tuple[str, list[object]]:
-    """A query for the ids of the newest rows, and its parameters.
-
-    `models`: the names that have the keyword.
-    """
-    clause, values = where(filters)
-    newest = f"ORDER BY created_at DESC, id DESC LIMIT {limit}"
+    """A query for created_at and id of the newest rows in the stretch, and its parameters."""
+    values = Values()
+    clause = within(filters, stretch, values, hidden=moment.hidden)
+    newest = f"ORDER BY created_at DESC, id DESC LIMIT {limit:d}"
 
     def rows(condition: str) -> str:
-        return f"SELECT id, created_at FROM logs WHERE {clause} AND {condition} {newest}"
+        return f"SELECT created_at, id FROM logs WHERE {clause} AND {condition} {newest}"
 
-    ways = [rows(f"content <> '{USUAL}' AND content ILIKE ${len(values) + 1}::text")]
-    values = [*values, keyword.pattern]
+    def each(names: Sequence[str], condition: str) -> str:
+        # One walk for each: an index gives the newest rows of one, and not of several.
+        named = values.place(list(names), "text[]")
+        return (
+            f"SELECT one.* FROM unnest({named}) AS named (name)"
+            f" CROSS JOIN LATERAL ({rows(condition)}) AS one"
+        )
+
+    keyword = sought.keyword
+    pattern = values.place(keyword.pattern, "text")
+    ways = [rows(f"\"group\" = '' AND content ILIKE {pattern}")]
     if keyword.type is not None:
         ways.append(rows(f"type = {keyword.type:d}"))
-    if keyword.is_usual:
+    if USUAL in sought.sentences:
         ways.append(rows(f"content = '{USUAL}'"))
-    if models:
-        # One walk for each: an index gives the newest rows of one name, and not of several.
-        ways.append(
-            f"SELECT one.* FROM unnest(${len(values) + 1}::text[]) AS named (name)"
-            f" CROSS JOIN LATERAL ({rows('model_name = named.name')}) AS one"
-        )
-        values.append(models)
-    return (
-        f"SELECT id FROM ({' UNION '.join(f'({way})' for way in ways)}) AS found {newest}",
-        values,
-    )
+    if others := [said for said in sought.sentences if said != USUAL]:
+        ways.append(each(others, f"content = named.name AND content <> '{USUAL}'"))
+    if sought.models is None:
+        ways.append(rows(f"model_name ILIKE {pattern}"))
+    elif sought.models:
+        ways.append(each(sought.models, "model_name = named.name"))
+    return " UNION ".join(f"({way})" for way in ways), list(values)

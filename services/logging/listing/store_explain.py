@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.logging.listing.reading import Reading
-from services.logging.listing.store_lists import COLUMNS, StoredRow
+from services.logging.listing.store_pages import COLUMNS, StoredRow
 from shared.events.ids import event_uuid
 
 MOST: Final = 10

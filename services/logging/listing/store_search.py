@@ -4,22 +4,27 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.logging.listing.filters import Filters
+from services.logging.listing.moments import Moment
+from services.logging.listing.narrowing import narrowed
+from services.logging.listing.pages import NEWEST
 from services.logging.listing.reading import Reading
-from services.logging.listing.searching import keyword_of, search
-from services.logging.listing.store_lists import COLUMNS, NEWEST, StoredRow
-
-# Each next name by one look into the index: reading all rows for their few names would take long.
-_MODELS: Final = """
-WITH RECURSIVE names AS (
-    (SELECT model_name FROM logs ORDER BY model_name LIMIT 1)
-    UNION ALL
-    SELECT (
-        SELECT model_name FROM logs WHERE model_name > names.model_name
-        ORDER BY model_name LIMIT 1
-    ) FROM names WHERE names.model_name IS NOT NULL
+from services.logging.listing.searching import (
+    Keyword,
+    Sought,
+    keyword_of,
+    search,
+    sentences_with,
+    stretches_of,
 )
-SELECT model_name FROM names WHERE model_name ILIKE $1::text
-"""
+from services.logging.listing.store_moment import read_moment
+from services.logging.listing.store_pages import COLUMNS, StoredRow
+from services.logging.listing.stretches import Stretch
+from services.logging.listing.totals import pieces_of
+from shared.postgres.retrying import Connection
+
+# Of the counts by model: reading all rows for their few names would take long.
+_MODELS: Final = "SELECT DISTINCT model_name FROM log_series WHERE facet = 1"
+_SENTENCES: Final = "SELECT content FROM log_sentences"
 
 
 class LogSearch:
@@ -31,12 +36,41 @@ class LogSearch:
     async def newest(self, filters: Filters, text: str) -> Sequence[StoredRow]:
         """The newest NEWEST rows that match the filters and have the text."""
         keyword = keyword_of(text)
+        rows: list[StoredRow] = []
         async with self._reading() as connection:
-            models = [row[0] for row in await connection.fetch(_MODELS, keyword.pattern)]
-            ids, values = search(filters, keyword, models, limit=NEWEST)
-            rows = await connection.fetch(
-                f"SELECT {COLUMNS} FROM logs WHERE id = ANY(ARRAY({ids}))"
-                " ORDER BY created_at DESC, id DESC",
-                *values,
-            )
-        return [dict(row) for row in rows]
+            moment = await read_moment(connection)
+            filters = await narrowed(connection, filters, moment)
+            asked = moment.stretch_of(filters)
+            sought = await _sought(connection, keyword, moment)
+            for days in stretches_of(await pieces_of(connection, filters, asked, moment)):
+                stretch = Stretch(max(days.lower, asked.lower), min(days.upper, asked.upper))
+                left = NEWEST - len(rows)
+                ids, values = search(filters, sought, stretch, moment, limit=left)
+                rows += await _rows(connection, ids, values, left)
+                if len(rows) == NEWEST:
+                    break
+        return rows
+
+
+async def _sought(connection: Connection, keyword: Keyword, moment: Moment) -> Sought:
+    older = await connection.fetch(_SENTENCES)
+    sentences = sentences_with(keyword, [row[0] for row in older])
+    if moment.dirty_hours:
+        # Rows that are not counted yet may have names that no series has.
+        return Sought(keyword, sentences, None)
+    names = await connection.fetch(_MODELS)
+    return Sought(keyword, sentences, [row[0] for row in names if keyword.is_in(row[0])])
+
+
+async def _rows(
+    connection: Connection, ids: str, values: Sequence[object], limit: int
+) -> list[StoredRow]:
+    found = await connection.fetch(
+        f"WITH found AS MATERIALIZED (SELECT * FROM ({ids}) AS ways"
+        f" ORDER BY created_at DESC, id DESC LIMIT {limit:d})"
+        # $1 and $2 are the ends of the stretch.
+        f" SELECT {COLUMNS} FROM logs JOIN found USING (created_at, id)"
+        " WHERE created_at >= $1 AND created_at < $2 ORDER BY created_at DESC, id DESC",
+        *values,
+    )
+    return [dict(row) for row in found]

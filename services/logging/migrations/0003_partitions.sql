@@ -52,6 +52,7 @@ CREATE INDEX logs_user_idx ON logs (user_id, created_at, id);
 CREATE INDEX logs_token_idx ON logs (token_id, created_at, id);
 CREATE INDEX logs_workspace_idx ON logs (workspace_id, created_at, id);
 CREATE INDEX logs_model_idx ON logs (model_name, created_at, id);
+CREATE INDEX logs_type_idx ON logs (type, created_at, id) WHERE type <> 2; -- which nearly all are
 -- Search. Nearly all rows say one sentence, which needs no index. The others of requests are a closed
 -- set (`log_sentences`), walked sentence by sentence; free text is found by trigrams.
 CREATE INDEX logs_sentence_idx ON logs (content, created_at, id)

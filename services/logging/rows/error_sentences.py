@@ -50,6 +50,8 @@ _WITHOUT_CODE: Final[Mapping[str, str]] = {
     Outcome.REJECTED: "The request was refused",
 }
 _CLIENT_LEFT: Final = "API call succeeded; the client left before its end"
+KNOWN: Final = frozenset({*SENTENCES.values(), *_WITHOUT_CODE.values(), _CLIENT_LEFT})
+"""All that a request's row may say. What is taken out of here is looked for in `log_sentences`."""
 
 
 def sentence(outcome: str, error_code: str | None, *, client_disconnected: bool) -> str:

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from shared.http.described import Page
+
 
 class LogRowShown(BaseModel):
     """A row of `logs`. `other` is a JSON object as a string."""
@@ -30,6 +32,12 @@ class LogRowShown(BaseModel):
     request_id: str
     upstream_request_id: str
     other: str
+
+
+class LogPage(Page[LogRowShown]):
+    """A page, and the `cursor` of the next one; null where there is none."""
+
+    next_cursor: str | None
 
 
 class Stats(BaseModel):

@@ -25,11 +25,11 @@ from services.logging.api.transparency import TransparencyApi
 from services.logging.api.usage import UsageApi
 from services.logging.app import open_app
 from services.logging.disclosed import DISCLOSURE
+from services.logging.listing.pages import Pages
 from services.logging.listing.reading import Reading
+from services.logging.listing.stats import LogStats
 from services.logging.listing.store_explain import RequestRows
-from services.logging.listing.store_lists import LogLists
 from services.logging.listing.store_search import LogSearch
-from services.logging.listing.store_stats import LogStats
 from services.logging.metrics import LoggingMetrics
 from services.logging.requests.composition import request_apis
 from services.logging.retention.clean_ups import CleanUps
@@ -111,7 +111,7 @@ async def api(
     """The Log API alone, over a table that holds what the test writes and nothing else."""
     port = Ports()["api"]
     reading = Reading(pool, statement_timeout_ms=5_000)
-    lists, metrics = LogLists(reading), LoggingMetrics(CollectorRegistry())
+    lists, metrics = Pages(reading), LoggingMetrics(CollectorRegistry())
     apis = Apis(
         lists=ListApi(lists=lists, search=LogSearch(reading), metrics=metrics),
         stats=StatsApi(stats=LogStats(reading), metrics=metrics),

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from services.logging.listing.filters import Filters
-from services.logging.listing.searching import keyword_of, search
 from services.logging.rows.rows import LogRow, LogType
 from shared.events.event import new_event_id
 from shared.events.requests import ErrorCode, Outcome
@@ -135,26 +133,3 @@ async def test_who_may_not(api: LogApi) -> None:
     ):
         async with api.call("GET", path, caller) as response:
             assert response.status == status, (path, caller)
-
-
-async def test_each_way_of_finding_has_its_index(api: LogApi) -> None:
-    """Reading all rows for a keyword that few have would take as long as there are rows."""
-    await add(api, row("the first", created_at=0))
-    await api.pool.execute(
-        """
-        INSERT INTO logs (event_id, workspace_id, user_id, created_at, type, content, username,
-            token_name, model_name, quota, prompt_tokens, completion_tokens, use_time, is_stream,
-            channel_id, channel_name, token_id, "group", ip, request_id, upstream_request_id, other)
-        SELECT gen_random_uuid(), 1, n % 50, n, 2, 'API call succeeded', '', '',
-            'model-' || n % 7, 1, 1, 1, 1, false, 0, '', 0, '', '', '', '', '{}'
-        FROM generate_series(1, 20000) AS n
-        """
-    )
-    await add(api, row("a very rare word", created_at=9), row("broken", created_at=8, type=4))
-    async with api.pool.acquire() as connection, connection.transaction():
-        await connection.execute("SET LOCAL enable_seqscan = off")
-        ids, values = search(Filters(), keyword_of("rare word"), ["model-3"], limit=1_000)
-        plan = "\n".join(r[0] for r in await connection.fetch(f"EXPLAIN {ids}", *values))
-        # A partition's own index, which its columns name.
-        assert "_content_created_at_id_idx" in plan, plan
-        assert "_model_name_created_at_id_idx" in plan, plan

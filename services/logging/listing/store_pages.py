@@ -1,0 +1,52 @@
+"""Reading rows of `logs` along an index."""
+
+from typing import Any, Final, TypeAlias
+
+from services.logging.listing.conditions import Values, within
+from services.logging.listing.cursors import Place
+from services.logging.listing.filters import Filters
+from services.logging.listing.moments import Moment
+from services.logging.listing.places import Walk
+from services.logging.listing.stretches import Stretch
+from services.logging.listing.views import SHOWN
+from services.logging.rows.other import NEEDS
+from shared.postgres.retrying import Connection
+
+COLUMNS: Final = ", ".join(f'"{column}"' for column in (*SHOWN, *NEEDS))
+"""Of a full row: what the API shows of it, and what its `other` is put together from."""
+
+StoredRow: TypeAlias = dict[str, Any]
+"""Column to value."""
+
+
+async def walk(
+    connection: Connection, filters: Filters, moment: Moment, way: Walk
+) -> list[StoredRow]:
+    """The rows of a walk, newest first."""
+    values = Values()
+    clause = within(filters, Stretch(way.lower, way.upper), values, hidden=moment.hidden)
+    order = "DESC" if way.is_newest_first else "ASC"
+    limit, offset = values.place(way.limit, "bigint"), values.place(way.offset, "bigint")
+    found = await connection.fetch(
+        f"SELECT {COLUMNS} FROM logs WHERE {clause}"
+        f" ORDER BY created_at {order}, id {order} LIMIT {limit} OFFSET {offset}",
+        *values,
+    )
+    rows = [dict(row) for row in found]
+    return rows if way.is_newest_first else rows[::-1]
+
+
+async def rest_of_second(
+    connection: Connection, filters: Filters, moment: Moment, after: Place, limit: int
+) -> list[StoredRow]:
+    """The rows of the second that a cursor lies in which come after it, newest first."""
+    values = Values()
+    second = Stretch(after.created_at, after.created_at + 1)
+    clause = within(filters, second, values, hidden=moment.hidden)
+    row_id, most = values.place(after.row_id, "bigint"), values.place(limit, "bigint")
+    found = await connection.fetch(
+        f"SELECT {COLUMNS} FROM logs WHERE {clause} AND id < {row_id}"
+        f" ORDER BY created_at DESC, id DESC LIMIT {most}",
+        *values,
+    )
+    return [dict(row) for row in found]

@@ -1,0 +1,142 @@
+"""How much matches, exactly, and when: from counts where they are whole, else from the rows."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from services.logging.ingest.counting import Facet
+from services.logging.listing.counting import ROWS_BUCKET_S, counting
+from services.logging.listing.facets import GRAINS, facet_for
+from services.logging.listing.filters import Filters
+from services.logging.listing.grains import Grain, Part, divide
+from services.logging.listing.moments import Hidden, Moment
+from services.logging.listing.places import Piece
+from services.logging.listing.store_moment import read_moment
+from services.logging.listing.stretches import Stretch
+from shared.postgres.retrying import Connection
+
+
+class Total(NamedTuple):
+    """Of all that matches."""
+
+    rows: int
+    quota: int
+    tokens: int
+    """Prompt and completion tokens of requests."""
+
+
+class Totals:
+    """Sums over the rows that match. They raise what asyncpg raises, a time-out among it.
+
+    Call them in a transaction of `Reading`: counts and rows must be of one snapshot.
+    """
+
+    async def of(self, connection: Connection, filters: Filters) -> Total:
+        """All that matches, in the filters' range."""
+        moment = await read_moment(connection)
+        pieces = await pieces_of(connection, filters, moment.stretch_of(filters), moment)
+        return total_of(pieces)
+
+    async def by_bucket(
+        self, connection: Connection, filters: Filters, grain: Grain, lower: int, upper: int
+    ) -> list[tuple[int, int]]:
+        """Bucket and rows of each bucket of `grain` in [lower, upper) that has some, ascending."""
+        moment = await read_moment(connection)
+        asked = replace(filters, start_timestamp=lower, end_timestamp=upper - 1)
+        stretch = moment.stretch_of(asked)
+        rows: Counter[int] = Counter()
+        for piece in await pieces_of(connection, filters, stretch, moment, coarsest=grain):
+            rows[piece.lower - piece.lower % grain] += piece.rows
+        return sorted(rows.items())
+
+
+def total_of(pieces: Iterable[Piece]) -> Total:
+    """The sums over pieces that do not overlap."""
+    rows = quota = tokens = 0
+    for piece in pieces:
+        rows += piece.rows
+        quota += piece.quota
+        tokens += piece.tokens
+    return Total(rows, quota, tokens)
+
+
+async def pieces_of(
+    connection: Connection,
+    filters: Filters,
+    stretch: Stretch,
+    moment: Moment,
+    *,
+    coarsest: Grain = Grain.DAY,
+) -> list[Piece]:
+    """What matches in the stretch, newest first, by buckets of at most `coarsest`.
+
+    Pieces do not overlap; where there is none, nothing matches. Rows are told by the hour.
+    """
+    facet = facet_for(filters)
+    grains = [] if facet is None else [g for g in GRAINS[facet] if g <= coarsest]
+    if moment.hidden:
+        # What is hidden is taken off again, by counts of its own facet: buckets must nest.
+        grains = [grain for grain in grains if grain in GRAINS[Facet.KEY]]
+    parts = divide(stretch, grains, moment)
+    if not parts:
+        return []
+    pieces = await _counted(connection, filters, facet, parts, moment)
+    if facet is not None and moment.hidden:
+        # Rows that are being deleted are in the counts for as long as they are there.
+        whole = [part for part in parts if part.grain is not Grain.ROWS]
+        for gone in moment.hidden:
+            pieces = _less(pieces, await _hidden(connection, filters, whole, moment, gone))
+    return pieces
+
+
+async def _counted(
+    connection: Connection,
+    filters: Filters,
+    facet: Facet | None,
+    parts: Sequence[Part],
+    moment: Moment,
+) -> list[Piece]:
+    statement, values = counting(filters, facet, parts, moment)
+    upper_of = {(part.grain, part.lower): part.upper for part in parts}
+    pieces = []
+    for grain, part_lower, bucket, rows, quota, tokens in await connection.fetch(
+        statement, *values
+    ):
+        upper = min(bucket + (grain or ROWS_BUCKET_S), upper_of[Grain(grain), part_lower])
+        pieces.append(Piece(max(bucket, part_lower), upper, rows, quota, tokens))
+    return sorted(pieces, reverse=True)
+
+
+async def _hidden(
+    connection: Connection, filters: Filters, whole: Sequence[Part], moment: Moment, gone: Hidden
+) -> list[Piece]:
+    """What the counts of these parts have of the hidden rows."""
+    if filters.workspace_id not in (None, gone.workspace_id):
+        return []
+    theirs = replace(filters, workspace_id=gone.workspace_id)
+    facet = facet_for(theirs)
+    parts = [
+        finer
+        for part in whole
+        for finer in divide(
+            Stretch(part.lower, min(part.upper, gone.before)), GRAINS[Facet.KEY], moment
+        )
+    ]
+    if not parts:
+        return []
+    return await _counted(connection, theirs, facet, parts, moment._replace(hidden=()))
+
+
+def _less(pieces: Sequence[Piece], taken: Iterable[Piece]) -> list[Piece]:
+    """The pieces without what lies in them of others, which are as long or shorter."""
+    left = sorted(pieces)
+    lowers = [piece.lower for piece in left]
+    for gone in taken:
+        index = bisect_right(lowers, gone.lower) - 1
+        lower, upper, rows, quota, tokens = left[index]
+        left[index] = Piece(
+            lower, upper, rows - gone.rows, quota - gone.quota, tokens - gone.tokens
+        )
+    return left[::-1]
