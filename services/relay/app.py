@@ -210,6 +210,7 @@ async def open_app(
             sign_in=SigningIn(control),
             session=internal_session,
             client_address=arrivals.client_address,
+            client_idle_s=settings.idle_client_s,
         )
         public = public_server(
             relay_routes(

@@ -6,6 +6,7 @@ credential, or with one that control does not know, the call goes on without an 
 says what that means.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,7 @@ from shared.events.event import new_event_id
 from shared.http.assertions import ASSERTION_HEADER
 from shared.http.connection import SERVER
 from shared.http.envelope import EnvelopeError
+from shared.http.serving import CLIENT_IDLE_S
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
@@ -66,11 +68,14 @@ class Door:
         sign_in: SigningIn,
         session: aiohttp.ClientSession,
         client_address: Callable[[web.BaseRequest], str],
+        client_idle_s: float = CLIENT_IDLE_S,
     ) -> None:
+        """`client_idle_s`: how long a client may take nothing of an answer."""
         self._owners = sorted(owners.items(), key=lambda item: -len(item[0]))
         self._sign_in = sign_in
         self._session = session
         self._client_address = client_address
+        self._client_idle_s = client_idle_s
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The owner's answer. Raises EnvelopeError 404 or 503."""
@@ -94,7 +99,7 @@ class Door:
                 allow_redirects=False,
                 timeout=_TIMEOUT,
             ) as answer:
-                return await _pass_on(request, answer)
+                return await _pass_on(request, answer, self._client_idle_s)
         except (TimeoutError, aiohttp.ClientError) as error:
             _logger.warning("door.failed", service=owner.service, error=type(error).__name__)
             raise EnvelopeError(f"{owner.service} cannot be reached", http_status=503) from None
@@ -126,7 +131,9 @@ def _forwarded(request: web.BaseRequest) -> CIMultiDict[str]:
     return headers
 
 
-async def _pass_on(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+async def _pass_on(
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, client_idle_s: float
+) -> web.StreamResponse:
     response = web.StreamResponse(status=answer.status)
     for name, value in answer.headers.items():
         if name.lower() not in _HOP_BY_HOP | {"date", "server"}:
@@ -138,7 +145,8 @@ async def _pass_on(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> 
     await response.prepare(request)
     try:
         async for chunk in answer.content.iter_chunked(_CHUNK_BYTES):
-            await response.write(chunk)
+            async with asyncio.timeout(client_idle_s):
+                await response.write(chunk)
         await response.write_eof()
     except (TimeoutError, aiohttp.ClientError):
         # The head is gone: another answer would stand inside of this one. Leave it visibly cut.

@@ -1,6 +1,5 @@
 """`GET /api/requests` and `GET /api/requests/{request_id}`."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from shared.events.requests import Attempt, ErrorCode, RequestCompleted
 from shared.http.assertions import Caller
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
 from tests.made_events import NOON, request
-from tests.made_request_rows import request_log_row
+from tests.made_request_rows import FILTERED, request_log_row
 from tests.made_rows import row_of, write_rows
 
 NOON_S = int(NOON.timestamp())
@@ -110,39 +109,6 @@ async def test_everybody_sees_what_is_theirs_whatever_they_ask_for(api: LogApi) 
     assert item["channel_name"] is None
     async with api.call("GET", "/api/requests", None) as response:
         assert response.status == 401
-
-
-FILTERED: Sequence[tuple[dict[str, Any], dict[str, str], dict[str, str]]] = (
-    ({"model_name": "claude-x"}, {"model": "claude-x"}, {"model": "claude"}),
-    ({"model_name": "claude-x"}, {"model": "clau%"}, {"model": "c_a%"}),
-    ({"status_code": 429}, {"status": "429"}, {"status": "428"}),
-    ({"status_code": 503}, {"status": "5xx"}, {"status": "4XX"}),
-    ({"outcome": "failed"}, {"outcome": "failed"}, {"outcome": "rejected"}),
-    ({"error_code": "upstream_cut"}, {"error_code": "upstream_cut"}, {"error_code": "internal"}),
-    ({"token_id": 99}, {"key_id": "99"}, {"key_id": "98"}),
-    ({"user_id": 99}, {"user_id": "99"}, {"user_id": "98"}),
-    ({"workspace_id": 99}, {"workspace_id": "99"}, {"workspace_id": "98"}),
-    ({"project_id": 99}, {"project_id": "99"}, {"project_id": "98"}),
-    ({"provider_id": 99}, {"provider_id": "99"}, {"provider_id": "98"}),
-    ({"channel_id": 99}, {"channel_id": "99"}, {"channel_id": "98"}),
-    ({"method": "GET"}, {"method": "GET"}, {"method": "PUT"}),
-    ({"path": "/v1/x"}, {"path": "/v1/x"}, {"path": "/v1/y"}),
-    ({"is_stream": True}, {"is_stream": "true"}, {"is_stream": "true", "model": "none"}),
-    ({"latency_ms": 9_000}, {"min_latency_ms": "8999"}, {"min_latency_ms": "9001"}),
-    ({"ip": "192.0.2.9"}, {"client_ip": "192.0.2.9"}, {"client_ip": "192.0.2.8"}),
-    (
-        {"trace_id": "00000000-0000-0000-0000-0000000000ff"},
-        {"trace_id": "0" * 30 + "ff"},
-        {"trace_id": "0" * 30 + "fe"},
-    ),
-    (
-        {"upstream_request_id": "chatcmpl-1"},
-        {"upstream_request_id": "chatcmpl-1"},
-        {"upstream_request_id": "chatcmpl-2"},
-    ),
-    ({"created_at": NOON_S + 60}, {"from": str(NOON_S + 60)}, {"from": str(NOON_S + 61)}),
-    ({"created_at": NOON_S - 60}, {"to": str(NOON_S - 60)}, {"to": str(NOON_S - 61)}),
-)
 
 
 async def test_each_filter_finds_what_it_says_and_nothing_else(api: LogApi) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,8 @@ class House:
     answer: dict[str, Any] = field(default_factory=lambda: {"assertion": "signed", "user_id": 7})
     control_status: int = 200
     client_address: str = "192.0.2.9"
+    is_left: asyncio.Event = field(default_factory=asyncio.Event)
+    """The one who answers without an end has noticed that nobody listens."""
 
     async def control(self, request: web.Request) -> web.StreamResponse:
         assert request.headers["Authorization"] == "Bearer relay:s"
@@ -49,6 +51,14 @@ class House:
                 await slow.write(b"piece")
                 await asyncio.sleep(SESSION_S)
             return slow
+        if request.path.endswith("/endless"):
+            endless = web.StreamResponse()
+            await endless.prepare(request)
+            with suppress(ConnectionError):
+                while True:
+                    await endless.write(b"piece" * 10_000)
+            self.is_left.set()
+            return endless
         if request.path.endswith("/cut"):
             cut = web.StreamResponse(headers={"Set-Cookie": "a=1"})
             await cut.prepare(request)
@@ -95,6 +105,7 @@ async def house() -> AsyncIterator[House]:
             sign_in=SigningIn(control),
             session=passing,
             client_address=lambda _: made.client_address,
+            client_idle_s=SESSION_S,
         )
 
         async def through(request: web.Request) -> web.StreamResponse:
@@ -117,6 +128,16 @@ async def test_a_call_goes_to_its_owner_as_it_came(house: House) -> None:
 async def test_an_answer_may_take_as_long_as_it_goes_on(house: House) -> None:
     """A ledger's export does: only an owner that says nothing is given up."""
     assert await house.ask("/api/log/slow") == (200, b"piece" * 4)
+
+
+async def test_a_client_that_takes_nothing_is_let_go_and_its_owner_with_it(house: House) -> None:
+    """A stream's owner would never hear of it: the door takes what comes, up to its buffers."""
+    url = URL(house.url)
+    _, writer = await asyncio.open_connection(url.host, url.port, limit=1024)
+    writer.write(b"GET /api/log/endless HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(30):
+        await house.is_left.wait()
+    writer.close()
 
 
 async def test_a_target_with_a_host_leads_to_the_owner_and_not_to_that_host(house: House) -> None:
