@@ -1,9 +1,7 @@
 """What `/api/usage` tells is what plain Python adds up from the same rows."""
 
-import re
 from collections.abc import Callable, Iterable
 from os import environ
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,12 +19,12 @@ from tests.log_model.model import LogModel
 from tests.log_model.strategies import Span
 from tests.log_model.usage import Usage, is_near
 from tests.stack_fixtures import Database
+from tests.unit.openapi.test_documented_columns import COLUMNS as DOCUMENTED
 
 EXAMPLES = int(environ.get("LEDGERLINE_PROPERTY_EXAMPLES", "8"))
 HOUR, DAY = 3_600, 86_400
 BEGINS_AT = 1_767_225_600 - DAY
 ENDS_AT = BEGINS_AT + 2 * DAY
-SCHEMA = Path(__file__).parents[4] / "shared/reference/workspace-schema.md"
 NAMES: dict[str, Callable[[LogRow], Any]] = {
     "workspace": lambda row: row.workspace_id or None,
     "project": lambda row: row.project_id,
@@ -245,11 +243,4 @@ async def test_every_column_of_the_source_is_in_the_answers(
     await ingest(pool, Beside.over(pool, partition_hours=24), [row])
     for table in ("hourly", "daily"):
         [item] = await pages(api, ADA, table, {})
-        assert columns_of(f"usage_{table}") <= set(item)
-
-
-def columns_of(table: str) -> set[str]:
-    """As the reference lists them."""
-    found = re.search(rf"^- \*\*{table}\*\*: (.*)$", SCHEMA.read_text(), re.MULTILINE)
-    assert found is not None
-    return {column.removesuffix(" #") for column in found[1].split(", ")}
+        assert set(DOCUMENTED[f"usage_{table}"].split()) <= set(item)

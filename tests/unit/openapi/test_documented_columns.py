@@ -29,6 +29,21 @@ COLUMNS = {
         " retry_count is_retry original_request_id cache_hit cache_key client_ip user_agent origin"
         " request_client request_host created_at"
     ),
+    "usage_hourly": (
+        "id workspace_id provider_id api_key_id project_id hour request_count success_count"
+        " error_count rate_limited_count cache_hit_count total_latency_ms max_latency_ms"
+        " max_latency_p95_ms latency_p99_ms latency_p999_ms total_request_bytes"
+        " total_tokens_input total_tokens_output total_cost_cents error_5xx_count"
+        " error_4xx_count created_at updated_at"
+    ),
+    "usage_daily": (
+        "id workspace_id provider_id api_key_id project_id day request_count success_count"
+        " error_count rate_limited_count cache_hit_count unique_api_keys avg_latency_ms"
+        " min_latency_ms max_latency_ms latency_p95_ms latency_p99_ms latency_p999_ms"
+        " total_request_bytes total_response_bytes total_tokens_input total_tokens_output"
+        " total_cost_cents error_5xx_count error_4xx_count timeout_count peak_hour"
+        " peak_hour_requests created_at updated_at"
+    ),
 }
 """As the systems that this one covers have them."""
 _ROW = re.compile(r"^\| `(\w+)` \| `(\w+) (/[^`?]*)` \| `([\w.\[\]]+)` \|$")
