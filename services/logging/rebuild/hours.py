@@ -66,11 +66,9 @@ class Rebuilt(NamedTuple):
         begins = datetime.fromtimestamp(self.hour, UTC).strftime("%Y-%m-%d %H:%M")
         left = ""
         if not self.counts:
-            left = (
-                ": left as it was, its rows are from before the horizon; --source kafka has usage"
-            )
+            left = ": left as it was, its rows are from before the horizon"
         elif not self.usage:
-            left = ", without usage: not all of its rows are there; --source kafka has it"
+            left = ", without usage, which is left as it was: not all of its rows are there"
         return f"{begins} ({self.hour})  {self.rows:,} rows{left}"
 
 
