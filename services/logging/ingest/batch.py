@@ -21,6 +21,7 @@ import asyncpg
 from services.logging.ingest import gate
 from services.logging.ingest.checks import sum_up
 from services.logging.ingest.counting import Grain, count
+from services.logging.ingest.planning import look_up_by_index
 from services.logging.ingest.refusing import Horizons, count_refused
 from services.logging.ingest.sentences import Sentences
 from services.logging.ingest.series import SeriesIds
@@ -88,6 +89,7 @@ class Batch:
 
     async def begin(self) -> None:
         """Enter the gate."""
+        await look_up_by_index(self._connection)
         self._state = await gate.enter(self._connection)
         self._beside.series.of_epoch(self._state.epoch)
         workspaces = await workspace_horizons(self._connection)

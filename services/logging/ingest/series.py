@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 
 from services.logging.ingest.counting import SeriesKey
+from services.logging.ingest.planning import look_up_by_index
 from shared.postgres.retrying import Connection, in_transaction
 
 REMEMBERED: Final = 200_000
@@ -38,6 +39,7 @@ CROSS JOIN LATERAL (
 """
 _MAKE: Final = f"""
 INSERT INTO log_series ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) ON CONFLICT DO NOTHING
+RETURNING {_NAMES}, series_id
 """
 
 
@@ -83,12 +85,15 @@ class SeriesIds:
 
 
 async def _find_or_make(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
+    await look_up_by_index(connection)
     found = await _find(connection, keys)
     missing = [key for key in keys if key not in found]
     if missing:
-        await connection.execute(_MAKE, *zip(*missing, strict=True))
-        # In a statement of its own: it sees what another one made in the meantime.
-        found |= await _find(connection, missing)
+        made = await connection.fetch(_MAKE, *zip(*missing, strict=True))
+        found |= {SeriesKey(*row[:-1]): row[-1] for row in map(tuple, made)}
+    # In a statement of its own: it sees what another one made in the meantime.
+    if len(found) < len(keys):
+        found |= await _find(connection, [key for key in missing if key not in found])
     return found
 
 
