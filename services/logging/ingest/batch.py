@@ -20,17 +20,15 @@ import asyncpg
 
 from services.logging.ingest import gate
 from services.logging.ingest.checks import sum_up
-from services.logging.ingest.counting import Grain, count
+from services.logging.ingest.counting import Grain, spread_out, sum_by_key
 from services.logging.ingest.planning import look_up_by_index
 from services.logging.ingest.refusing import Horizons, count_refused
 from services.logging.ingest.sentences import Sentences
 from services.logging.ingest.series import SeriesIds
 from services.logging.ingest.store_checks import put_checks
 from services.logging.ingest.store_counts import (
-    add_counts_of_all,
-    add_counts_of_few,
+    add_buckets,
     cover_counts,
-    ids_of,
 )
 from services.logging.ingest.store_refused import add_refused, workspace_horizons
 from services.logging.ingest.store_rows import insert_rows, known_events
@@ -137,16 +135,24 @@ class Batch:
 
     async def _add(self, new: Sequence[LogRow]) -> None:
         connection, beside, state = self._connection, self._beside, self._state
-        counted = count(new, minutes_from=state.minutes_from, seconds_from=state.seconds_from)
+        sums = sum_by_key(new)
+        families = await beside.series.families(sums)
+        few, everybody = spread_out(
+            sums,
+            families,
+            minutes_from=state.minutes_from,
+            seconds_from=state.seconds_from,
+        )
         used = add_up(new)
         await beside.sentences.keep(row.content for row in new if row.group)
-        await cover_counts(counted, beside.partitions)
+        await cover_counts(few, beside.partitions)
         await beside.partitions.cover(USAGE_HOURLY, {hour for _, hour in used})
-        ids = await ids_of(counted, beside.series)
 
-        await add_counts_of_few(connection, counted, ids)
+        for grain, buckets in few.items():
+            await add_buckets(connection, grain, buckets)
         await add_usage_of_keys(connection, used)
         await put_checks(connection, {slot: sum_up(rows) for slot, rows in self._new.items()})
         await add_refused(connection, {s: count_refused(rows) for s, rows in self._refused.items()})
         await add_usage_of_site(connection, used)
-        await add_counts_of_all(connection, counted, ids)
+        for grain, buckets in everybody.items():
+            await add_buckets(connection, grain, buckets)

@@ -7,7 +7,8 @@ from services.logging.ingest.counting import Grain, is_request
 from services.logging.rows.rows import LogRow
 
 _LAST_BYTES: Final = slice(-8, None)
-_LAST_DIGITS: Final = slice(19, None)
+_SIGNED: Final = 2**63
+_BEYOND: Final = 2**64
 
 
 class Check(NamedTuple):
@@ -30,7 +31,8 @@ def mark_of(event_id: bytes) -> int:
 
 def mark_of_uuid(event_id: str) -> int:
     """The same of an id as text."""
-    return mark_of(bytes.fromhex(event_id[_LAST_DIGITS].replace("-", "")))
+    mark = int(event_id[19:23] + event_id[24:], 16)
+    return mark - _BEYOND if mark >= _SIGNED else mark
 
 
 def sum_up(rows: Iterable[LogRow], *, sign: int = 1) -> dict[int, Check]:

@@ -11,12 +11,13 @@ from typing import Final
 
 import asyncpg
 
-from services.logging.ingest.counting import SeriesKey
+from services.logging.ingest.arrays import number_array
+from services.logging.ingest.counting import Family, Key, SeriesKey, family_of
 from services.logging.ingest.planning import look_up_by_index
 from shared.postgres.retrying import Connection, in_transaction
 
 REMEMBERED: Final = 200_000
-"""Ids that a process keeps in mind: about 80 MB."""
+"""Keys whose ids a process keeps in mind: about 150 MB."""
 _AT_A_TIME: Final = 5_000
 _COLUMNS: Final = (
     *("facet", "type", "workspace_id", "user_id", "username", "token_id", "token_name"),
@@ -24,8 +25,8 @@ _COLUMNS: Final = (
 )
 _NAMES: Final = ", ".join(_COLUMNS)
 _ARRAYS: Final = (
-    "$1::smallint[], $2::smallint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[],"
-    " $7::text[], $8::text[], $9::bigint[], $10::text[]"
+    "$1::text::smallint[], $2::text::smallint[], $3::text::bigint[], $4::text::bigint[],"
+    " $5::text[], $6::text::bigint[], $7::text[], $8::text[], $9::text::bigint[], $10::text[]"
 )
 # One look into the unique index for each: whatever the planner believes of an array's length.
 _FIND: Final = f"""
@@ -39,64 +40,66 @@ CROSS JOIN LATERAL (
 """
 _MAKE: Final = f"""
 INSERT INTO log_series ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) ON CONFLICT DO NOTHING
-RETURNING {_NAMES}, series_id
 """
 
 
 class SeriesIds:
-    """Ids by key; the least asked for are forgotten first. For one task at a time."""
+    """Ids by key; those not asked for the longest are forgotten first. For one task at a time."""
 
     def __init__(self, pool: asyncpg.Pool, *, remembered: int = REMEMBERED) -> None:
         self._pool = pool
         self._remembered = remembered
-        self._ids: OrderedDict[SeriesKey, int] = OrderedDict()
+        self._families: OrderedDict[Key, Family[int]] = OrderedDict()
         self._epoch: int | None = None
 
     def of_epoch(self, epoch: int) -> None:
         """Forget everything where `log_state.epoch` is another: series may have been removed."""
         if epoch != self._epoch:
-            self._ids.clear()
+            self._families.clear()
             self._epoch = epoch
 
-    async def of(self, keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:
-        """The id of each key, made where there is none. Raises what asyncpg raises."""
-        ids = self._ids
-        found: dict[SeriesKey, int] = {}
-        missing: set[SeriesKey] = set()
+    async def families(self, keys: Iterable[Key]) -> Mapping[Key, Family[int]]:
+        """The ids of each key's series, made where there are none. Raises what asyncpg raises."""
+        known = self._families
+        found: dict[Key, Family[int]] = {}
+        missing: dict[Key, Family[SeriesKey]] = {}
         for key in keys:
-            known = ids.get(key)
-            if known is None:
-                missing.add(key)
+            family = known.get(key)
+            if family is None:
+                missing[key] = family_of(key)
             else:
-                found[key] = known
-                ids.move_to_end(key)
+                found[key] = family
+                known.move_to_end(key)
+        if missing:
+            ids = await self.of({series for family in missing.values() for series in family})
+            made = {key: Family(*(ids[each] for each in f)) for key, f in missing.items()}
+            found |= made
+            known.update(made)
+        while len(known) > self._remembered:
+            known.popitem(last=False)
+        return found
+
+    async def of(self, keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:
+        """The id of each series, made where there is none. Raises what asyncpg raises."""
         # In one order for everybody: two that make the same ones wait, and do not deadlock.
-        ordered = sorted(missing)
+        ordered = sorted(keys)
+        found: dict[SeriesKey, int] = {}
         for start in range(0, len(ordered), _AT_A_TIME):
             part = ordered[start : start + _AT_A_TIME]
-            made = await in_transaction(
-                self._pool, partial(_find_or_make, keys=part), idempotent=True
+            found |= await in_transaction(
+                self._pool, partial(_make_and_find, keys=part), idempotent=True
             )
-            found |= made
-            ids.update(made)
-        while len(ids) > self._remembered:
-            ids.popitem(last=False)
         return found
 
 
-async def _find_or_make(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
+async def _make_and_find(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
+    """Nearly all that are not remembered are new."""
+    columns = [
+        column if isinstance(column[0], str) else number_array(column)
+        for column in zip(*keys, strict=True)
+    ]
     await look_up_by_index(connection)
-    found = await _find(connection, keys)
-    missing = [key for key in keys if key not in found]
-    if missing:
-        made = await connection.fetch(_MAKE, *zip(*missing, strict=True))
-        found |= {SeriesKey(*row[:-1]): row[-1] for row in map(tuple, made)}
+    await connection.execute(_MAKE, *columns)
     # In a statement of its own: it sees what another one made in the meantime.
-    if len(found) < len(keys):
-        found |= await _find(connection, [key for key in missing if key not in found])
-    return found
-
-
-async def _find(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
-    rows = await connection.fetch(_FIND, *zip(*keys, strict=True))
+    rows = await connection.fetch(_FIND, *columns)
     return {keys[position - 1]: series_id for position, series_id in rows}

@@ -5,8 +5,10 @@ locked and written in the order of (bucket, key), table by table, by whoever wri
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from services.logging.ingest.arrays import number_array
 from services.logging.ingest.counting import Grain
 from services.logging.ingest.usage_adding import (
     SUMMED,
@@ -23,6 +25,7 @@ Place: TypeAlias = tuple[UsageKey, int]
 _Kept: TypeAlias = tuple[int, bytes, bytes]
 """The requests of a row, and its two sketches."""
 _OF_KEYS: Final = tuple(zip(UsageKey._fields, ("bigint",) * 4 + ("text",), strict=True))
+_NATIVE: Final = frozenset({"text", "bytea"})
 _OF_SITE: Final = (("provider_id", "bigint"), ("model", "text"))
 
 
@@ -96,7 +99,18 @@ _IS_NEW_PEAK: Final = (
 
 
 def _arrays(kinds: Sequence[str]) -> str:
-    return ", ".join(f"${position}::{kind}[]" for position, kind in enumerate(kinds, 1))
+    """Parameters as `_parameters` gives them."""
+    return ", ".join(
+        f"${position}::{'' if kind in _NATIVE else 'text::'}{kind}[]"
+        for position, kind in enumerate(kinds, 1)
+    )
+
+
+def _parameters(rows: Sequence[Sequence[Any]]) -> list[object]:
+    return [
+        column if isinstance(column[0], str | bytes) else number_array(column)
+        for column in zip(*rows, strict=True)
+    ]
 
 
 _HOURLY: Final = _table("usage_hourly", "hour")
@@ -153,11 +167,11 @@ async def _add(
         if kept:
             known = [place for place in left if place in kept]
             rows = [_row(table, place, sums[place], kept[place], peaks) for place in known]
-            await connection.execute(table.update, *zip(*rows, strict=True))
+            await connection.execute(table.update, *_parameters(rows))
         left = new
         if new:
             rows = [_row(table, place, sums[place], _NOTHING, peaks) for place in new]
-            made = await connection.fetch(table.insert, *zip(*rows, strict=True))
+            made = await connection.fetch(table.insert, *_parameters(rows))
             if len(made) < len(new):
                 # Made by another one since they were looked for: now they can be locked.
                 there = {tuple(row) for row in made}
@@ -169,6 +183,7 @@ async def _add(
     return counts
 
 
+_SUMS: Final = attrgetter(*SUMMED)
 _NOTHING: Final[_Kept] = (0, b"", b"")
 
 
@@ -179,8 +194,8 @@ def _order(place: Place) -> tuple[int, UsageKey]:
 async def _lock(
     connection: Connection, table: _Table, places: Sequence[Place]
 ) -> dict[Place, _Kept]:
-    keys = zip(*(_columns(table, place) for place in places), strict=True)
-    rows = await connection.fetch(table.lock, *keys)
+    keys = [_columns(table, place) for place in places]
+    rows = await connection.fetch(table.lock, *_parameters(keys))
     return {
         places[position - 1]: (count, latency, first_byte)
         for position, count, latency, first_byte in rows
@@ -201,7 +216,7 @@ def _row(
 ) -> tuple[object, ...]:
     return (
         *_columns(table, place),
-        *(getattr(sums, name) for name in SUMMED),
+        *_SUMS(sums),
         sums.min_latency_ms,
         sums.max_latency_ms,
         _merged(kept[1], sums.latency),
