@@ -116,6 +116,7 @@ async def open_app(
             # A log row that nobody can write must not hold up those behind it; money is not here.
             on_poison="dead-letter",
             max_batch=settings.batch_max_records,
+            max_batch_lagging=settings.batch_max_records_lagging,
             metrics=ConsumerMetrics(registry),
         )
         readiness.add("consumer", lambda: None if consumer.ready else "joining the consumer group")

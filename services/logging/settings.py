@@ -23,7 +23,9 @@ class LoggingSettings(DatabaseSettings):
     list_timeout_ms: int = 5_000
     """The longest that one query of the Log API may take."""
     batch_max_records: int = 2_000
-    """Events in one transaction at the most."""
+    """Events in one transaction at the most, while few wait."""
+    batch_max_records_lagging: int = 20_000
+    """The same while many wait: a larger batch touches each sum once for more events."""
     log_partition_hours: Literal[1, 6, 24] = 24
     """How much time one partition of `logs` holds; a change holds for those that are made after."""
     log_retention_days: _Days = FOR_EVER

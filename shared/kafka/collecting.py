@@ -34,7 +34,8 @@ class Collector:
     ) -> None:
         self._consumer = consumer
         self._watch = watch
-        self._max_batch = max_batch
+        self.max_batch = max_batch
+        """Records of a batch at the most; may be changed between two."""
         self._max_wait_s = max_wait_ms / 1000
         self._last_batch_at = 0.0
         self._ahead: list[Record] = []
@@ -57,8 +58,8 @@ class Collector:
         """The next batch; empty where nothing comes for a while. Raises KafkaError."""
         batch, self._ahead = self._ahead, []
         timeout_ms = self._wait_ms() if batch else _IDLE_POLL_MS
-        while len(batch) < self._max_batch:
-            if not await self._take(batch, self._max_batch - len(batch), timeout_ms):
+        while len(batch) < self.max_batch:
+            if not await self._take(batch, self.max_batch - len(batch), timeout_ms):
                 break
             timeout_ms = self._wait_ms()
             if not batch or timeout_ms == 0:
@@ -69,9 +70,9 @@ class Collector:
 
     async def collect_ahead(self) -> None:
         """Take what was fetched already, for the next `collect`. Raises KafkaError."""
-        while len(self._ahead) < self._max_batch and not self._watch.has_unverified:
+        while len(self._ahead) < self.max_batch and not self._watch.has_unverified:
             before = len(self._ahead)
-            await self._take(self._ahead, min(_PIECE, self._max_batch - before), 0)
+            await self._take(self._ahead, min(_PIECE, self.max_batch - before), 0)
             if len(self._ahead) == before:
                 return
             await asyncio.sleep(0)

@@ -20,6 +20,7 @@ from aiokafka.errors import (
     KafkaError,
 )
 
+from shared.kafka.batch_sizes import BatchSizer
 from shared.kafka.batches import BatchApplier, BatchHandler, StoppedError
 from shared.kafka.collecting import Collector
 from shared.kafka.dead_letters import DeadLetters
@@ -49,8 +50,9 @@ class KeptTopicConsumer:
 
     `pool` is the service's own, its schema holds the tables of `watermarks.sql`. `on_poison` says
     what becomes of a record that the database or the handler refuses for good: "dead-letter", or
-    "halt" its partition. Batches hold up to `max_batch` records; under steady load one begins at
-    most every `max_wait_ms`, while after a pause the first record is not kept waiting.
+    "halt" its partition. Batches hold up to `max_batch` records, or up to `max_batch_lagging` while
+    so many wait; under steady load one begins at most every `max_wait_ms`, while after a pause the
+    first record is not kept waiting.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class KeptTopicConsumer:
         client_id: str | None = None,
         on_poison: Literal["dead-letter", "halt"] = "halt",
         max_batch: int = 2000,
+        max_batch_lagging: int = 0,
         max_wait_ms: int = 50,
         metrics: ConsumerMetrics | None = None,
         session_timeout_ms: int = 10_000,
@@ -74,7 +77,7 @@ class KeptTopicConsumer:
         self._group = group
         self._client_id = client_id or group
         self._topics = tuple(topics)
-        self._max_batch = max_batch
+        self._sizer = BatchSizer(usual=max_batch, lagging=max_batch_lagging)
         self._max_wait_ms = max_wait_ms
         self._session_timeout_ms = session_timeout_ms
         self._heartbeat_interval_ms = heartbeat_interval_ms
@@ -167,7 +170,7 @@ class KeptTopicConsumer:
         )
         noted = NotedOffsets(consumer, group=self._group)
         collector = Collector(
-            consumer, self._watch, max_batch=self._max_batch, max_wait_ms=self._max_wait_ms
+            consumer, self._watch, max_batch=self._sizer.usual, max_wait_ms=self._max_wait_ms
         )
         consumer.subscribe(self._topics, listener=rebalances)
         try:
@@ -192,6 +195,8 @@ class KeptTopicConsumer:
             # What was collected ahead comes before that: verifying begins anew behind it.
             if self._watch.has_unverified and not collector.has_ahead:
                 await self._or_stop(self._watch.verify(consumer))
+            lag_events = sum(state.lag_events for state in self._watch.states.values())
+            collector.max_batch = self._sizer.size(lag_events)
             batch = await collector.collect()
             if batch:
                 await self._apply_and_collect(batch, collector)
@@ -241,11 +246,13 @@ class KeptTopicConsumer:
             states[partition].applied_timestamp_ms = last.timestamp_ms
         for partition, halt in halts.items():
             self._watch.halt_by_handler(partition, halt)
+        duration_s = time.monotonic() - started
+        self._sizer.took(len(batch), duration_s)
         _logger.info(
             "batch_applied",
             group=self._group,
             records=len(batch),
-            duration_ms=round((time.monotonic() - started) * 1000, 1),
+            duration_ms=round(duration_s * 1000, 1),
         )
         return halts
 
