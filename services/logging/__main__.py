@@ -47,7 +47,12 @@ async def _run(settings: LoggingSettings, arguments: argparse.Namespace) -> int:
     dsn = settings.postgres_dsn.get_secret_value()
     name = f"{_SERVICE} {arguments.command}"
     async with open_pool(dsn, min_size=1, max_size=3, application_name=name) as pool:
-        return await run_command(pool, arguments, partition_hours=settings.log_partition_hours)
+        return await run_command(
+            pool,
+            arguments,
+            partition_hours=settings.log_partition_hours,
+            bootstrap=settings.kafka_bootstrap,
+        )
 
 
 if __name__ == "__main__":

@@ -8,14 +8,17 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import asyncpg
 
 from services.logging.partitions.spans import DAY, HOUR
 from services.logging.rebuild.checking import by_day, check
 from services.logging.rebuild.dirty import RECENT_S
-from services.logging.rebuild.hours import HourRebuilder, Rebuilt
+from services.logging.rebuild.from_topic import NotAppliedError, TopicRebuilder
+from services.logging.rebuild.hours import HourRebuilder
+from services.logging.rebuild.rebuilt import Rebuilt
+from shared.kafka.spans import SpanReader, SpanUnavailableError
 from shared.postgres.failures import describe_error
 
 COMMANDS: Final = ("check", "rebuild")
@@ -38,6 +41,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         each.add_argument("--to", dest="ends_at", type=_time, help="left out: now")
         each.add_argument("--json", action="store_true", help="everything, as one JSON object")
     rebuilding.add_argument(
+        "--source",
+        choices=("rows", "kafka"),
+        default="rows",
+        help="kafka: usage alone, from the topics, also of hours whose rows are gone",
+    )
+    rebuilding.add_argument(
         "--include-recent",
         action="store_true",
         help="also this hour and the two before it: who writes their rows waits meanwhile",
@@ -45,7 +54,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 async def run_command(
-    pool: asyncpg.Pool, arguments: argparse.Namespace, *, partition_hours: int
+    pool: asyncpg.Pool, arguments: argparse.Namespace, *, partition_hours: int, bootstrap: str
 ) -> int:
     """Run the one that was asked for; answers its exit code. Prints what it found or did."""
     now = int(datetime.now(UTC).timestamp())
@@ -56,8 +65,16 @@ async def run_command(
             return await _check(pool, lower, upper, as_json=arguments.json)
         if not arguments.include_recent:
             upper = min(upper, now - RECENT_S - now % HOUR)
+        if arguments.source == "kafka":
+            async with SpanReader(bootstrap=bootstrap, client_id="logging rebuild") as reader:
+                from_topic = TopicRebuilder(pool, reader, partition_hours=partition_hours)
+                await from_topic.read(lower, upper)
+                return await _rebuild(from_topic, lower, upper, as_json=arguments.json)
         rebuilder = HourRebuilder(pool, partition_hours=partition_hours)
         return await _rebuild(rebuilder, lower, upper, as_json=arguments.json)
+    except (SpanUnavailableError, NotAppliedError) as error:
+        sys.stderr.write(f"Kafka: {error or type(error).__name__}\n")
+        return _FAILED
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         sys.stderr.write(f"PostgreSQL: {describe_error(error)}\n")
         return _FAILED
@@ -69,7 +86,11 @@ async def _check(pool: asyncpg.Pool, lower: int, upper: int, *, as_json: bool) -
     return 0 if found.is_clean else 1
 
 
-async def _rebuild(rebuilder: HourRebuilder, lower: int, upper: int, *, as_json: bool) -> int:
+class _Rebuilder(Protocol):
+    async def rebuild(self, hour: int) -> Rebuilt: ...
+
+
+async def _rebuild(rebuilder: _Rebuilder, lower: int, upper: int, *, as_json: bool) -> int:
     done: list[Rebuilt] = []
     for stretch in by_day(lower, upper):
         for hour in stretch.hours:

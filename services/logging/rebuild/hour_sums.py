@@ -35,13 +35,14 @@ class HourSums:
         for check in sum_up(made).values():
             self.check = with_check(self.check, check)
         # What was given back counts to the hour of its charge, which `add_returned` sees to.
-        self._add_usage(row for row in made if row.bucket_at is None)
+        self.add_usage(row for row in made if row.bucket_at is None)
 
     def add_returned(self, rows: Iterable[LogRow]) -> None:
         """Rows, made whenever, that give back what this hour cost."""
-        self._add_usage(rows)
+        self.add_usage(rows)
 
-    def _add_usage(self, rows: Iterable[LogRow]) -> None:
+    def add_usage(self, rows: Iterable[LogRow]) -> None:
+        """The usage of this hour alone that rows tell of."""
         for place, sums in add_up(rows).items():
             if place[1] != self._hour:
                 continue

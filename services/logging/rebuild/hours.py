@@ -7,9 +7,8 @@
 A crash leaves the hour as it was, and its mark in `log_dirty_hours`, if it had one.
 """
 
-from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import asyncpg
 
@@ -27,6 +26,7 @@ from services.logging.partitions.covering import Partitions
 from services.logging.partitions.spans import COUNTS_BY_DAY, DAY, USAGE_HOURLY
 from services.logging.rebuild.checking import NO_TIME_LIMIT
 from services.logging.rebuild.hour_sums import HourSums
+from services.logging.rebuild.rebuilt import Rebuilt
 from services.logging.rebuild.store_days import add_up_counts, of_facets
 from services.logging.rebuild.store_hour import (
     clear_counts,
@@ -42,34 +42,7 @@ from shared.postgres.retrying import Connection, in_transaction
 _FEW: Final = (Facet.NAME, Facet.KEY)
 _ALL: Final = (Facet.ALL, Facet.SITE)
 # Beside ingest a lock may take longer than the role usually waits.
-_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '60s'"
-
-
-class Rebuilt(NamedTuple):
-    """What became of an hour."""
-
-    hour: int
-    rows: int
-    counts: bool
-    """False: its rows are from before the horizon, and nobody reads counts of it."""
-    usage: bool
-    """False: some of its rows were deleted, or its usage is no longer kept."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing was left as it was."""
-        return self.counts and self.usage
-
-    @property
-    def as_text(self) -> str:
-        """A line for a person."""
-        begins = datetime.fromtimestamp(self.hour, UTC).strftime("%Y-%m-%d %H:%M")
-        left = ""
-        if not self.counts:
-            left = ": left as it was, its rows are from before the horizon"
-        elif not self.usage:
-            left = ", without usage, which is left as it was: not all of its rows are there"
-        return f"{begins} ({self.hour})  {self.rows:,} rows{left}"
+LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '60s'"
 
 
 class HourRebuilder:
@@ -86,7 +59,7 @@ class HourRebuilder:
 
     async def _rebuild(self, connection: Connection, *, hour: int) -> Rebuilt:
         await connection.execute(NO_TIME_LIMIT)
-        await connection.execute(_LOCK_TIMEOUT)
+        await connection.execute(LOCK_TIMEOUT)
         entered = await gate.enter(connection)
         self._series.of_epoch(entered.epoch)
         await gate.lock_hours(connection, [hour], exclusive=True)

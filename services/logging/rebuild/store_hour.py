@@ -29,6 +29,10 @@ _CLEAR_CHECKS: Final = "DELETE FROM log_checks WHERE bucket = $1"
 _WRITTEN: Final = f"""
 SELECT {", ".join(Check._fields)} FROM log_checks WHERE bucket = $1 AND slot <> $2
 """
+_DELETED: Final = f"""
+SELECT {", ".join(Check._fields)} FROM log_checks WHERE bucket = $1 AND slot = $2
+"""
+_FORGET_REFUSED: Final = "DELETE FROM log_refused WHERE hour = $1"
 _CLEAN: Final = "DELETE FROM log_dirty_hours WHERE bucket = $1"
 
 
@@ -66,6 +70,29 @@ async def replace_checks(
     await put_checks(
         connection, {slot: {hour: sums} for slot, sums in both.items() if sums != Check()}
     )
+
+
+async def replace_request_checks(connection: Connection, hour: int, requests: Check) -> None:
+    """Requests that were written are these; what is said of rows stays as it is."""
+    written = deleted = Check()
+    for row in await connection.fetch(_WRITTEN, hour, DELETED_SLOT):
+        written = with_check(written, Check(*row))
+    for row in await connection.fetch(_DELETED, hour, DELETED_SLOT):
+        deleted = with_check(deleted, Check(*row))
+    there = with_check(written, deleted)
+    names = ("requests", "request_quota", "request_marks")
+    now = written._replace(**{name: getattr(requests, name) for name in names})
+    gone = with_check(there, now, sign=-1)
+    await connection.execute(_CLEAR_CHECKS, hour)
+    both = {REBUILT_SLOT: now, DELETED_SLOT: gone}
+    await put_checks(
+        connection, {slot: {hour: sums} for slot, sums in both.items() if sums != Check()}
+    )
+
+
+async def forget_refused(connection: Connection, hour: int) -> None:
+    """What was refused of the hour is in its usage now."""
+    await connection.execute(_FORGET_REFUSED, hour)
 
 
 async def mark_clean(connection: Connection, hour: int) -> None:

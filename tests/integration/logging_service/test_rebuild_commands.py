@@ -92,7 +92,7 @@ def _asked(*arguments: str) -> Namespace:
 
 
 async def _run(pool: asyncpg.Pool, *arguments: str) -> int:
-    return await run_command(pool, _asked(*arguments), partition_hours=24)
+    return await run_command(pool, _asked(*arguments), partition_hours=24, bootstrap="")
 
 
 async def test_check_names_what_differs_and_rebuild_mends_it(
