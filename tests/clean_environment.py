@@ -12,7 +12,9 @@ import pytest_asyncio
 _REPOSITORY: Final = Path(__file__).parents[1]
 PACKAGE: Final = _REPOSITORY / "packages" / "ledgerline-events"
 _UV: Final = Path(sys.executable).with_name("uv")
-_DEADLINE_S: Final = 120
+_DEADLINE_S: Final = 240
+NEEDS_TIME: Final = pytest.mark.timeout(900)
+"""For tests that install something and start programs: each of these has its own deadline."""
 _GROUP: Final = "events-package"
 """In the project's pyproject.toml: what the package and its tests need, at the locked versions."""
 

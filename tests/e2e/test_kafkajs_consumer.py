@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.stack import Stack
-from tests.clean_environment import PACKAGE, run
+from tests.clean_environment import NEEDS_TIME, PACKAGE, run
 from tests.gateway.counting import count
 from tests.gateway.operator import MODEL, Customer, Operator
 
@@ -62,6 +62,7 @@ async def _spent(stack: Stack, workspace_id: int) -> int:
         await connection.close()
 
 
+@NEEDS_TIME
 async def test_it_comes_to_the_same_sums_however_often_it_is_told(
     stack: Stack, operator: Operator, customer: Customer, consumer: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from deploy.local.stack import Stack
-from tests.clean_environment import PACKAGE, run
+from tests.clean_environment import NEEDS_TIME, PACKAGE, run
 from tests.gateway.operator import MODEL, Customer, Operator
 
 _EXAMPLE: Final = PACKAGE / "examples" / "spend_per_team.py"
@@ -63,6 +63,7 @@ async def _report(
     return {line[1]: (int(line[2]), int(line[3])) for line in lines if line[0] == str(workspace_id)}
 
 
+@NEEDS_TIME
 async def test_what_each_team_has_spent_is_what_the_ledger_says(
     stack: Stack, operator: Operator, customer: Customer, clean_python: Path, tmp_path: Path
 ) -> None:

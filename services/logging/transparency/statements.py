@@ -71,9 +71,11 @@ STORED: Final = (
         "requests",
         "A row for each request: time, model, call, names of query parameters, outcome, latency,"
         " sizes, counts of tokens and charge; the client's address, user agent, origin, host and"
-        " count of retries; its trace, and the tags that it sent.",
+        " count of retries; its trace, and the tags that it sent. And a row for each top-up, refund"
+        " and administrator's action.",
         "每次请求一行：时间、模型、接口、查询参数名、结果、延迟、大小、token 计数与扣费；"
-        "来源 IP、User-Agent、Origin、Host 与重试次数；链路标识，以及客户端自行附带的标签。",
+        "来源 IP、User-Agent、Origin、Host 与重试次数；链路标识，以及客户端自行附带的标签。"
+        "充值、退款与管理操作也各有一行。",
         ("logs",),
     ),
     Statement(
@@ -134,8 +136,10 @@ STORED: Final = (
     Statement(
         "events",
         "The same facts about requests, charges and administrators' actions as events in Kafka,"
-        " for 90 days unless the operator set another time.",
-        "上述请求、扣费与管理操作的同样信息，也会以事件形式保存在 Kafka 中，默认 90 天。",
+        " for 90 days unless the operator set another time; until they are there, in a file of the"
+        " relay's.",
+        "上述请求、扣费与管理操作的同样信息，也会以事件形式保存在 Kafka 中，默认 90 天；"
+        "在写入 Kafka 之前，暂存于中继的本地日志文件。",
     ),
 )
 NOT_STORED: Final = (

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from tests.clean_environment import PACKAGE, run
+from tests.clean_environment import NEEDS_TIME, PACKAGE, run
 from tests.stack_fixtures import Database
 
 
+@NEEDS_TIME
 async def test_its_own_tests_pass_where_nothing_else_of_ours_is(
     clean_python: Path, database: Database
 ) -> None:
