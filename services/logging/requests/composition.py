@@ -9,7 +9,7 @@ from services.logging.listing.reading import Reading
 from services.logging.live.readers import Readers
 from services.logging.live.tail import LiveTail
 from services.logging.metrics import LoggingMetrics
-from services.logging.requests.pages import RequestPages
+from services.logging.requests.pages import COUNT_MS, RequestPages
 from services.logging.requests.store_requests import StoredRequests
 
 
@@ -23,10 +23,16 @@ class RequestApis(NamedTuple):
 
 
 def request_apis(
-    reading: Reading, *, timeout_ms: int, bootstrap: str, client_id: str, metrics: LoggingMetrics
+    reading: Reading,
+    *,
+    timeout_ms: int,
+    bootstrap: str,
+    client_id: str,
+    metrics: LoggingMetrics,
+    count_ms: int = COUNT_MS,
 ) -> RequestApis:
     """`tail.run()` is for the caller to run."""
-    pages = RequestPages(StoredRequests(reading), timeout_ms=timeout_ms)
+    pages = RequestPages(StoredRequests(reading), timeout_ms=timeout_ms, count_ms=count_ms)
     readers = Readers()
     tail = LiveTail(bootstrap=bootstrap, client_id=f"{client_id}-live", readers=readers)
     return RequestApis(

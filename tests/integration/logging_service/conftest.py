@@ -130,6 +130,7 @@ async def api(
             bootstrap=infrastructure.kafka_bootstrap,
             client_id="logging-test",
             metrics=metrics,
+            count_ms=5_000,
         ),
     )
     async with (
