@@ -14,8 +14,10 @@ import asyncpg
 _LOCK: Final = 7_001_006
 _DEADLINE_S: Final = 20.0
 _ON_COMMIT: Final = "commit"
+_COMMITTED: Final = {"billing": "ledger_entries", "logging": "log_checks"}
+"""What every transaction of the service's consumer writes."""
 _MAKE: Final = f"""
-CREATE OR REPLACE FUNCTION billing.held_step() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION {{schema}}.held_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('application_name') LIKE TG_ARGV[0] THEN
         PERFORM pg_advisory_xact_lock_shared({_LOCK});
@@ -23,35 +25,36 @@ BEGIN
     RETURN NEW;
 END
 $$;
-GRANT EXECUTE ON FUNCTION billing.held_step() TO billing;
+GRANT EXECUTE ON FUNCTION {{schema}}.held_step() TO {{schema}};
 """
 
 
 @asynccontextmanager
-async def held(connection: asyncpg.Connection, table: str, service: str) -> AsyncIterator[None]:
-    """While it lasts, `service` waits before it writes a row of billing's `table`.
+async def held(
+    connection: asyncpg.Connection, table: str, service: str, *, schema: str = "billing"
+) -> AsyncIterator[None]:
+    """While it lasts, `service` waits before it writes a row of the schema's `table`.
 
     `service` is a pattern of LIKE. `commit` in a table's place: it waits while it commits, and the
     commit goes on after that, whether anybody is there to hear of it or not.
     """
-    await connection.execute(_MAKE)
+    await connection.execute(_MAKE.format(schema=schema))
     await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
+    on = f"{schema}.{_COMMITTED[schema] if table == _ON_COMMIT else table}"
     place = (
-        "CONSTRAINT TRIGGER held_step AFTER INSERT ON billing.ledger_entries"
-        " DEFERRABLE INITIALLY DEFERRED"
+        f"CONSTRAINT TRIGGER held_step AFTER INSERT OR UPDATE ON {on} DEFERRABLE INITIALLY DEFERRED"
         if table == _ON_COMMIT
-        else f"TRIGGER held_step BEFORE INSERT OR UPDATE ON billing.{table}"
+        else f"TRIGGER held_step BEFORE INSERT OR UPDATE ON {on}"
     )
-    on = "ledger_entries" if table == _ON_COMMIT else table
     await connection.execute(
-        f"CREATE {place} FOR EACH ROW EXECUTE FUNCTION billing.held_step('{service}')"
+        f"CREATE {place} FOR EACH ROW EXECUTE FUNCTION {schema}.held_step('{service}')"
     )
     try:
         yield
     finally:
         await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
         # Waits for whoever was held: what it began has then ended, one way or the other.
-        await connection.execute(f"DROP TRIGGER held_step ON billing.{on}")
+        await connection.execute(f"DROP TRIGGER held_step ON {on}")
 
 
 async def until_it_waits(connection: asyncpg.Connection) -> str:
