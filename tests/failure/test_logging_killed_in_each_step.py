@@ -6,7 +6,6 @@ from typing import Final
 
 import asyncpg
 
-from deploy.local.environment import program_environment
 from deploy.local.stack import Stack
 from tests.failure.held_steps import held, until_it_waits
 from tests.gateway.counting import assert_exactly_once, count, reconcile
@@ -54,7 +53,7 @@ async def check(stack: Stack) -> tuple[int, str]:
     """Whether counts, usage and checksums are those of the rows, as the service's command says."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "services.logging", "check"),
-        env=program_environment(stack.service_environment("logging")),
+        env=dict(stack.service_environment("logging")),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from services.logging.ingest.counting import Grain, is_request
 from services.logging.rows.rows import LogRow
 
+_HOUR: Final = int(Grain.HOUR)
 _LAST_BYTES: Final = slice(-8, None)
 _SIGNED: Final = 2**63
 _BEYOND: Final = 2**64
@@ -39,7 +40,7 @@ def sum_up(rows: Iterable[LogRow], *, sign: int = 1) -> dict[int, Check]:
     """By hour. A row that is taken away with sign -1 leaves no mark: XOR is its own opposite."""
     hours: dict[int, list[int]] = {}
     for row in rows:
-        hour = row.created_at // Grain.HOUR * Grain.HOUR
+        hour = row.created_at - row.created_at % _HOUR
         sums = hours.get(hour)
         if sums is None:
             sums = hours[hour] = [0] * len(Check._fields)

@@ -4,7 +4,6 @@ Remembered is only what is committed: an id from a transaction that was rolled b
 nobody. So missing ones are made on a connection of their own, whatever becomes of the batch.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -49,34 +48,37 @@ class SeriesIds:
     def __init__(self, pool: asyncpg.Pool, *, remembered: int = REMEMBERED) -> None:
         self._pool = pool
         self._remembered = remembered
-        self._families: OrderedDict[Key, Family[int]] = OrderedDict()
+        # Two generations: a look-up costs no more than that, and the older one goes as a whole.
+        self._asked: dict[Key, Family[int]] = {}
+        self._asked_before: dict[Key, Family[int]] = {}
         self._epoch: int | None = None
 
     def of_epoch(self, epoch: int) -> None:
         """Forget everything where `log_state.epoch` is another: series may have been removed."""
         if epoch != self._epoch:
-            self._families.clear()
+            self._asked, self._asked_before = {}, {}
             self._epoch = epoch
 
     async def families(self, keys: Iterable[Key]) -> Mapping[Key, Family[int]]:
         """The ids of each key's series, made where there are none. Raises what asyncpg raises."""
-        known = self._families
+        known, before = self._asked, self._asked_before
         found: dict[Key, Family[int]] = {}
         missing: dict[Key, Family[SeriesKey]] = {}
         for key in keys:
             family = known.get(key)
+            if family is None and (family := before.get(key)) is not None:
+                known[key] = family
             if family is None:
                 missing[key] = family_of(key)
             else:
                 found[key] = family
-                known.move_to_end(key)
         if missing:
             ids = await self.of({series for family in missing.values() for series in family})
             made = {key: Family(*(ids[each] for each in f)) for key, f in missing.items()}
             found |= made
-            known.update(made)
-        while len(known) > self._remembered:
-            known.popitem(last=False)
+            known |= made
+        if len(known) > self._remembered // 2:
+            self._asked, self._asked_before = {}, known
         return found
 
     async def of(self, keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:

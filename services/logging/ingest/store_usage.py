@@ -144,9 +144,9 @@ def _peaks(requests: Mapping[Place, int]) -> dict[Place, tuple[int, int]]:
     """By day: the fullest of the hours, the earliest of equals, and its requests."""
     found: dict[Place, tuple[int, int]] = {}
     for (key, hour), count in requests.items():
-        day = hour // Grain.DAY * Grain.DAY
+        day = hour - hour % _DAY
         peak = found.get((key, day))
-        new = (hour - day) // Grain.HOUR, count
+        new = (hour - day) // _HOUR, count
         if count and (peak is None or (-count, new[0]) < (-peak[1], peak[0])):
             found[key, day] = new
     return found
@@ -183,6 +183,7 @@ async def _add(
     return counts
 
 
+_HOUR, _DAY = int(Grain.HOUR), int(Grain.DAY)
 _SUMS: Final = attrgetter(*SUMMED)
 _NOTHING: Final[_Kept] = (0, b"", b"")
 
