@@ -268,8 +268,14 @@ async def open_app(
             )
         )
         is_open.set()
-        stack.callback(is_open.clear)  # who stops is not ready, though it still finishes requests
+        # Who stops is not ready, though it still finishes requests: those that come to an end.
+        stack.callback(_begin_to_stop, is_open, door)
         yield
+
+
+def _begin_to_stop(is_open: asyncio.Event, door: Door) -> None:
+    is_open.clear()
+    door.end_streams()
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ says what that means.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,7 @@ class Door:
         self._session = session
         self._client_address = client_address
         self._client_idle_s = client_idle_s
+        self._streams: set[aiohttp.ClientResponse] = set()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The owner's answer. Raises EnvelopeError 404 or 503."""
@@ -99,10 +101,25 @@ class Door:
                 allow_redirects=False,
                 timeout=_TIMEOUT,
             ) as answer:
-                return await _pass_on(request, answer, self._client_idle_s)
+                with self._noted(answer):
+                    return await _pass_on(request, answer, self._client_idle_s)
         except (TimeoutError, aiohttp.ClientError) as error:
             _logger.warning("door.failed", service=owner.service, error=type(error).__name__)
             raise EnvelopeError(f"{owner.service} cannot be reached", http_status=503) from None
+
+    def end_streams(self) -> None:
+        """Cut what goes on for minutes, for a stop: whoever watches connects again, elsewhere."""
+        for answer in self._streams:
+            answer.close()
+
+    @contextmanager
+    def _noted(self, answer: aiohttp.ClientResponse) -> Iterator[None]:
+        if answer.content_type == "text/event-stream":
+            self._streams.add(answer)
+        try:
+            yield
+        finally:
+            self._streams.discard(answer)
 
     def _owner(self, path: str) -> Owner:
         for prefix, owner in self._owners:

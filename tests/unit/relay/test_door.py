@@ -35,6 +35,7 @@ class House:
     answer: dict[str, Any] = field(default_factory=lambda: {"assertion": "signed", "user_id": 7})
     control_status: int = 200
     client_address: str = "192.0.2.9"
+    door: Door | None = None
     is_left: asyncio.Event = field(default_factory=asyncio.Event)
     """The one who answers without an end has noticed that nobody listens."""
 
@@ -59,6 +60,11 @@ class House:
                     await endless.write(b"piece" * 10_000)
             self.is_left.set()
             return endless
+        if request.path.endswith("/stream"):
+            stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            await stream.prepare(request)
+            await stream.write(b"data: 1\n\n")
+            await asyncio.Event().wait()
         if request.path.endswith("/cut"):
             cut = web.StreamResponse(headers={"Set-Cookie": "a=1"})
             await cut.prepare(request)
@@ -108,6 +114,8 @@ async def house() -> AsyncIterator[House]:
             client_idle_s=SESSION_S,
         )
 
+        made.door = door
+
         async def through(request: web.Request) -> web.StreamResponse:
             return await envelope_errors(request, door.handle)
 
@@ -138,6 +146,19 @@ async def test_a_client_that_takes_nothing_is_let_go_and_its_owner_with_it(house
     async with asyncio.timeout(30):
         await house.is_left.wait()
     writer.close()
+
+
+async def test_a_relay_that_stops_waits_for_no_stream(house: House) -> None:
+    """It would go on for minutes; whoever watches connects again."""
+    assert house.door is not None
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{house.url}/api/log/stream", timeout=aiohttp.ClientTimeout(30)) as answer,
+    ):
+        assert await answer.content.readline() == b"data: 1\n"
+        house.door.end_streams()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()
 
 
 async def test_a_target_with_a_host_leads_to_the_owner_and_not_to_that_host(house: House) -> None:
