@@ -84,6 +84,7 @@ class Batch:
         self._locked: set[int] = set()
         self._new: dict[int, list[LogRow]] = defaultdict(list)
         self._refused: dict[int, list[LogRow]] = defaultdict(list)
+        self._interrupted: list[SlottedRow] = []
 
     async def begin(self) -> None:
         """Enter the gate."""
@@ -95,24 +96,23 @@ class Batch:
 
     async def write(self, rows: Sequence[SlottedRow]) -> None:
         """Write one part. What was in an earlier one, or is in the table, is passed over."""
-        wanted: list[LogRow] = []
-        slots: dict[str, int] = {}
-        for slot, row in rows:
+        wanted: list[SlottedRow] = []
+        for each in rows:
+            slot, row = each
             if row.event_id in self._seen:
                 continue
             self._seen.add(row.event_id)
             if self._horizons.refuses(row):
                 self._refused[slot].append(row)
+            elif row.outcome == _INTERRUPTED:
+                self._interrupted.append(each)
             else:
-                wanted.append(row)
-                slots[row.event_id] = slot
-        await self._see_to_times(wanted)
-        wanted = await self._without_interrupted_twice(wanted)
-        for row in await insert_rows(self._connection, wanted):
-            self._new[slots[row.event_id]].append(row)
+                wanted.append(each)
+        await self._insert(wanted)
 
     async def finish(self) -> Written:
-        """Add up what was new."""
+        """Write what was put off, and add up what was new."""
+        await self._insert(await self._not_known(self._interrupted))
         new = [row for rows in self._new.values() for row in rows]
         await self._add(new)
         return Written(len(new), sum(map(len, self._refused.values())))
@@ -125,13 +125,22 @@ class Batch:
         await gate.lock_hours(self._connection, hours - self._locked)
         self._locked |= hours
 
-    async def _without_interrupted_twice(self, rows: list[LogRow]) -> list[LogRow]:
-        """An interrupted request may be told of twice with two times, so in two partitions."""
-        ids = [row.event_id for row in rows if row.outcome == _INTERRUPTED]
-        if not ids:
+    async def _not_known(self, rows: Sequence[SlottedRow]) -> Sequence[SlottedRow]:
+        """Of interrupted requests: they may be told of twice with two times, so in two partitions.
+
+        All are looked for at once, since that looks into every partition.
+        """
+        if not rows:
             return rows
-        known = await known_events(self._connection, ids)
-        return [row for row in rows if row.event_id not in known] if known else rows
+        known = await known_events(self._connection, [row.event_id for _, row in rows])
+        return [each for each in rows if each.row.event_id not in known] if known else rows
+
+    async def _insert(self, rows: Sequence[SlottedRow]) -> None:
+        wanted = [row for _, row in rows]
+        await self._see_to_times(wanted)
+        slots = {row.event_id: slot for slot, row in rows}
+        for row in await insert_rows(self._connection, wanted):
+            self._new[slots[row.event_id]].append(row)
 
     async def _add(self, new: Sequence[LogRow]) -> None:
         connection, beside, state = self._connection, self._beside, self._state

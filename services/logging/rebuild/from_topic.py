@@ -131,7 +131,7 @@ class TopicRebuilder:
             for partition, span in held.items()
             if span.begin > 0
         }
-        firsts = dict.fromkeys(ones, 2 ** 62)
+        firsts = dict.fromkeys(ones, 2**62)
         async for record in self._reader.records(ones):
             at = record.timestamp_ms // 1_000 + 1
             firsts[Partition(record.topic, record.partition)] = at
