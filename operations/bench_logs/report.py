@@ -40,7 +40,8 @@ def deleted_lines(found: Deleted) -> Iterator[str]:
     yield f"{found.rows:,} rows in {found.took_s:.1f} s, {exact}"
     yield (
         f"{found.reads:,} reads meanwhile: p95 {found.p95_ms:.1f} ms, "
-        f"worst {found.worst_ms:.0f} ms ({verdict(met=found.is_met)})"
+        f"worst {found.worst_ms:.0f} ms ({verdict(met=found.is_met)}); "
+        f"before it p95 {found.before_p95_ms:.1f} ms, worst {found.before_worst_ms:.0f} ms"
     )
 
 
