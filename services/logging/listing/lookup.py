@@ -76,10 +76,12 @@ class Lookup:
         """Whether the way to the page is worth being counted more finely."""
         if not any(piece.upper - piece.lower == coarse for piece in found.pieces):
             return False
-        return depth(found, size) > _DEEP or not self._is_led()
-
-    def _is_led(self) -> bool:
-        """Whether an index leads from one row that matches to the next."""
         conditions = self._filters.columns()
         is_of_one_model = "%" not in (self._filters.model_name or "%")
-        return not conditions or bool(conditions & _LED_BY) or is_of_one_model
+        is_walked = not conditions or is_led(self._filters) or is_of_one_model
+        return depth(found, size) > _DEEP or not is_walked
+
+
+def is_led(filters: Filters) -> bool:
+    """Whether the rows of one user, key or workspace are asked for: each has an index."""
+    return bool(filters.columns() & _LED_BY)

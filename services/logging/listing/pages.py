@@ -6,13 +6,10 @@ from typing import Final
 
 from services.logging.listing.cursors import Place, cursor_of
 from services.logging.listing.filters import Filters, Page
-from services.logging.listing.lookup import Lookup
-from services.logging.listing.narrowing import narrowed
+from services.logging.listing.narrowing import look_up
 from services.logging.listing.reading import Reading
-from services.logging.listing.store_moment import read_moment
 from services.logging.listing.store_pages import StoredRow
 from services.logging.listing.totals import total_of
-from shared.postgres.retrying import Connection
 
 NEWEST: Final = 1_000
 """Rows of a list without paging."""
@@ -39,7 +36,7 @@ class Pages:
         # One more than is shown tells whether more follow.
         size = page.size + 1
         async with self._reading() as connection:
-            lookup = await _look_up(connection, filters)
+            lookup = await look_up(connection, filters)
             pieces = await lookup.pieces(lookup.stretch)
             if after is None:
                 rows = await lookup.behind(pieces, page.offset, size)
@@ -50,12 +47,7 @@ class Pages:
     async def newest(self, filters: Filters) -> Sequence[StoredRow]:
         """The newest NEWEST rows that match."""
         async with self._reading() as connection:
-            return await (await _look_up(connection, filters)).newest(NEWEST)
-
-
-async def _look_up(connection: Connection, filters: Filters) -> Lookup:
-    moment = await read_moment(connection)
-    return Lookup(connection, await narrowed(connection, filters, moment), moment)
+            return await (await look_up(connection, filters)).newest(NEWEST)
 
 
 def _cursor(rows: Sequence[StoredRow], size: int) -> str | None:

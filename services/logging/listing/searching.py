@@ -83,9 +83,18 @@ def stretches_of(pieces: Iterable[Piece]) -> list[Stretch]:
 
 
 def search(
-    filters: Filters, sought: Sought, stretch: Stretch, moment: Moment, *, limit: int
+    filters: Filters,
+    sought: Sought,
+    stretch: Stretch,
+    moment: Moment,
+    *,
+    limit: int,
+    are_few: bool,
 ) -> tuple[str, list[object]]:
-    """A query for created_at and id of the newest rows in the stretch, and its parameters."""
+    """A query for created_at and id of the newest rows in the stretch, and its parameters.
+
+    `are_few`: of a user or a key with so few rows that each is sooner looked at than looked up.
+    """
     values = Values()
     clause = within(filters, stretch, values, hidden=moment.hidden)
     newest = f"ORDER BY created_at DESC, id DESC LIMIT {limit:d}"
@@ -103,15 +112,20 @@ def search(
 
     keyword = sought.keyword
     pattern = values.place(keyword.pattern, "text")
-    ways = [rows(f"\"group\" = '' AND content ILIKE {pattern}")]
+    ways = [f"\"group\" = '' AND content ILIKE {pattern}"]
     if keyword.type is not None:
-        ways.append(rows(f"type = {keyword.type:d}"))
+        ways.append(f"type = {keyword.type:d}")
+    if are_few:
+        said = values.place(list(sought.sentences), "text[]")
+        ways += [f"content = ANY({said})", f"model_name ILIKE {pattern}"]
+        return rows(f"({' OR '.join(ways)})"), list(values)
+    walks = [rows(way) for way in ways]
     if USUAL in sought.sentences:
-        ways.append(rows(f"content = '{USUAL}'"))
+        walks.append(rows(f"content = '{USUAL}'"))
     if others := [said for said in sought.sentences if said != USUAL]:
-        ways.append(each(others, f"content = named.name AND content <> '{USUAL}'"))
+        walks.append(each(others, f"content = named.name AND content <> '{USUAL}'"))
     if sought.models is None:
-        ways.append(rows(f"model_name ILIKE {pattern}"))
+        walks.append(rows(f"model_name ILIKE {pattern}"))
     elif sought.models:
-        ways.append(each(sought.models, "model_name = named.name"))
-    return " UNION ".join(f"({way})" for way in ways), list(values)
+        walks.append(each(sought.models, "model_name = named.name"))
+    return " UNION ".join(f"({walk})" for walk in walks), list(values)

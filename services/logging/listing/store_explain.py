@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+from services.logging.listing.filters import Filters
+from services.logging.listing.narrowing import look_up
 from services.logging.listing.reading import Reading
-from services.logging.listing.store_pages import COLUMNS, StoredRow
-from shared.events.ids import event_uuid
+from services.logging.listing.store_pages import StoredRow
+from services.logging.rows.rows import LogType
 
 MOST: Final = 10
 """Rows of one upstream's id that are told of: an id may repeat."""
@@ -14,6 +16,7 @@ BY_UPSTREAM_ID: Final = (
     "upstream_request_id = $1 AND upstream_request_id <> ''"
     f" ORDER BY created_at DESC, id DESC LIMIT {MOST}"
 )
+_REQUESTS: Final = (LogType.CONSUMPTION, LogType.ERROR)
 
 
 class RequestRows:
@@ -24,9 +27,9 @@ class RequestRows:
 
     async def find(self, request_id: str) -> Sequence[StoredRow]:
         """The row of a request of ours, else those of the upstream's id, newest first."""
-        query = f"SELECT {COLUMNS} FROM logs WHERE "
+        ours, theirs = Filters(request_id=request_id), Filters(upstream_request_id=request_id)
         async with self._reading() as connection:
-            rows = await connection.fetch(query + BY_OUR_ID, event_uuid(request_id), request_id)
-            if not rows:
-                rows = await connection.fetch(query + BY_UPSTREAM_ID, request_id)
-        return [dict(row) for row in rows]
+            found = await (await look_up(connection, ours)).newest(MOST)
+            # An admin's action has the id of a request as well, and is none.
+            rows = [row for row in found if row["type"] in _REQUESTS]
+            return rows or await (await look_up(connection, theirs)).newest(MOST)

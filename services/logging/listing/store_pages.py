@@ -50,3 +50,14 @@ async def rest_of_second(
         *values,
     )
     return [dict(row) for row in found]
+
+
+async def is_any_row(
+    connection: Connection, filters: Filters, moment: Moment, stretch: Stretch
+) -> bool:
+    """Whether anything matches in the stretch, whatever range the filters name."""
+    values = Values()
+    clause = within(filters, stretch, values, hidden=moment.hidden)
+    return bool(
+        await connection.fetchval(f"SELECT EXISTS (SELECT FROM logs WHERE {clause})", *values)
+    )

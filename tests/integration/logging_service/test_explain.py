@@ -55,6 +55,18 @@ async def test_what_nobody_knows(api: LogApi) -> None:
         assert await api.get(f"/api/log/explain/{unknown}", ADMIN) == UNKNOWN
 
 
+async def test_what_is_being_deleted_is_told_of_no_more(api: LogApi) -> None:
+    """Its row may be there for a while: a deletion holds at once."""
+    event = request(upstream_request_id="chatcmpl-1")
+    await add(api, event)
+    await api.pool.execute(
+        "UPDATE log_state SET refuse_before = $1", int(event.completed_at.timestamp()) + 1
+    )
+
+    for each in (event.request_id, "chatcmpl-1"):
+        assert await api.get(f"/api/log/explain/{each}", ADMIN) == UNKNOWN
+
+
 async def test_only_an_admin_may(api: LogApi) -> None:
     for caller, status in ((None, 401), (ADA, 403), (ADAS_KEY, 403)):
         async with api.call("GET", "/api/log/explain/x", caller) as response:

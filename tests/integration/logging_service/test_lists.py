@@ -115,6 +115,34 @@ async def test_pages_are_newest_first_and_never_overlap(api: LogApi) -> None:
     assert third["data"]["items"] == []
 
 
+async def test_a_cursor_follows_the_last_row_whatever_comes_in(api: LogApi) -> None:
+    added = await add(api, *({} for _ in range(5)))
+    shown: list[str] = []
+    cursor = ""
+
+    while cursor is not None:
+        page = (await api.get("/api/log/", ADMIN, {"page_size": "2", "cursor": cursor}))["data"]
+        shown += [item["request_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        await add(api, {"completed_at": NOON.replace(hour=13)})
+
+    assert shown == added[::-1]
+    assert page["total"] == 7
+    assert (page["page"], page["page_size"]) == (1, 2)
+    answer = await api.get("/api/log/", ADMIN, {"cursor": "made-up"})
+    assert (answer["success"], "cursor" in answer["message"]) == (False, True)
+
+
+async def test_an_upstreams_id_finds_its_rows(api: LogApi) -> None:
+    one, other, _ = await add(
+        api, {"upstream_request_id": "up-1"}, {"upstream_request_id": "up-1"}, {}
+    )
+
+    assert await ids(api, {"upstream_request_id": "up-1"}) == [other, one]
+    assert await ids(api, {"upstream_request_id": "up-1", "type": "4"}) == []
+    assert await ids(api, {"upstream_request_id": "up"}) == []
+
+
 @pytest.mark.parametrize("name", ["page_size", "ps", "size"])
 async def test_the_page_size_has_three_names_and_a_cap(api: LogApi, name: str) -> None:
     await add(api, *({} for _ in range(101)))
