@@ -12,7 +12,7 @@ from deploy.local.stack import Stack
 from tests.gateway.operator import Operator
 
 DOCS = Path(operations.__file__).parents[1] / "docs"
-PAGES = [("log-api.md", 16), ("keys.md", 14)]
+PAGES = [("log-api.md", 18), ("keys.md", 14), ("usage.md", 4)]
 _BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
