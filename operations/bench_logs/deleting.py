@@ -1,6 +1,7 @@
 """Deleting half of all rows while others read: how long it takes, and how long the worst read."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Final
@@ -46,6 +47,7 @@ class Deleted:
 async def delete_half(stack: Stack, door: Door, history: History, *, readers: int) -> Deleted:
     """Delete the older half; the border lies within an hour. Raises RuntimeError."""
     connection = await asyncpg.connect(stack.dsn("superuser"))
+    turn = _turn(history)
     before: list[float] = []
     taken: list[float] = []
     deleting, ended = asyncio.Event(), asyncio.Event()
@@ -55,12 +57,12 @@ async def delete_half(stack: Stack, door: Door, history: History, *, readers: in
         deletion = Call("/api/log/", {"target_timestamp": target}, method="DELETE")
         async with asyncio.TaskGroup() as group:
             for _ in range(readers):
-                group.create_task(_read(door, history, before, deleting))
+                group.create_task(_read(door, turn, before, deleting))
             await asyncio.sleep(_BEFORE_S)
             deleting.set()
         async with asyncio.TaskGroup() as group:
             for _ in range(readers):
-                group.create_task(_read(door, history, taken, ended))
+                group.create_task(_read(door, turn, taken, ended))
             answer = await door.ask(deletion)
             ended.set()
         left = await connection.fetchval(_OLDER, target)
@@ -78,18 +80,21 @@ async def delete_half(stack: Stack, door: Door, history: History, *, readers: in
     )
 
 
-async def _read(door: Door, history: History, taken: list[float], ended: asyncio.Event) -> None:
-    """Lists, totals and statistics in turn."""
+async def _read(door: Door, turn: Sequence[Call], taken: list[float], ended: asyncio.Event) -> None:
+    for call in cycle(turn):
+        if ended.is_set():
+            return
+        taken.append((await door.ask(call)).ms)
+
+
+def _turn(history: History) -> list[Call]:
+    """Lists, totals and statistics."""
     heavy, *_, rare = population(users=history.users).users.things[:100]
-    turn = (
+    return [
         Call("/api/log/"),
         Call("/api/log/", {"p": 1000}),
         Call("/api/log/stat"),
         Call("/api/log/", {"username": heavy.name, "p": 20}),
         Call("/api/log/stat", {"model_name": "gpt-4o"}),
         Call("/api/log/self", caller=user(rare)),
-    )
-    for call in cycle(turn):
-        if ended.is_set():
-            return
-        taken.append((await door.ask(call)).ms)
+    ]

@@ -5,6 +5,7 @@ of which does most, and two of five keys are called "default".
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import accumulate
 from random import Random
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -87,6 +88,7 @@ class Population(NamedTuple):
     models: Weighted[Model]
 
 
+@cache
 def population(*, users: int = 20_000, models: int = 60) -> Population:
     """The same one for the same sizes."""
     providers = sorted({provider for provider, _ in _FAMILIES})
