@@ -1,10 +1,10 @@
 """Which requests are asked for, as a WHERE clause. Pure: values never enter its text."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
-from services.logging.listing.filters import like_pattern
+from services.logging.listing.filters import Filters, like_pattern
 from shared.events.ids import event_uuid
 
 STATUS_CLASS: Final = re.compile(r"([1-5])xx", re.IGNORECASE | re.ASCII)
@@ -36,6 +36,29 @@ class RequestFilters:
     trace_id: str | None = None
     request_id: str | None = None
     upstream_request_id: str | None = None
+
+
+_COUNTED: Final = frozenset(
+    {"since", "to", "model", "user_id", "workspace_id", "key_id", "channel_id"}
+)
+"""What the counts of the log know of a request."""
+
+
+def counted(filters: RequestFilters) -> Filters | None:
+    """The same as a filter of the log, whose rows are counted; null where counts know no such."""
+    given = {each.name for each in fields(filters) if getattr(filters, each.name) is not None}
+    if given - _COUNTED:
+        return None
+    return Filters(
+        is_request=True,
+        start_timestamp=filters.since,
+        end_timestamp=filters.to,
+        model_name=filters.model,
+        user_id=filters.user_id,
+        workspace_id=filters.workspace_id,
+        token_id=filters.key_id,
+        channel_id=filters.channel_id,
+    )
 
 
 _EQUAL: Final = (

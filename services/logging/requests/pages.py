@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from services.logging.listing.cursors import Place, cursor_of
-from services.logging.requests.filters import RequestFilters
+from services.logging.requests.filters import RequestFilters, counted
 from services.logging.requests.request_times import times_of
 from services.logging.requests.store_requests import StoredRequests, StoredRow
 from services.logging.requests.walking import Walk, walk_from
@@ -26,7 +26,8 @@ class FoundRequests(NamedTuple):
     next_cursor: str | None
     """Null: there are no more."""
     total: int | None
-    """Null: more than COUNTED_AT_MOST, or it would take long; or a cursor was given."""
+    """Null: it would take long, or a cursor was given. Of filters that the log's counts do not know
+    it is null beyond COUNTED_AT_MOST, too."""
     is_partial: bool
     """The time was over before the page was full: go on at `next_cursor`."""
 
@@ -121,7 +122,10 @@ class RequestPages:
         return rows
 
     async def _count(self, filters: RequestFilters) -> int | None:
+        of_log = counted(filters)
         try:
+            if of_log is not None:
+                return await self._stored.total(of_log, timeout_ms=self._count_ms)
             count = await self._stored.count(
                 filters, at_most=COUNTED_AT_MOST + 1, timeout_ms=self._count_ms
             )

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from services.logging.listing.cursors import Place
+from services.logging.listing.filters import Filters
 from services.logging.listing.reading import Reading
+from services.logging.listing.totals import Totals
 from services.logging.requests.filters import REQUEST_ROW, RequestFilters, where
 from services.logging.requests.shown import STORED
 from shared.events.ids import event_uuid
@@ -31,6 +33,7 @@ class StoredRequests:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
+        self._totals = Totals()
 
     async def stretch(
         self,
@@ -56,6 +59,12 @@ class StoredRequests:
         async with self._reading() as connection:
             await _within(connection, timeout_ms)
             return [dict(row) for row in await connection.fetch(query, *values)]
+
+    async def total(self, filters: Filters, *, timeout_ms: int) -> int:
+        """How many there are, exactly, from the counts of the log."""
+        async with self._reading() as connection:
+            await _within(connection, timeout_ms)
+            return (await self._totals.of(connection, filters)).rows
 
     async def count(
         self, filters: RequestFilters, *, at_most: int, timeout_ms: int | None = None

@@ -63,7 +63,7 @@ class RequestShown(BaseModel):
 
 
 class RequestPage(BaseModel):
-    """A page of them. `total` is null where they are more than 10,000, or a cursor was given."""
+    """A page of them. `total` is null where a cursor was given, or where counting takes long."""
 
     items: list[RequestShown]
     total: int | None

@@ -180,6 +180,24 @@ async def test_the_total_is_of_all_pages_and_told_on_the_first(api: LogApi) -> N
     assert (await page(api, page_size="2", status="201"))["total"] == 3
 
 
+async def test_a_total_is_exact_where_the_log_counts_and_else_ends_somewhere(
+    api: LogApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.logging.requests.pages.COUNTED_AT_MOST", 5)
+    refund = request_log_row(group="", quota=-30, type=2)
+    await add(api, refund, *(request_log_row(model_name=f"m{n % 2}") for n in range(14)))
+    for asked, total in (
+        ({}, 14),
+        ({"model": "m1"}, 7),
+        ({"model": "m%"}, 14),
+        ({"user_id": "700", "key_id": "70", "workspace_id": "7", "channel_id": "3"}, 14),
+        ({"from": str(NOON_S), "to": str(NOON_S)}, 14),
+        ({"status": "200"}, None),
+        ({"status": "200", "model": "m1"}, None),
+    ):
+        assert (await page(api, page_size="2", **asked))["total"] == total, asked
+
+
 async def test_what_was_deleted_is_shown_nowhere_before_it_is_gone(api: LogApi) -> None:
     old, new, of_workspace = await add(
         api,
