@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.logging.ingest.batch import Batch, Beside, SlottedRow
+from services.logging.ingest.garbage import uncollected
 from services.logging.metrics import LoggingMetrics
 from services.logging.rows.action_rows import action_row
 from services.logging.rows.ledger_rows import LOGGED_KINDS, ledger_row
@@ -71,6 +72,10 @@ class LogWriter:
 
         While the database writes one part of the batch, the next one is read.
         """
+        with uncollected():
+            await self._write(connection, records)
+
+    async def _write(self, connection: Connection, records: Sequence[Record]) -> None:
         unreadable: list[Unreadable] = []
         batch = Batch(connection, self._beside)
         writing = asyncio.create_task(batch.begin())
