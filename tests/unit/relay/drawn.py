@@ -77,7 +77,7 @@ ARRIVALS: Final[SearchStrategy[Arrival]] = st.fixed_dictionaries(
         "client_address": texts(64),
         "user_agent": LINES,
         "fitted": st.lists(CODES, max_size=32).map(tuple),
-        "parent_span_id": maybe(CODES),
+        "parent_span_id": maybe(CODES.filter(bool)),
         "origin": LINES,
         "request_host": LINES,
         "client_retry_count": maybe(COUNTS),
