@@ -162,6 +162,8 @@ class Conversation(RuleBasedStateMachine):
         self._do(self._world.ingest(records))
         self._model.ingest(_row_of(record) for record in records)
         self._sent += records
+        if self._model.refuse_before:
+            self.look_at_usage(daily=False)  # what came too late is in no figure either
 
 
 async def test_whatever_happens_is_answered_as_the_model_does(
