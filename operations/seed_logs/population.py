@@ -1,7 +1,9 @@
 """Who asks for what, skewed as in life: a few users, keys and models make most requests. Pure.
 
 Users follow Zipf's law with exponent 1.1, models with 1.2. A user has one to three keys, the first
-of which does most, and two of five keys are called "default".
+of which does most, and two of five keys are called "default". A key belongs to a program, which
+asks for its own model nearly always. A model's first channel has most of its requests, as
+priorities and weights have it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ _USERS_EXPONENT: Final = 1.1
 _MODELS_EXPONENT: Final = 1.2
 _USERS_PER_WORKSPACE: Final = 2
 _DEFAULT_NAMED_OF: Final = 5
+_MOST_KEYS: Final = 3
 _KEY_NAMES: Final = ("laptop", "server", "nightly", "notebook", "staging", "mobile", "batch")
 _FAMILIES: Final = (
     ("openai", "gpt-4o"),
@@ -35,24 +38,6 @@ _CHANNELS: Final = ("openai",) * 4 + ("anthropic",) * 3 + ("google",) * 2 + ("de
 _GROUPS: Final = ("default", "default", "default", "vip", "default", "trial", "default", "batch")
 
 
-class Key(NamedTuple):
-    """An API key."""
-
-    id: int
-    name: str
-
-
-class User(NamedTuple):
-    """Who asks."""
-
-    id: int
-    name: str
-    workspace_id: int
-    project_id: int | None
-    group: str
-    keys: tuple[Key, ...]
-
-
 class Channel(NamedTuple):
     """Where it is served."""
 
@@ -67,6 +52,26 @@ class Model(NamedTuple):
     provider: str
     provider_id: int
     channels: tuple[Channel, ...]
+
+
+class Key(NamedTuple):
+    """An API key."""
+
+    id: int
+    name: str
+    model: Model
+    """What it is mostly used for."""
+
+
+class User(NamedTuple):
+    """Who asks."""
+
+    id: int
+    name: str
+    workspace_id: int
+    project_id: int | None
+    group: str
+    keys: tuple[Key, ...]
 
 
 class Weighted(Generic[_T]):
@@ -96,25 +101,25 @@ def population(*, users: int = 20_000, models: int = 60) -> Population:
     for number, provider in enumerate((*_CHANNELS, "mistral"), start=1):
         channels[provider].append(Channel(number, f"{provider}-{len(channels[provider]) + 1}"))
     named = [(provider, family + size) for size in _SIZES for provider, family in _FAMILIES]
-    return Population(
-        Weighted(list(_users(users)), exponent=_USERS_EXPONENT),
-        Weighted(
-            [
-                Model(name, provider, providers.index(provider) + 1, tuple(channels[provider]))
-                for provider, name in named[:models]
-            ],
-            exponent=_MODELS_EXPONENT,
-        ),
+    offered = Weighted(
+        [
+            Model(name, provider, providers.index(provider) + 1, tuple(channels[provider]))
+            for provider, name in named[:models]
+        ],
+        exponent=_MODELS_EXPONENT,
     )
+    asking = list(_users(users, offered))
+    return Population(Weighted(asking, exponent=_USERS_EXPONENT), offered)
 
 
-def _users(count: int) -> Iterator[User]:
+def _users(count: int, models: Weighted[Model]) -> Iterator[User]:
     key_id = 0
+    own_models = iter(models.draw(Random(count), _MOST_KEYS * count))  # noqa: S311 - no secret
     for number in range(count):
         keys = []
-        for _ in range(1 + number % 3):
+        for _ in range(1 + number % _MOST_KEYS):
             key_id += 1
-            keys.append(Key(key_id, _key_name(key_id)))
+            keys.append(Key(key_id, _key_name(key_id), next(own_models)))
         workspace_id = number // _USERS_PER_WORKSPACE + 1
         yield User(
             id=number + 1,

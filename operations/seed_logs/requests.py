@@ -11,13 +11,15 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from operations.bench.made_events import made_records
-from operations.seed_logs.population import Model, Population, User, Weighted
+from operations.seed_logs.population import Key, Model, Population, User, Weighted
 from shared.events.requests import ErrorCode
 from shared.kafka.records import Headers, OutgoingRecord
 
 _FAILED: Final = 0.04
 _STREAMED: Final = 0.6
 _FIRST_KEY: Final = 0.7
+_OWN_MODEL: Final = 0.9
+_FIRST_CHANNEL: Final = 0.8
 _MS: Final = 1000
 _RETRIED: Final = 0.02
 _LONGEST_MS: Final = 600_000
@@ -76,7 +78,10 @@ class Requests:
         request_id = _id_of(at_ms, random)
         chance = random.random()
         latency_ms = min(_LONGEST_MS, int(random.lognormvariate(7.3, 0.8)))
-        told = self._told | self._whose(user) | self._served(model, latency_ms)
+        key = self._key(user)
+        if random.random() < _OWN_MODEL:
+            model = key.model
+        told = self._told | _whose(user, key) | self._served(model, latency_ms)
         if chance < _FAILED:
             [failure] = _FAILURES.draw(random, 1)
             told |= failure._asdict()
@@ -102,23 +107,13 @@ class Requests:
         value = orjson.dumps(told, option=orjson.OPT_UTC_Z)
         return OutgoingRecord(self._topic, b"%d" % user.workspace_id, value, headers)
 
-    def _whose(self, user: User) -> dict[str, Any]:
+    def _key(self, user: User) -> Key:
         is_first = len(user.keys) == 1 or self._random.random() < _FIRST_KEY
-        key = user.keys[0] if is_first else self._random.choice(user.keys[1:])
-        return {
-            "workspace_id": user.workspace_id,
-            "workspace_name": f"workspace {user.workspace_id}",
-            "project_id": user.project_id,
-            "key_id": key.id,
-            "key_name": key.name,
-            "user_id": user.id,
-            "username": user.name,
-            "group": user.group,
-            "user_group": user.group,
-        }
+        return user.keys[0] if is_first else self._random.choice(user.keys[1:])
 
     def _served(self, model: Model, latency_ms: int) -> dict[str, Any]:
-        channel = self._random.choice(model.channels)
+        is_first = self._random.random() < _FIRST_CHANNEL
+        channel = model.channels[0] if is_first else self._random.choice(model.channels)
         where = {
             "channel_id": channel.id,
             "channel_name": channel.name,
@@ -158,3 +153,17 @@ def _id_of(at_ms: int, random: Random) -> str:
     """A UUIDv7 of that time."""
     time, chance = f"{at_ms:012x}", f"{random.getrandbits(72):018x}"
     return f"{time[:8]}-{time[8:]}-7{chance[:3]}-8{chance[3:6]}-{chance[6:]}"
+
+
+def _whose(user: User, key: Key) -> dict[str, Any]:
+    return {
+        "workspace_id": user.workspace_id,
+        "workspace_name": f"workspace {user.workspace_id}",
+        "project_id": user.project_id,
+        "key_id": key.id,
+        "key_name": key.name,
+        "user_id": user.id,
+        "username": user.name,
+        "group": user.group,
+        "user_group": user.group,
+    }
