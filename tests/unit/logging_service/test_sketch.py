@@ -31,7 +31,7 @@ def sketch_of(durations: list[int]) -> Sketch:
 def test_each_quantile_is_within_one_percent_and_half_a_millisecond(durations: list[int]) -> None:
     sketch, ordered = sketch_of(durations), sorted(durations)
     for q in QUANTILES:
-        exact = ordered[int(Fraction(q) * (len(ordered) - 1))]
+        exact = ordered[int(Fraction(str(q)) * (len(ordered) - 1))]
         found = sketch.quantile(q)
         assert found is not None
         assert abs(found - exact) <= exact * 0.01 + 0.5 + 1e-6 * exact
