@@ -154,7 +154,7 @@ class KeptTopicConsumer:
                     await self._or_stop(asyncio.sleep(_RECONNECT_S))
 
     async def _consume(self) -> None:
-        rebalances = _RebalanceCount()
+        rebalances = _Rebalances()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             client_id=self._client_id,
@@ -182,14 +182,18 @@ class KeptTopicConsumer:
                     self._watch.assigned(consumer.assignment())
                     collector.drop()
                     noted.forget()
-                await self._turn(consumer, collector, noted)
+                await self._turn(consumer, collector, noted, rebalances)
         finally:
             self._watch.unassigned()
             await noted.finish(self._watch.states)
             await consumer.stop()
 
     async def _turn(
-        self, consumer: AIOKafkaConsumer, collector: Collector, noted: NotedOffsets
+        self,
+        consumer: AIOKafkaConsumer,
+        collector: Collector,
+        noted: NotedOffsets,
+        rebalances: "_Rebalances",
     ) -> None:
         try:
             # What was collected ahead comes before that: verifying begins anew behind it.
@@ -200,7 +204,9 @@ class KeptTopicConsumer:
             batch = await collector.collect()
             if batch:
                 await self._apply_and_collect(batch, collector)
-            noted.note(self._watch.states)
+            if not rebalances.under_way:
+                # In the midst of one it would be refused, and the refusal have us join again.
+                noted.note(self._watch.states)
             if time.monotonic() - self._looked_at > _LOOK_S:
                 self._looked_at = time.monotonic()
                 await self._or_stop(self._watch.look(consumer))
@@ -272,14 +278,18 @@ class KeptTopicConsumer:
                     await asyncio.gather(waiting, return_exceptions=True)
 
 
-class _RebalanceCount(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Counts rebalances; the loop does the rest."""
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Notes rebalances; the loop does the rest."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.under_way = True
+        """From before the member asks to join until it has been given its partitions."""
 
     def on_partitions_revoked(self, revoked: object) -> None:  # noqa: ARG002 - its protocol
         self.count += 1
+        self.under_way = True
 
     def on_partitions_assigned(self, assigned: object) -> None:  # noqa: ARG002 - its protocol
         self.count += 1
+        self.under_way = False
