@@ -50,13 +50,6 @@ async def cover_counts(
         await made.cover(TABLES[grain], {bucket for _, bucket in buckets.get(grain, ())})
 
 
-async def add_counts(connection: Connection, counted: Counts, series: SeriesIds) -> None:
-    """Add them all; what is below 0 takes away."""
-    ids = await ids_of(counted, series)
-    await add_counts_of_few(connection, counted, ids)
-    await add_counts_of_all(connection, counted, ids)
-
-
 async def add_counts_of_few(
     connection: Connection, counted: Counts, ids: Mapping[SeriesKey, int]
 ) -> None:

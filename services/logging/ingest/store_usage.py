@@ -119,12 +119,6 @@ _SITE_HOURLY: Final = _table("usage_site_hourly", "hour")
 _SITE_DAILY: Final = _table("usage_site_daily", "day")
 
 
-async def add_usage(connection: Connection, sums: Usage) -> None:
-    """Add usage by key and hour to the hours, the days, and those of all keys."""
-    await add_usage_of_keys(connection, sums)
-    await add_usage_of_site(connection, sums)
-
-
 async def add_usage_of_keys(connection: Connection, sums: Usage) -> None:
     """To the keys' own hours and days."""
     await _add_both(connection, sums, _HOURLY, _DAILY)
