@@ -84,5 +84,6 @@ def public_app(apis: Apis, *, keys: VerifierSource) -> web.Application:
         middlewares=[cross_origin(_TOKEN_PATHS), envelope_errors, authenticated(keys)]
     )
     app.router.add_routes(api_routes(apis))
+    app.on_shutdown.append(apis.requests.live.end)
     app.router.add_routes(page_routes(apis.transparency))
     return app

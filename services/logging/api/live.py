@@ -82,6 +82,10 @@ class LiveApi:
                 TOO_MANY_STREAMS, http_status=429, retry_after_s=_RETRY_AFTER_S
             ) from None
 
+    async def end(self, _app: web.Application) -> None:
+        """End all streams: at the service's stop nobody waits for those who watch."""
+        self._readers.end()
+
     async def _serve(
         self, request: web.Request, reader: Reader, filters: RequestFilters
     ) -> web.StreamResponse:
@@ -108,7 +112,7 @@ class LiveApi:
         try:
             await response.prepare(request)
             await self._write(response, reader, missed)
-            reason = "time"
+            reason = "stopped" if reader.is_ended else "time"
             await response.write_eof()
         except TimeoutError:
             if request.transport is not None:
@@ -145,7 +149,7 @@ class LiveApi:
             async with asyncio.timeout(times.write_s):
                 await response.write(piece)
             left_s = end_at - loop.time()
-            if left_s <= 0 or reader.is_cut:
+            if left_s <= 0 or reader.is_cut or reader.is_ended:
                 return
             piece = HEARTBEAT
             with suppress(TimeoutError):

@@ -34,6 +34,8 @@ class Reader:
         self._bytes = 0
         self._has_some = asyncio.Event()
         self.is_cut = False
+        self.is_ended = False
+        """Nothing more is told: what is queued is its last."""
 
     def put(self, frame: bytes, request_id: str = "") -> None:
         """Queue a frame, of one request or of none. Never waits."""
@@ -48,13 +50,18 @@ class Reader:
             self._bytes = 0
             self._cut()
 
+    def end(self) -> None:
+        """Have it take what is queued, and no more."""
+        self.is_ended = True
+        self._has_some.set()
+
     async def take(self, *, without: Collection[str] = ()) -> bytes:
         """All that is queued, as soon as there is something, without these requests."""
         await self._has_some.wait()
         taken = b"".join([frame for of, frame in self._frames if of not in without])
         self._frames.clear()
         self._bytes = 0
-        if not self.is_cut:
+        if not (self.is_cut or self.is_ended):
             self._has_some.clear()
         return taken
 
@@ -118,6 +125,14 @@ class Readers:
     def tell_gap(self, count: int) -> None:
         """Tell all that so many events were skipped, whosever they were."""
         frame = gap_frame(count)
+        for reader in self._all():
+            reader.put(frame)
+
+    def end(self) -> None:
+        """Have all of them end: they come again, to another process."""
+        for reader in self._all():
+            reader.end()
+
+    def _all(self) -> Iterator[Reader]:
         for group in (self._of_everybody, *self._of_users.values()):
-            for reader in group:
-                reader.put(frame)
+            yield from group

@@ -149,7 +149,9 @@ async def api(
             ),
         )
         async with served(app, host=HOST, port=port):
-            yield LogApi(url=f"http://{HOST}:{port}", session=session, signer=signer, pool=pool)
+            yield LogApi(
+                url=f"http://{HOST}:{port}", session=session, signer=signer, pool=pool, app=app
+            )
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
+from aiohttp import web
 
 from shared.events.directory import Role
 from shared.http.assertions import ASSERTION_HEADER, AssertionSigner, Caller
@@ -23,6 +24,7 @@ class LogApi:
     session: aiohttp.ClientSession
     signer: AssertionSigner
     pool: asyncpg.Pool
+    app: web.Application
 
     async def get(
         self, path: str, caller: Caller | None, params: Mapping[str, str] | None = None

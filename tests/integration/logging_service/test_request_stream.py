@@ -156,6 +156,22 @@ async def _read_to_the_end(slow: socket.socket) -> bytes:
     return taken
 
 
+async def test_a_stop_ends_streams_and_waits_for_none(
+    api: LogApi, producer: IdempotentProducer
+) -> None:
+    last = ours()
+    async with (
+        api.call("GET", STREAM, WATCHER, timeout=LONG) as response,
+        watching(api, ADMIN, user_id="790001") as other,
+    ):
+        await publish(producer, last)
+        assert await other.ids(1) == [last.request_id]
+        await api.app.shutdown()
+        async with asyncio.timeout(4):  # a stop waits for 5 s, and then cuts
+            taken = await response.read()
+    assert last.request_id.encode() in taken
+
+
 async def test_so_many_streams_of_a_user_and_no_more(api: LogApi) -> None:
     async with (
         watching(api, WATCHER),
