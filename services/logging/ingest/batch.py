@@ -18,9 +18,10 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
+from services.logging.buckets import Grain
 from services.logging.ingest import gate
 from services.logging.ingest.checks import sum_up
-from services.logging.ingest.counting import Grain, spread_out, sum_by_key
+from services.logging.ingest.counting import spread_out, sum_by_key
 from services.logging.ingest.planning import look_up_by_index
 from services.logging.ingest.refusing import Horizons, count_refused
 from services.logging.ingest.sentences import Sentences

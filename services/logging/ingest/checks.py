@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from services.logging.ingest.counting import Grain, is_request
+from services.logging.buckets import Grain
+from services.logging.ingest.counting import is_request
 from services.logging.rows.rows import LogRow
 
 _HOUR: Final = int(Grain.HOUR)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
+from services.logging.buckets import Grain
 from services.logging.rows.rows import LogRow, LogType
 
 
@@ -23,15 +24,6 @@ class Facet(IntEnum):
     """And the key's name."""
     KEY = 3
     """And workspace, user and key: all."""
-
-
-class Grain(IntEnum):
-    """The width of a bucket, in seconds."""
-
-    SECOND = 1
-    MINUTE = 60
-    HOUR = 3_600
-    DAY = 86_400
 
 
 GRAINS: Final = {

@@ -6,7 +6,7 @@ Nothing that was deleted comes back, however late its event is. What is refused 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from services.logging.ingest.counting import Grain
+from services.logging.buckets import Grain
 from services.logging.rows.rows import LogRow
 
 

@@ -7,8 +7,9 @@ waits, and does not deadlock.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+from services.logging.buckets import Grain
 from services.logging.ingest.arrays import number_arrays
-from services.logging.ingest.counting import Counts, Facet, Grain, SeriesKey
+from services.logging.ingest.counting import Counts, Facet, SeriesKey
 from services.logging.ingest.series import SeriesIds
 from services.logging.partitions.covering import Partitions
 from services.logging.partitions.spans import COUNTS_BY_DAY, COUNTS_BY_HOUR, COUNTS_BY_MINUTE

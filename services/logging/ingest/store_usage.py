@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from services.logging.buckets import Grain
 from services.logging.ingest.arrays import number_array
-from services.logging.ingest.counting import Grain
 from services.logging.ingest.usage_adding import (
     SUMMED,
     Usage,

@@ -9,8 +9,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from services.logging.buckets import Grain
 from services.logging.ingest.checks import mark_of_uuid
-from services.logging.ingest.counting import Grain, is_request
+from services.logging.ingest.counting import is_request
 from services.logging.rows.rows import LogRow
 from services.logging.sketches.bins import bin_of
 from services.logging.sketches.sketch import Sketch

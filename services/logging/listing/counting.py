@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from services.logging.buckets import Grain
 from services.logging.ingest.counting import Facet
 from services.logging.listing.conditions import REQUEST_ROW, Values, within
 from services.logging.listing.facets import series_condition
 from services.logging.listing.filters import Filters
-from services.logging.listing.grains import Grain, Part
+from services.logging.listing.grains import Part
 from services.logging.listing.moments import Moment
 from services.logging.listing.stretches import Stretch
 
@@ -35,19 +36,20 @@ def counting(
 ) -> tuple[str, list[object]]:
     """The statement and its parameters.
 
-    Its rows: the part's grain, the part's lower end, the bucket, rows, quota, tokens of requests.
+    Its rows: the part's grain (0 where rows are counted), the part's lower end, the bucket, rows,
+    quota, tokens of requests.
     `facet` may be None where all parts are to be counted from the rows.
     """
     values = Values()
     series = ""
-    if facet is not None and any(part.grain is not Grain.ROWS for part in parts):
+    if facet is not None and any(part.grain is not None for part in parts):
         condition = series_condition(facet, filters, values)
         series = (
             f"WITH series AS MATERIALIZED (SELECT s.series_id FROM log_series AS s"
             f" WHERE {condition}) "
         )
     asked = _Asked(filters, moment, values)
-    by_grain = sorted(parts, key=lambda part: (part.grain, part.lower))
+    by_grain = sorted(parts, key=lambda part: (part.grain or 0, part.lower))
     arms: list[str] = []
     for grain, of_grain in groupby(by_grain, key=lambda part: part.grain):
         arms += _arms(grain, list(of_grain), asked)
@@ -60,31 +62,31 @@ class _Asked(NamedTuple):
     values: Values
 
 
-def _arms(grain: Grain, parts: Sequence[Part], asked: _Asked) -> Iterator[str]:
+def _arms(grain: Grain | None, parts: Sequence[Part], asked: _Asked) -> Iterator[str]:
     values = asked.values
     if len(parts) <= _APART:
         for part in parts:
             lower = values.place(part.lower, "bigint")
             counted = _counted(grain, Stretch(part.lower, part.upper), asked)
-            yield f"SELECT {grain:d}, {lower}, found.* FROM ({counted}) AS found"
+            yield f"SELECT {grain or 0:d}, {lower}, found.* FROM ({counted}) AS found"
         return
     lowers = values.place([part.lower for part in parts], "bigint[]")
     uppers = values.place([part.upper for part in parts], "bigint[]")
     # Both ends of them all as well: they keep partitions out of the plan.
     around = Stretch(parts[0].lower, parts[-1].upper)
-    time = "created_at" if grain is Grain.ROWS else "bucket"
+    time = "created_at" if grain is None else "bucket"
     each = f"{time} >= part.lower AND {time} < part.upper"
     yield (
-        f"SELECT {grain:d}, part.lower, found.* FROM unnest({lowers}, {uppers})"
+        f"SELECT {grain or 0:d}, part.lower, found.* FROM unnest({lowers}, {uppers})"
         f" AS part (lower, upper) CROSS JOIN LATERAL ({_counted(grain, around, asked, each)})"
         " AS found"
     )
 
 
-def _counted(grain: Grain, stretch: Stretch, asked: _Asked, each: str = "true") -> str:
+def _counted(grain: Grain | None, stretch: Stretch, asked: _Asked, each: str = "true") -> str:
     """By bucket, in the stretch; `each`: what else holds of the time."""
     filters, moment, values = asked
-    if grain is Grain.ROWS:
+    if grain is None:
         clause = within(filters, stretch, values, hidden=moment.hidden)
         return (
             f"SELECT created_at - created_at % {ROWS_BUCKET_S} AS bucket, {_ROW_SUMS}"

@@ -10,11 +10,9 @@ from services.logging.ingest import counting
 from services.logging.ingest.counting import Facet
 from services.logging.listing.conditions import Values, equalities, model_condition
 from services.logging.listing.filters import Filters
-from services.logging.listing.grains import Grain
 
 GRAINS: Final = {
-    facet: tuple(Grain(width) for width in sorted(counting.GRAINS[facet], reverse=True))
-    for facet in Facet
+    facet: tuple(sorted(grains, reverse=True)) for facet, grains in counting.GRAINS.items()
 }
 """What each is counted by, the coarsest first."""
 _SITE: Final = frozenset({"type", "is_request", "model_name", "model_names", "channel_id", "group"})

@@ -1,24 +1,12 @@
 """A stretch of time as whole buckets of counts, and what is left of it for the rows. Pure."""
 
 from collections.abc import Sequence
-from enum import IntEnum
 from itertools import chain
 from typing import Final, NamedTuple
 
+from services.logging.buckets import Grain
 from services.logging.listing.moments import Moment
 from services.logging.listing.stretches import Stretch, joined, whole_buckets, without
-
-
-class Grain(IntEnum):
-    """What is counted together, by its length in seconds."""
-
-    ROWS = 0
-    """Nothing was: the rows themselves are counted."""
-    SECOND = 1
-    MINUTE = 60
-    HOUR = 3_600
-    DAY = 86_400
-
 
 _EVER: Final = -(2**62)
 
@@ -26,7 +14,8 @@ _EVER: Final = -(2**62)
 class Part(NamedTuple):
     """A stretch that is counted in one way: whole buckets of its grain, or rows."""
 
-    grain: Grain
+    grain: Grain | None
+    """None: nothing was counted together, the rows themselves are counted."""
     lower: int
     upper: int
 
@@ -47,7 +36,7 @@ def divide(stretch: Stretch, grains: Sequence[Grain], moment: Moment) -> list[Pa
         ]
         parts += (Part(grain, *whole) for whole in taken)
         left = without(left, taken)
-    parts += (Part(Grain.ROWS, *rest) for rest in left)
+    parts += (Part(None, *rest) for rest in left)
     return sorted(parts, key=lambda part: part.lower)
 
 

@@ -8,9 +8,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from services.logging.buckets import Grain
 from services.logging.listing.cursors import Place
 from services.logging.listing.filters import Filters
-from services.logging.listing.grains import Grain
 from services.logging.listing.moments import Moment
 from services.logging.listing.places import Covered, Piece, covered, depth, walks
 from services.logging.listing.store_pages import StoredRow, rest_of_second, walk

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from services.logging.buckets import Grain
 from services.logging.ingest.counting import Facet
 from services.logging.listing.counting import ROWS_BUCKET_S, counting
 from services.logging.listing.facets import GRAINS, facet_for
 from services.logging.listing.filters import Filters
-from services.logging.listing.grains import Grain, Part, divide
+from services.logging.listing.grains import Part, divide
 from services.logging.listing.moments import Hidden, Moment
 from services.logging.listing.places import Piece
 from services.logging.listing.store_moment import read_moment
@@ -85,7 +86,7 @@ async def pieces_of(
     pieces = await _counted(connection, filters, facet, parts, moment)
     if facet is not None and moment.hidden:
         # Rows that are being deleted are in the counts for as long as they are there.
-        whole = [part for part in parts if part.grain is not Grain.ROWS]
+        whole = [part for part in parts if part.grain is not None]
         for gone in moment.hidden:
             pieces = _less(pieces, await _hidden(connection, filters, whole, moment, gone))
     return pieces
@@ -99,12 +100,12 @@ async def _counted(
     moment: Moment,
 ) -> list[Piece]:
     statement, values = counting(filters, facet, parts, moment)
-    upper_of = {(part.grain, part.lower): part.upper for part in parts}
+    upper_of = {(part.grain or 0, part.lower): part.upper for part in parts}
     pieces = []
     for grain, part_lower, bucket, rows, quota, tokens in await connection.fetch(
         statement, *values
     ):
-        upper = min(bucket + (grain or ROWS_BUCKET_S), upper_of[Grain(grain), part_lower])
+        upper = min(bucket + (grain or ROWS_BUCKET_S), upper_of[grain, part_lower])
         pieces.append(Piece(max(bucket, part_lower), upper, rows, quota, tokens))
     return sorted(pieces, reverse=True)
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
+from services.logging.buckets import Grain
 from services.logging.ingest.checks import Check, sum_up
-from services.logging.ingest.counting import Counted, Counts, Grain, count
+from services.logging.ingest.counting import Counted, Counts, count
 from services.logging.ingest.usage_adding import Usage, add_up
 from services.logging.rows.rows import LogRow
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.logging.buckets import Grain
 from services.logging.ingest.batch import Beside
-from services.logging.ingest.counting import Counted, Grain, count
+from services.logging.ingest.counting import Counted, count
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.rows.rows import LogRow
 from shared.postgres.pool import open_pool

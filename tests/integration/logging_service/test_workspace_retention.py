@@ -7,9 +7,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from services.logging.buckets import Grain
 from services.logging.ingest.batch import Beside
 from services.logging.ingest.checks import Check, sum_up
-from services.logging.ingest.counting import Grain, count
+from services.logging.ingest.counting import count
 from services.logging.ingest.store_counts import TABLES
 from services.logging.partitions.spans import DAY
 from services.logging.retention.store_retention import put
