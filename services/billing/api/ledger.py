@@ -1,13 +1,12 @@
 """`/api/billing/ledger`, and all of it as CSV."""
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import asyncpg
-from aiohttp import hdrs, web
+from aiohttp import web
 from pydantic import AfterValidator, Field, StringConstraints
 
 from services.billing.api.requests import Body, Named, Paging, RowId, workspace_to_read
@@ -17,17 +16,10 @@ from services.billing.ledger.store_lists import count_entries, list_entries, str
 from shared.events.ledger import EntryKind
 from shared.events.numbers import MAX_ID
 from shared.http.callers import user_of
-from shared.http.envelope import EnvelopeError, read_query, succeed
-from shared.postgres.retrying import Connection
-from shared.telemetry.logs import get_logger
+from shared.http.envelope import read_query, succeed
+from shared.http.exports import ExportFile, Exports
 
-_MAX_EXPORTS: Final = 2
-"""At a time: each keeps a connection of the pool for as long as its reader takes."""
-_RETRY_AFTER_S: Final = 5
-_WRITE_TIMEOUT_S: Final = 60.0
 _MAX_UNIX_S: Final = 253_402_300_799
-
-_logger = get_logger()
 
 
 def _is_cursor(cursor: str) -> str:
@@ -77,8 +69,7 @@ class LedgerApi:
 
     def __init__(self, *, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._exporting: set[int] = set()
-        """The users whose exports run."""
+        self._exports = Exports(cut_event="ledger.export_cut")
 
     async def list(self, request: web.Request) -> web.Response:
         """Entries, newest first. They are counted only where no cursor is given."""
@@ -104,68 +95,17 @@ class LedgerApi:
         """Every entry that matches, oldest first, as they were at one moment."""
         caller, query = user_of(request), read_query(request, LedgerFilterQuery)
         workspace_id = workspace_to_read(request, caller, query.workspace_id)
-        wanted = query.entries(workspace_id)
-        response = _csv_response(workspace_id)
-        with self._turn(caller.user_id):
-            async with self._pool.acquire() as connection:
-                is_whole = await _send(request, response, connection, wanted)
-        # Not before: who has all of it may ask for the next one at once.
-        if is_whole and response.prepared:
-            with suppress(OSError):  # the reader left with all but the end
-                await response.write_eof()
-        return response
+        file = ExportFile(f"ledger-{workspace_id}.csv", "text/csv", csv_head())
+        lines = self._lines(query.entries(workspace_id))
+        return await self._exports.send(request, caller.user_id, file, lines)
 
-    @contextmanager
-    def _turn(self, user_id: int) -> Iterator[None]:
-        """One for each user, so that nobody keeps all others waiting by reading slowly."""
-        if user_id in self._exporting or len(self._exporting) >= _MAX_EXPORTS:
-            raise EnvelopeError(
-                "other exports are running; try again",
-                http_status=429,
-                retry_after_s=_RETRY_AFTER_S,
-            )
-        self._exporting.add(user_id)
-        try:
-            yield
-        finally:
-            self._exporting.discard(user_id)
-
-
-def _csv_response(workspace_id: int) -> web.StreamResponse:
-    response = web.StreamResponse()
-    response.content_type = "text/csv"
-    response.charset = "utf-8"
-    response.headers["Content-Disposition"] = f'attachment; filename="ledger-{workspace_id}.csv"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-async def _send(
-    request: web.Request,
-    response: web.StreamResponse,
-    connection: Connection,
-    wanted: EntryFilter,
-) -> bool:
-    """Write all but the end; False where it had to be cut."""
-    async with aclosing(stream_entries(connection, wanted)) as pieces:
-        # Before the head is sent, so that a database that is away is told as such.
-        piece = await anext(pieces, None)
-        if request.method == hdrs.METH_HEAD:
-            return True
-        await response.prepare(request)
-        try:
-            await response.write(csv_head())
-            while piece is not None:
-                async with asyncio.timeout(_WRITE_TIMEOUT_S):
-                    await response.write(csv_lines(piece))
-                piece = await anext(pieces, None)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            # The head is gone: an error would stand among the entries. Leave it visibly cut.
-            _logger.warning("ledger.export_cut", error=type(error).__name__)
-            if request.transport is not None:
-                request.transport.abort()
-            return False
-    return True
+    async def _lines(self, wanted: EntryFilter) -> AsyncGenerator[bytes, None]:
+        async with (
+            self._pool.acquire() as connection,
+            aclosing(stream_entries(connection, wanted)) as pieces,
+        ):
+            async for entries in pieces:
+                yield csv_lines(entries)
 
 
 def _time(unix_s: int | None) -> datetime | None:
