@@ -1,7 +1,9 @@
 """Requests as they are asked for and shown: rules without a database."""
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.logging.listing.cursors import Place
@@ -9,6 +11,7 @@ from services.logging.live.frames import frame_of, seen_until
 from services.logging.live.matching import matcher
 from services.logging.live.readers import MAX_FRAMES, Reader, Readers, TooManyReadersError
 from services.logging.requests.clients import client_of
+from services.logging.requests.filters import RequestFilters
 from services.logging.requests.query import RequestFilterQuery
 from services.logging.requests.request_times import times_of
 from services.logging.requests.walking import walk_from
@@ -29,6 +32,21 @@ def test_a_stream_matches_what_the_database_finds(
     assert wanted(row._asdict())
     assert not wanted(usual._asdict())
     assert not unwanted(row._asdict())
+
+
+@given(wildcard=st.text("ab%", min_size=1, max_size=8), name=st.text("ab", max_size=8))
+@example(wildcard="a%a", name="a")
+@example(wildcard="%ab%ab%", name="abb")
+def test_a_wildcard_stands_for_any_run_of_characters(wildcard: str, name: str) -> None:
+    pattern = ".*".join(map(re.escape, wildcard.split("%")))
+    matches = matcher(RequestFilters(model=wildcard))
+    assert matches({"model_name": name}) == bool(re.fullmatch(pattern, name))
+
+
+def test_no_wildcard_takes_long() -> None:
+    """Each event is held against it on the loop, and both may be as unkind as a caller likes."""
+    matches = matcher(RequestFilters(model="%a" * 63 + "%b"))
+    assert not matches({"model_name": "a" * 128})
 
 
 def test_without_filters_everything_matches() -> None:
