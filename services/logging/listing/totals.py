@@ -122,7 +122,10 @@ async def _hidden(
         finer
         for part in whole
         for finer in divide(
-            Stretch(part.lower, min(part.upper, gone.before)), GRAINS[Facet.KEY], moment
+            Stretch(part.lower, min(part.upper, gone.before)),
+            # No coarser than what it is taken off from: hours, and not the day that they fill.
+            [grain for grain in GRAINS[Facet.KEY] if grain <= part.grain],
+            moment,
         )
     ]
     if not parts:

@@ -12,8 +12,12 @@ from services.logging.ingest.batch import Beside
 from services.logging.ingest.checks import Check, sum_up
 from services.logging.ingest.counting import count
 from services.logging.ingest.store_counts import TABLES
-from services.logging.partitions.spans import DAY
+from services.logging.listing.filters import Filters, Page
+from services.logging.listing.pages import Pages
+from services.logging.listing.reading import Reading
+from services.logging.partitions.spans import DAY, HOUR
 from services.logging.retention.store_retention import put
+from services.logging.retention.store_workspaces import begin_due
 from services.logging.rows.rows import LogRow
 from shared.audit.actions import Actor
 from shared.events.directory import Role
@@ -166,6 +170,29 @@ async def test_killed_it_is_gone_on_with_and_subtracts_once(
     await assert_counts_are_of(pool, kept(rows))
     deleted = await pool.fetchval("SELECT sum(deleted_rows) FROM log_clean_ups")
     assert deleted == len(rows) - len(kept(rows))
+
+
+async def test_pages_are_right_while_its_rows_are_being_deleted(pool: asyncpg.Pool) -> None:
+    """Also where a page is looked for by the hour, and whole days of theirs are hidden."""
+    others = [
+        made(OTHER, KEPT_FROM - DAY + hour * HOUR + minute * 60)
+        for hour in range(3, 24)
+        for minute in (1, 2, 3)
+    ]
+    theirs = [made(SHORT, KEPT_FROM - DAY + hour * HOUR + 7) for hour in range(24)]
+    await ingest(pool, Beside.over(pool, partition_hours=24), [*others, *theirs])
+    await keep(pool, SHORT, DAYS)
+    async with pool.acquire() as connection, connection.transaction():
+        assert await begin_due(connection, midnight=KEPT_FROM + DAYS * DAY, most=1) == 1
+    pages = Pages(Reading(pool, statement_timeout_ms=20_000))
+
+    expected = sorted((row.created_at for row in others), reverse=True)
+    for number in range(1, 9):
+        # By type and group: no index leads to these, so that the hours are counted.
+        found = await pages.page(Filters(type=2, group="default"), Page(number=number, size=10))
+        assert found.total == len(others)
+        begins = (number - 1) * 10
+        assert [row["created_at"] for row in found.rows] == expected[begins : begins + 10]
 
 
 async def test_what_the_sites_horizon_hides_is_left_to_the_sites_clean_up(
