@@ -7,12 +7,9 @@ from typing import Annotated, Final
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.logging.listing.cursors import Place, place_of
+from services.logging.parameters import DEFAULT_PAGE_SIZE, MAX_TIMESTAMP, page_size_of
 from shared.events.numbers import MAX_ID
 
-DEFAULT_PAGE_SIZE: Final = 20
-MAX_PAGE_SIZE: Final = 100
-MAX_TIMESTAMP: Final = 10**11
-"""Unix seconds lie far below; what lies above is in milliseconds, and would delete everything."""
 _MAX_PAGE: Final = 10**9
 _RANGE: Final = frozenset({"start_timestamp", "end_timestamp"})
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
@@ -59,9 +56,8 @@ class PageQuery(BaseModel):
     )
 
     def page(self) -> "Page":
-        """The page asked for, within what is allowed: from 1, and at most MAX_PAGE_SIZE rows."""
-        size = self.page_size if self.page_size > 0 else DEFAULT_PAGE_SIZE
-        return Page(number=max(1, self.p), size=min(size, MAX_PAGE_SIZE))
+        """The page asked for, within what is allowed: from 1, and a size as is allowed."""
+        return Page(number=max(1, self.p), size=page_size_of(self.page_size))
 
 
 class ListQuery(PageQuery):

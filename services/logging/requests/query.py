@@ -4,23 +4,16 @@ import re
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from services.logging.listing.cursors import Place, place_of
+from services.logging.parameters import Parameters, UnixSeconds, page_size_of
 from services.logging.requests.filters import STATUS_CLASS, RequestFilters
 from shared.events.numbers import MAX_ID, MAX_MS
 from shared.events.text import Address, Code, Line, ModelName
 
-DEFAULT_PAGE_SIZE: Final = 20
-MAX_PAGE_SIZE: Final = 100
-_MAX_TIME: Final = 10**11
 _STATUS: Final = re.compile(r"[1-9][0-9]{2}", re.ASCII)
 _TRACE: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
-
-
-def _given(value: object) -> object:
-    """An empty parameter is one that was not given: forms send every field."""
-    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _status(value: str | None) -> str | None:
@@ -44,45 +37,39 @@ def _cursor(value: str | None) -> str | None:
     return value
 
 
-_GIVEN: Final = BeforeValidator(_given)
-_Id = Annotated[int | None, Field(ge=0, le=MAX_ID), _GIVEN]
-_Time = Annotated[int | None, Field(ge=0, le=_MAX_TIME), _GIVEN]
-_Status = Annotated[str | None, AfterValidator(_status), _GIVEN]
-_Trace = Annotated[str | None, AfterValidator(_trace), _GIVEN]
-_Cursor = Annotated[str | None, Field(max_length=64), AfterValidator(_cursor), _GIVEN]
-_Code = Annotated[Code | None, _GIVEN]
-_Line = Annotated[Line | None, _GIVEN]
+_Id = Annotated[int | None, Field(ge=0, le=MAX_ID)]
+_Status = Annotated[str | None, AfterValidator(_status)]
+_Trace = Annotated[str | None, AfterValidator(_trace)]
+_Cursor = Annotated[str | None, Field(max_length=64), AfterValidator(_cursor)]
 
 
-class RequestFilterQuery(BaseModel):
+class RequestFilterQuery(Parameters):
     """What a request must be to be shown. Nothing is filtered by what is not given."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="ignore")
-
-    from_: _Time = Field(default=None, alias="from")
+    from_: UnixSeconds = Field(default=None, alias="from")
     """Unix seconds, included."""
-    to: _Time = None
+    to: UnixSeconds = None
     """Unix seconds, included."""
-    model: Annotated[ModelName | None, _GIVEN] = None
+    model: ModelName | None = None
     """Exact, or with `%` for any run of characters."""
     status: _Status = None
     """`429`, or `5xx`."""
-    outcome: _Code = None
-    error_code: _Code = None
+    outcome: Code | None = None
+    error_code: Code | None = None
     user_id: _Id = None
     workspace_id: _Id = None
     project_id: _Id = None
     key_id: _Id = None
     provider_id: _Id = None
     channel_id: _Id = None
-    method: _Code = None
-    path: _Line = None
-    is_stream: Annotated[bool | None, _GIVEN] = None
-    min_latency_ms: Annotated[int | None, Field(ge=0, le=MAX_MS), _GIVEN] = None
-    client_ip: Annotated[Address | None, _GIVEN] = None
+    method: Code | None = None
+    path: Line | None = None
+    is_stream: bool | None = None
+    min_latency_ms: Annotated[int | None, Field(ge=0, le=MAX_MS)] = None
+    client_ip: Address | None = None
     trace_id: _Trace = None
-    request_id: _Line = None
-    upstream_request_id: _Line = None
+    request_id: Line | None = None
+    upstream_request_id: Line | None = None
 
     def filters(self) -> RequestFilters:
         """The conditions, whoever asks."""
@@ -93,14 +80,13 @@ class RequestFilterQuery(BaseModel):
 class RequestQuery(RequestFilterQuery):
     """A page of them: from the newest on, or from the `next_cursor` of the page before."""
 
-    page_size: Annotated[int | None, Field(le=MAX_ID), _GIVEN] = None
+    page_size: Annotated[int | None, Field(le=MAX_ID)] = None
     cursor: _Cursor = None
 
     @property
     def size(self) -> int:
-        """How many a page has: at most MAX_PAGE_SIZE."""
-        wanted = self.page_size if self.page_size and self.page_size > 0 else DEFAULT_PAGE_SIZE
-        return min(wanted, MAX_PAGE_SIZE)
+        """How many a page has."""
+        return page_size_of(self.page_size)
 
     @property
     def place(self) -> Place | None:

@@ -4,13 +4,14 @@ from enum import StrEnum
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-from services.logging.listing.filters import MAX_PAGE_SIZE, MAX_TIMESTAMP
+from services.logging.parameters import MAX_PAGE_SIZE, Parameters, UnixSeconds
 from services.logging.usage.measures import METRICS, USUAL
 from services.logging.usage.places import Place, place_of
 from services.logging.usage.spans import DAY_S, Interval
 from shared.events.numbers import MAX_ID
+from shared.events.text import Line, ModelName
 
 MAX_POINTS: Final = 5_000
 _LATELY_S: Final = {Interval.HOUR: DAY_S, Interval.DAY: 30 * DAY_S}
@@ -35,17 +36,6 @@ class Order(StrEnum):
     REQUESTS = "requests"
     TOKENS = "tokens"
     ERRORS = "errors"
-
-
-def _given(value: object) -> object:
-    """An empty parameter is one that was not given: forms send every field."""
-    return None if value == "" else value
-
-
-def _text(value: object) -> object:
-    if isinstance(value, str) and not value.isprintable():
-        raise ValueError("has characters that no name has")
-    return value
 
 
 def _zone(name: str | None) -> str | None:
@@ -75,23 +65,17 @@ def _dimensions(text: str) -> str:
     return text
 
 
-_Id = Annotated[int | None, Field(ge=1, le=MAX_ID), BeforeValidator(_given)]
-_Time = Annotated[int | None, Field(ge=0, le=MAX_TIMESTAMP), BeforeValidator(_given)]
-_Text = Annotated[
-    str | None, Field(max_length=_MAX_TEXT), BeforeValidator(_text), BeforeValidator(_given)
-]
+_Id = Annotated[int | None, Field(ge=1, le=MAX_ID)]
 _Metrics = Annotated[str, Field(max_length=2_000), AfterValidator(_metrics)]
 _Dimensions = Annotated[str, Field(max_length=_MAX_TEXT), AfterValidator(_dimensions)]
 
 
-class UsageQuery(BaseModel):
+class UsageQuery(Parameters):
     """Whose usage, and of when. What is left out is not filtered."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, extra="ignore")
-
-    from_: Annotated[_Time, Field(alias="from")] = None
+    from_: UnixSeconds = Field(default=None, alias="from")
     """Unix seconds; the hour or the day that it lies in is told whole."""
-    to: _Time = None
+    to: UnixSeconds = None
     """Unix seconds, without that moment itself; left out: now."""
     workspace_id: _Id = None
     project_id: _Id = None
@@ -99,7 +83,7 @@ class UsageQuery(BaseModel):
     user_id: _Id = None
     """For an admin; others ask for themselves."""
     provider_id: _Id = None
-    model: _Text = None
+    model: ModelName | None = None
     """Exact, or with `%` for any run of characters."""
 
     def span(self, now: int, lately_s: int) -> tuple[int, int]:
@@ -111,13 +95,11 @@ class UsageQuery(BaseModel):
 class SeriesQuery(UsageQuery):
     """Over time."""
 
-    interval: Annotated[Interval, BeforeValidator(lambda value: value or Interval.DAY)] = (
-        Interval.DAY
-    )
-    by: Annotated[Dimension | None, BeforeValidator(_given)] = None
+    interval: Interval = Interval.DAY
+    by: Dimension | None = None
     metrics: _Metrics = ""
     """Names with commas, in the order in which they are to be told; left out: the usual ones."""
-    timezone: Annotated[_Text, AfterValidator(_zone)] = None
+    timezone: Annotated[Line | None, AfterValidator(_zone)] = None
     """Of the days; left out: UTC."""
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = 10
     """With `by`: so many of the largest by spend, each with a series of its own."""
@@ -136,7 +118,7 @@ class TopQuery(UsageQuery):
     """The largest."""
 
     by: Dimension
-    order: Annotated[Order, BeforeValidator(lambda value: value or Order.SPEND)] = Order.SPEND
+    order: Order = Order.SPEND
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = 10
 
 
@@ -152,7 +134,7 @@ class RowsQuery(UsageQuery):
     by: _Dimensions = ""
     """With commas: rows that are alike in these are added up; left out: each row by itself."""
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = MAX_PAGE_SIZE
-    cursor: Annotated[_Text, AfterValidator(_place)] = None
+    cursor: Annotated[Line | None, AfterValidator(_place)] = None
     """`next_cursor` of the page before."""
 
     @property
