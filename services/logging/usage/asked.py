@@ -16,6 +16,8 @@ from shared.events.text import Line, ModelName
 MAX_POINTS: Final = 5_000
 _LATELY_S: Final = {Interval.HOUR: DAY_S, Interval.DAY: 30 * DAY_S}
 _MAX_TEXT: Final = 256
+_MAX_CURSOR: Final = 1_024
+"""Five ids and the longest model, of the longest characters, take 848."""
 
 
 class Dimension(StrEnum):
@@ -134,7 +136,7 @@ class RowsQuery(UsageQuery):
     by: _Dimensions = ""
     """With commas: rows that are alike in these are added up; left out: each row by itself."""
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = MAX_PAGE_SIZE
-    cursor: Annotated[Line | None, AfterValidator(_place)] = None
+    cursor: Annotated[str | None, Field(max_length=_MAX_CURSOR), AfterValidator(_place)] = None
     """`next_cursor` of the page before."""
 
     @property

@@ -6,6 +6,8 @@ from aiohttp.test_utils import make_mocked_request
 from services.logging.parameters import MAX_TIMESTAMP, Parameters, page_size_of
 from services.logging.requests.query import ExportQuery, RequestQuery
 from services.logging.usage.asked import RowsQuery, SeriesQuery, TopQuery, UsageQuery
+from services.logging.usage.places import cursor_of
+from shared.events.numbers import MAX_ID
 from shared.http.envelope import EnvelopeError, read_query
 
 MODELS = (RequestQuery, ExportQuery, UsageQuery, SeriesQuery, TopQuery, RowsQuery)
@@ -57,3 +59,9 @@ def test_a_model_that_nothing_has_is_told(model: type[Parameters], value: str) -
 )
 def test_a_page_has_as_many_as_are_asked_for_within_bounds(wanted: int | None, size: int) -> None:
     assert page_size_of(wanted) == size
+
+
+def test_the_longest_cursor_that_a_page_gives_is_taken() -> None:
+    cursor = cursor_of(MAX_TIMESTAMP, [MAX_ID, MAX_ID, MAX_ID, MAX_ID, MAX_ID, "\U0001f600" * 128])
+
+    assert RowsQuery.model_validate({"cursor": cursor}).place is not None
