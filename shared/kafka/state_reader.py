@@ -8,18 +8,16 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord
 
+from shared.kafka.all_partitions import POLL_MS, RECONNECT_S, read_all
 from shared.kafka.incoming import to_record
 from shared.kafka.metrics import StateReaderMetrics
 from shared.kafka.records import Partition, Record
 from shared.telemetry.logs import get_logger
 
-_POLL_MS: Final = 200
 # How long the loop is held up at once: about 10 ms.
 _MAX_RECORDS: Final = 1_000
 # Of each partition. More is no faster, and for a moment each is in memory more than once.
 _FETCH_BYTES: Final = 2 * 1024 * 1024
-_RECONNECT_S: Final = 0.5
-_REQUEST_TIMEOUT_MS: Final = 10_000
 
 TakeState: TypeAlias = Callable[[bytes | None, bytes | None], None]
 """Takes a record's key and value; the value of a tombstone is None."""
@@ -93,34 +91,18 @@ class StateTopicReader:
                 _logger.warning(
                     "state_reader_reconnects", topics=self._topics, error=type(error).__name__
                 )
-            await asyncio.sleep(_RECONNECT_S)
+            await asyncio.sleep(RECONNECT_S)
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(
-            *self._topics,
-            bootstrap_servers=self._bootstrap,
+        await read_all(
+            self._topics,
+            bootstrap=self._bootstrap,
             client_id=self._client_id,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
+            seek=self._seek,
+            poll=self._poll,
             isolation_level="read_committed",
-            request_timeout_ms=_REQUEST_TIMEOUT_MS,
             max_partition_fetch_bytes=_FETCH_BYTES,
-            metadata_max_age_ms=30_000,
         )
-        try:
-            await consumer.start()
-            assigned: frozenset[TopicPartition] = frozenset()
-            while True:
-                # Without a group these are all partitions; they change when a topic is made anew.
-                if assigned != consumer.assignment():
-                    assigned = frozenset(consumer.assignment())
-                    await self._seek(consumer, assigned)
-                await self._poll(consumer, assigned)
-                # Where there is more to be had at once, nothing above gives way to other tasks.
-                await asyncio.sleep(0)
-        finally:
-            await consumer.stop()
 
     async def _seek(self, consumer: AIOKafkaConsumer, tps: frozenset[TopicPartition]) -> None:
         starts = await consumer.beginning_offsets(tps)
@@ -143,7 +125,7 @@ class StateTopicReader:
 
     async def _poll(self, consumer: AIOKafkaConsumer, tps: frozenset[TopicPartition]) -> None:
         try:
-            batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+            batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=_MAX_RECORDS)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):
             # The topic was cut or made anew: what is left of it is read from its beginning.
             await self._seek(consumer, tps)

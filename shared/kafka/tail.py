@@ -7,16 +7,14 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from shared.kafka.all_partitions import POLL_MS, RECONNECT_S, read_all
 from shared.kafka.incoming import to_record
 from shared.kafka.records import Record
 from shared.telemetry.logs import get_logger
 
 _logger = get_logger()
-_POLL_MS: Final = 200
 # How long the loop is held up at once: some 10 ms.
 _MAX_RECORDS: Final = 200
-_RECONNECT_S: Final = 0.5
-_REQUEST_TIMEOUT_MS: Final = 10_000
 MAX_BEHIND: Final = 20_000
 
 
@@ -61,34 +59,19 @@ class TopicTail:
                         "tail_reconnects", topic=self._topic, error=type(error).__name__
                     )
                 self._at_end.clear()
-                await asyncio.sleep(_RECONNECT_S)
+                await asyncio.sleep(RECONNECT_S)
         finally:
             self._at_end.clear()
             self._positions = {}
 
     async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(
-            self._topic,
-            bootstrap_servers=self._bootstrap,
+        await read_all(
+            [self._topic],
+            bootstrap=self._bootstrap,
             client_id=self._client_id,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            request_timeout_ms=_REQUEST_TIMEOUT_MS,
-            metadata_max_age_ms=30_000,
+            seek=self._seek,
+            poll=self._poll,
         )
-        try:
-            await consumer.start()
-            assigned: frozenset[TopicPartition] = frozenset()
-            while True:
-                # Without a group these are all partitions; there may come to be more.
-                if assigned != consumer.assignment():
-                    assigned = frozenset(consumer.assignment())
-                    await self._seek(consumer, assigned)
-                await self._poll(consumer, assigned)
-                await asyncio.sleep(0)
-        finally:
-            await consumer.stop()
 
     async def _seek(self, consumer: AIOKafkaConsumer, tps: frozenset[TopicPartition]) -> None:
         starts = await consumer.beginning_offsets(tps)
@@ -104,7 +87,7 @@ class TopicTail:
 
     async def _poll(self, consumer: AIOKafkaConsumer, tps: frozenset[TopicPartition]) -> None:
         try:
-            batches = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+            batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=_MAX_RECORDS)
         except (OffsetOutOfRangeError, NoOffsetForPartitionError):
             self._positions = {}
             await self._seek(consumer, tps)
