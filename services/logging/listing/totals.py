@@ -124,7 +124,7 @@ async def _hidden(
         for finer in divide(
             Stretch(part.lower, min(part.upper, gone.before)),
             # No coarser than what it is taken off from: hours, and not the day that they fill.
-            [grain for grain in GRAINS[Facet.KEY] if grain <= part.grain],
+            [grain for grain in GRAINS[Facet.KEY] if grain <= (part.grain or 0)],
             moment,
         )
     ]
