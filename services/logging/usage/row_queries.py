@@ -25,7 +25,10 @@ def rows(
     place: Place | None,
     limit: int,
 ) -> Query:
-    """Rows as they are stored, or added up by some dimensions, newest first, after a place."""
+    """Rows as they are stored, or added up by some dimensions, newest first, after a place.
+
+    What is added up has no sketches: see `row_sketches`.
+    """
     values = Values()
     table, bucket, condition = source(values, wanted, stretch, is_site=False)
     columns = [COLUMNS[each] for each in (by or FINEST)]
@@ -37,10 +40,9 @@ def rows(
     page = f"ORDER BY {order} LIMIT {values.add(limit)}::bigint"
     times = "min(created_at) AS created_at, max(updated_at) AS updated_at"
     if by:
-        merged = ", ".join(f"array_agg({name}) AS {name}" for name in SKETCHES)
         return Query(
-            f"SELECT {bucket} AS bucket, {', '.join(columns)}, {sums(is_site=False)}, {times},"
-            f" {merged} FROM {table} WHERE {condition} GROUP BY {key} {page}",
+            f"SELECT {bucket} AS bucket, {', '.join(columns)}, {sums(is_site=False)}, {times}"
+            f" FROM {table} WHERE {condition} GROUP BY {key} {page}",
             values.all,
         )
     peak = ", peak_hour, peak_hour_requests" if stretch.grain is Grain.DAILY else ""
@@ -49,6 +51,33 @@ def rows(
         f"SELECT {bucket} AS bucket, {', '.join(columns)}, {kept}{peak},"
         f" least(request_count, 1) AS {DISTINCT}"
         f" FROM {table} WHERE {condition} {page}",
+        values.all,
+    )
+
+
+def row_sketches(
+    wanted: Wanted,
+    stretch: Stretch,
+    by: Sequence[Dimension],
+    page: tuple[Place, Place],
+    most: int,
+) -> Query:
+    """The sketches of the rows of a page, one row each as it is stored; at most `most`.
+
+    `page`: its first row and its last, in the order of the page.
+    """
+    is_site = wanted.is_of_site(by, ())
+    values = Values()
+    table, bucket, condition = source(values, wanted, stretch, is_site=is_site)
+    columns = [COLUMNS[each] for each in by]
+    key = ", ".join((bucket, *columns))
+    newest, oldest = (
+        ", ".join(values.add(each) for each in (place.bucket, *place.names)) for place in page
+    )
+    return Query(
+        f"SELECT {bucket} AS bucket, {', '.join((*columns, *SKETCHES))} FROM {table}"
+        f" WHERE {condition} AND ({key}) <= ({newest}) AND ({key}) >= ({oldest})"
+        f" LIMIT {values.add(most)}::bigint",
         values.all,
     )
 

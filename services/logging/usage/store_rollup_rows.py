@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.logging.listing.reading import Reading
-from services.logging.sketches.sketch import Sketch
 from services.logging.usage import row_queries
 from services.logging.usage.asked import Dimension
 from services.logging.usage.freshness import Freshness
-from services.logging.usage.measures import SKETCHES
+from services.logging.usage.merging import MAX_SKETCHES, bounded, merge, with_sketches
 from services.logging.usage.places import Place
-from services.logging.usage.sources import COLUMNS, Wanted
+from services.logging.usage.sources import COLUMNS, FINEST, Wanted
 from services.logging.usage.spans import DAY_S, Grain, Stretch
 from services.logging.usage.store_freshness import freshness
 from shared.postgres.retrying import Connection
@@ -41,26 +40,27 @@ class RollupRows:
         place: Place | None,
         limit: int,
     ) -> FoundRows:
-        """Rows by themselves, or added up by `by`."""
+        """Rows by themselves, or added up by `by`. Raises SpanError where those are too many."""
         query = row_queries.rows(wanted, stretch, by, place, limit + 1)
+        columns = [COLUMNS[each] for each in (by or FINEST)]
+
+        def place_of(row: Mapping[str, Any]) -> Place:
+            return Place(row["bucket"], tuple(row[column] for column in columns))
+
         async with self._reading() as connection:
             fresh = await freshness(connection)
             found = [dict(row) for row in await connection.fetch(query.text, *query.values)]
-            rows = [_merged(row) for row in found[:limit]]
-            if by and rows and stretch.grain is Grain.DAILY:
-                await _add_peaks(connection, wanted, by, rows)
-        return FoundRows(freshness=fresh, rows=rows, has_more=len(found) > limit)
-
-
-def _merged(row: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**row}
-    for name in SKETCHES:
-        stored = row[name]
-        sketch = Sketch()
-        for each in [stored] if isinstance(stored, bytes) else stored:
-            sketch.merge(Sketch.from_bytes(each))
-        merged[name] = sketch
-    return merged
+            rows = found[:limit]
+            parts: Sequence[Mapping[str, Any]] = rows
+            if by and rows:
+                ends = place_of(rows[0]), place_of(rows[-1])
+                told = row_queries.row_sketches(wanted, stretch, by, ends, MAX_SKETCHES + 1)
+                parts = [dict(part) for part in await connection.fetch(told.text, *told.values)]
+                if stretch.grain is Grain.DAILY:
+                    await _add_peaks(connection, wanted, by, rows)
+        merged = await merge((place_of(row), row) for row in bounded(parts))
+        whole = [with_sketches(row, merged.get(place_of(row))) for row in rows]
+        return FoundRows(freshness=fresh, rows=whole, has_more=len(found) > limit)
 
 
 async def _add_peaks(

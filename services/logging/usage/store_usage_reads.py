@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from services.logging.listing.reading import Reading
 from services.logging.usage import queries, series_queries
 from services.logging.usage.asked import Dimension, Order
 from services.logging.usage.freshness import Freshness
-from services.logging.usage.measures import NOTHING, SKETCHES, needs_sketches
-from services.logging.usage.merging import Merged, merge
+from services.logging.usage.measures import NOTHING, needs_sketches
+from services.logging.usage.merging import MAX_SKETCHES, bounded, merge, with_sketches
 from services.logging.usage.sources import Name, Query, Wanted
-from services.logging.usage.spans import Points, SpanError, Stretch
+from services.logging.usage.spans import Points, Stretch
 from services.logging.usage.store_freshness import freshness
 from services.logging.usage.store_names import names_of
 from shared.postgres.retrying import Connection
 
-MAX_SKETCHES: Final = 100_000
-"""What percentiles are merged from at the most: about a second's work."""
 Row = dict[str, Any]
 Sums = Mapping[str, Any]
 """A row of sums with the merged sketches, as `measures.told` takes it."""
@@ -83,10 +81,10 @@ class UsageReads:
             rows = await _fetch(
                 connection, series_queries.series(wanted, points, by, names, metrics)
             )
-            raw = []
+            raw: Sequence[Row] = []
             if is_sketched:
                 query = series_queries.series_sketches(wanted, points, by, names, MAX_SKETCHES + 1)
-                raw = _bounded(await _fetch(connection, query))
+                raw = bounded(await _fetch(connection, query))
         merged = await merge(((row["name"], row["point"]), row) for row in raw)
         found: dict[Name, dict[int, Sums]] = {name: {} for name in names}
         for row in rows:
@@ -108,7 +106,7 @@ class UsageReads:
             rows = await _fetch(connection, queries.top(wanted, stretches, by, order, limit))
             names = [row["name"] for row in rows]
             query = queries.sketches(wanted, stretches, by, names, MAX_SKETCHES + 1)
-            raw = _bounded(await _fetch(connection, query))
+            raw = bounded(await _fetch(connection, query))
             total = await _total(connection, wanted, stretches)
             labels = await names_of(connection, by, names)
         merged = await merge((row["name"], row) for row in raw)
@@ -124,16 +122,11 @@ class UsageReads:
             total = await _total(connection, wanted, stretches)
             (keys,) = await _fetch(connection, queries.keys(wanted, stretches))
             query = queries.sketches(wanted, stretches, None, (), MAX_SKETCHES + 1)
-            raw = _bounded(await _fetch(connection, query))
+            raw = bounded(await _fetch(connection, query))
             earlier = await _total(connection, wanted, before) if before else NOTHING
         merged = await merge((None, row) for row in raw)
         whole = with_sketches({**total, **keys}, merged.get(None))
         return Totals(freshness=fresh, total=whole, before=earlier)
-
-
-def with_sketches(row: Mapping[str, Any], merged: Merged | None) -> Sums:
-    """A row of sums beside what was merged for it."""
-    return {**dict.fromkeys(SKETCHES), **row, **(merged or {})}
 
 
 async def _fetch(connection: Connection, query: Query) -> list[Row]:
@@ -143,9 +136,3 @@ async def _fetch(connection: Connection, query: Query) -> list[Row]:
 async def _total(connection: Connection, wanted: Wanted, stretches: Sequence[Stretch]) -> Row:
     rows = await _fetch(connection, queries.total(wanted, stretches))
     return {**NOTHING, **(rows[0] if rows else {})}
-
-
-def _bounded(rows: list[Row]) -> list[Row]:
-    if len(rows) > MAX_SKETCHES:
-        raise SpanError("percentiles of so much at once take too long: ask for days, or for less")
-    return rows
