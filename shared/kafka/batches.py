@@ -2,6 +2,7 @@
 
 What may go wrong, and what is done about it:
     conflict, server away       the same batch again, after a growing wait, for as long as it takes
+    a lock is not had           the same; whose process is frozen with it loses it
     watermark moved by another  StalePositionError to the caller
     unreadable records          to the dead-letter topic, then the batch again without them
     a handler halts             that partition stops there; the rest of the batch again
@@ -37,6 +38,7 @@ from shared.postgres.failures import (
     describe_error,
     sqlstate_of,
 )
+from shared.postgres.frozen_sessions import FROZEN_AFTER_S, make_way
 from shared.postgres.retrying import (
     CommitUnknownError,
     Connection,
@@ -81,6 +83,7 @@ class BatchApplier:
         on_poison: Literal["dead-letter", "halt"],
         stopping: asyncio.Event,
         metrics: ConsumerMetrics | None,
+        frozen_after_s: float = FROZEN_AFTER_S,
     ) -> None:
         self._group = group
         self._pool = pool
@@ -89,6 +92,7 @@ class BatchApplier:
         self._on_poison = on_poison
         self._stopping = stopping
         self._metrics = metrics
+        self._frozen_after_s = frozen_after_s
         self._poison_in_a_row = 0
         # Of the batch in hand.
         self._passed_over: set[tuple[Partition, int]] = set()
@@ -145,6 +149,7 @@ class BatchApplier:
                     attempt=attempt,
                     **describe_error(error),
                 )
+                await make_way(self._pool, error, after_s=self._frozen_after_s)
                 await self._pause(attempt)
             else:
                 return

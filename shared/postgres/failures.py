@@ -22,6 +22,7 @@ class Failure(StrEnum):
 _CONFLICTS: Final = frozenset({"40001", "40P01", "55P03"})
 _DATA_CLASSES: Final = frozenset({"21", "22", "23"})
 STATEMENT_TIMEOUT: Final = "57014"
+LOCK_TIMEOUT: Final = "55P03"
 
 
 def classify(error: BaseException) -> Failure | None:
