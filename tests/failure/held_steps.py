@@ -21,6 +21,12 @@ CREATE OR REPLACE FUNCTION {{schema}}.held_step() RETURNS trigger LANGUAGE plpgs
 BEGIN
     IF current_setting('application_name') LIKE TG_ARGV[0] THEN
         PERFORM pg_advisory_xact_lock_shared({_LOCK});
+        IF TG_ARGV[1] <> '' THEN
+            PERFORM set_config('idle_in_transaction_session_timeout', TG_ARGV[1], true);
+        END IF;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
     END IF;
     RETURN NEW;
 END
@@ -31,12 +37,20 @@ GRANT EXECUTE ON FUNCTION {{schema}}.held_step() TO {{schema}};
 
 @asynccontextmanager
 async def held(
-    connection: asyncpg.Connection, table: str, service: str, *, schema: str = "billing"
+    connection: asyncpg.Connection,
+    table: str,
+    service: str,
+    *,
+    schema: str = "billing",
+    before: str = "INSERT OR UPDATE",
+    then_idle: str = "",
 ) -> AsyncIterator[None]:
     """While it lasts, `service` waits before it writes a row of the schema's `table`.
 
-    `service` is a pattern of LIKE. `commit` in a table's place: it waits while it commits, and the
-    commit goes on after that, whether anybody is there to hear of it or not.
+    `service` is a pattern of LIKE, `before` says what of writing. `commit` in a table's place: it
+    waits while it commits, and the commit goes on after that, whether anybody is there to hear of
+    it or not. `then_idle` is for how long whoever was held may be idle in that transaction, in the
+    place of its role's minute.
     """
     await connection.execute(_MAKE.format(schema=schema))
     await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
@@ -44,17 +58,23 @@ async def held(
     place = (
         f"CONSTRAINT TRIGGER held_step AFTER INSERT OR UPDATE ON {on} DEFERRABLE INITIALLY DEFERRED"
         if table == _ON_COMMIT
-        else f"TRIGGER held_step BEFORE INSERT OR UPDATE ON {on}"
+        else f"TRIGGER held_step BEFORE {before} ON {on}"
     )
     await connection.execute(
-        f"CREATE {place} FOR EACH ROW EXECUTE FUNCTION {schema}.held_step('{service}')"
+        f"CREATE {place} FOR EACH ROW EXECUTE FUNCTION"
+        f" {schema}.held_step('{service}', '{then_idle}')"
     )
     try:
         yield
     finally:
-        await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+        await let_go(connection)
         # Waits for whoever was held: what it began has then ended, one way or the other.
         await connection.execute(f"DROP TRIGGER held_step ON {on}")
+
+
+async def let_go(connection: asyncpg.Connection) -> None:
+    """Let whoever is held go on; also before `held` ends."""
+    await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
 
 
 async def until_it_waits(connection: asyncpg.Connection) -> str:

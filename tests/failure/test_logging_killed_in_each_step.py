@@ -1,13 +1,12 @@
 """kill -9 of logging in each step of its transaction: rows, counts and usage are whole, once."""
 
-import asyncio
-import sys
 from typing import Final
 
 import asyncpg
 
 from deploy.local.stack import Stack
 from tests.failure.held_steps import held, until_it_waits
+from tests.failure.logging_commands import check
 from tests.gateway.counting import assert_exactly_once, count, reconcile
 from tests.gateway.load import Clients
 from tests.gateway.operator import Operator
@@ -47,15 +46,3 @@ async def test_whatever_it_was_writing_it_is_written_once(
     assert code == 0, output
     code, output = await reconcile(drill_stack)
     assert code == 0, output
-
-
-async def check(stack: Stack) -> tuple[int, str]:
-    """Whether counts, usage and checksums are those of the rows, as the service's command says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "services.logging", "check"),
-        env=dict(stack.service_environment("logging")),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
