@@ -86,9 +86,8 @@ async def pieces_of(
     pieces = await _counted(connection, filters, facet, parts, moment)
     if facet is not None and moment.hidden:
         # Rows that are being deleted are in the counts for as long as they are there.
-        whole = [part for part in parts if part.grain is not None]
         for gone in moment.hidden:
-            pieces = _less(pieces, await _hidden(connection, filters, whole, moment, gone))
+            pieces = _less(pieces, await _hidden(connection, filters, parts, moment, gone))
     return pieces
 
 
@@ -111,16 +110,17 @@ async def _counted(
 
 
 async def _hidden(
-    connection: Connection, filters: Filters, whole: Sequence[Part], moment: Moment, gone: Hidden
+    connection: Connection, filters: Filters, parts: Sequence[Part], moment: Moment, gone: Hidden
 ) -> list[Piece]:
-    """What the counts of these parts have of the hidden rows."""
+    """What the counts of these parts have of the hidden rows; rows that are counted have none."""
     if filters.workspace_id not in (None, gone.workspace_id):
         return []
     theirs = replace(filters, workspace_id=gone.workspace_id)
     facet = facet_for(theirs)
-    parts = [
+    finer_parts = [
         finer
-        for part in whole
+        for part in parts
+        if part.grain is not None
         for finer in divide(
             Stretch(part.lower, min(part.upper, gone.before)),
             # No coarser than what it is taken off from: hours, and not the day that they fill.
@@ -128,9 +128,9 @@ async def _hidden(
             moment,
         )
     ]
-    if not parts:
+    if not finer_parts:
         return []
-    return await _counted(connection, theirs, facet, parts, moment._replace(hidden=()))
+    return await _counted(connection, theirs, facet, finer_parts, moment._replace(hidden=()))
 
 
 def _less(pieces: Sequence[Piece], taken: Iterable[Piece]) -> list[Piece]:
