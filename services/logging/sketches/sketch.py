@@ -1,21 +1,24 @@
 """A sketch of durations: any of their quantiles within 1 %, and two of them add up to one. Pure.
 
-Sparse: a key's hour has some dozens of bins. In a table it is one version byte, the bins ascending
-as two bytes each, and as many counts of four bytes (version 2: eight), little-endian throughout.
-Equal durations in any order, split and merged in any way, give equal bytes.
+Sparse: a key's hour has some dozens of bins. In a table it is one or several parts, one behind the
+other: adding is appending, and whoever reads adds up. A part is a byte for the width of its counts
+(1, 2, 3 or 4 for one, two, four or eight bytes), two bytes for how many bins it has, the bins
+ascending in two bytes each, and as many counts; little-endian throughout. Equal durations in any
+order, split and merged in any way, give equal bytes, in one part.
 """
 
+import struct
 import sys
 from array import array
 from typing import Final
 
 from services.logging.sketches.bins import bin_of, ms_of
 
-_NARROW: Final = 1
-_WIDE: Final = 2
-_COUNTS: Final = {_NARROW: "I", _WIDE: "Q"}
+_COUNTS: Final = {1: "B", 2: "H", 3: "I", 4: "Q"}
+"""The type code of an array, by the width that a part tells."""
+_HEAD: Final = struct.Struct("<BH")
+_OF_ONE_BIN: Final = struct.Struct("<BHHB")
 _BIN_BYTES: Final = 2
-_NARROW_MAX: Final = 2**32 - 1
 _IS_SWAPPED: Final = sys.byteorder == "big"
 
 
@@ -59,34 +62,63 @@ class Sketch:
         return None
 
     def to_bytes(self) -> bytes:
-        """As a table keeps it. Nothing counted is no bytes at all."""
-        if not self.bins:
+        """As a table keeps it, in one part. Nothing counted is no bytes at all."""
+        bins = self.bins
+        if not bins:
             return b""
-        numbers = sorted(self.bins)
-        counts = [self.bins[number] for number in numbers]
-        version = _NARROW if max(counts) <= _NARROW_MAX else _WIDE
-        packed = array("H", numbers), array(_COUNTS[version], counts)
+        if len(bins) == 1:
+            ((number, count),) = bins.items()
+            if count < 2**8:
+                return _OF_ONE_BIN.pack(1, 1, number, count)
+        numbers = sorted(bins)
+        counts = [bins[number] for number in numbers]
+        width = _width_of(max(counts))
+        packed = array("H", numbers), array(_COUNTS[width], counts)
         if _IS_SWAPPED:
             for part in packed:
                 part.byteswap()
-        return b"%c%b%b" % (version, packed[0].tobytes(), packed[1].tobytes())
+        return _HEAD.pack(width, len(numbers)) + packed[0].tobytes() + packed[1].tobytes()
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> "Sketch":
-        """What `to_bytes` gave. Raises UnreadableSketchError for anything else."""
-        if not stored:
-            return cls()
-        code = _COUNTS.get(stored[0])
-        if code is None:
-            raise UnreadableSketchError(f"version {stored[0]}")
-        numbers, counts = array("H"), array(code)
-        length, rest = divmod(len(stored) - 1, _BIN_BYTES + counts.itemsize)
-        if rest:
-            raise UnreadableSketchError(f"{len(stored)} bytes")
-        middle = 1 + length * _BIN_BYTES
-        numbers.frombytes(stored[1:middle])
-        counts.frombytes(stored[middle:])
-        if _IS_SWAPPED:
-            numbers.byteswap()
-            counts.byteswap()
-        return cls(dict(zip(numbers, counts, strict=True)))
+        """All that its parts have. Raises UnreadableSketchError for what is none."""
+        found: dict[int, int] = {}
+        at = 0
+        while at < len(stored):
+            numbers, counts, at = _part(stored, at)
+            if not found:
+                found = dict(zip(numbers, counts, strict=True))
+                continue
+            for number, count in zip(numbers, counts, strict=True):
+                found[number] = found.get(number, 0) + count
+        return cls(found)
+
+
+def _width_of(most: int) -> int:
+    if most < 2**8:
+        return 1
+    if most < 2**16:
+        return 2
+    return 3 if most < 2**32 else 4
+
+
+def _part(stored: bytes, at: int) -> tuple["array[int]", "array[int]", int]:
+    """The bins and the counts of the part that begins there, and where it ends."""
+    begins = at + _HEAD.size
+    if begins > len(stored):
+        raise UnreadableSketchError(f"{len(stored)} bytes")
+    width, length = _HEAD.unpack_from(stored, at)
+    code = _COUNTS.get(width)
+    if code is None or not length:
+        raise UnreadableSketchError(f"width {width}, {length} bins")
+    numbers, counts = array("H"), array(code)
+    middle = begins + length * _BIN_BYTES
+    ends = middle + length * counts.itemsize
+    if ends > len(stored):
+        raise UnreadableSketchError(f"{len(stored)} bytes")
+    numbers.frombytes(stored[begins:middle])
+    counts.frombytes(stored[middle:ends])
+    if _IS_SWAPPED:
+        numbers.byteswap()
+        counts.byteswap()
+    return numbers, counts, ends

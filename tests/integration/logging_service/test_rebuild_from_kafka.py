@@ -8,6 +8,8 @@ import asyncpg
 
 from deploy.local.stack import Stack
 from services.logging.rebuild.from_topic import TopicRebuilder
+from services.logging.sketches.sketch import Sketch
+from services.logging.usage.measures import SKETCHES
 from shared.events.event import new_event_id
 from shared.events.ids import event_uuid
 from shared.events.ledger import EntryKind
@@ -33,6 +35,7 @@ async def usage(pool: asyncpg.Pool, day: int) -> dict[str, list[str]]:
         ]
         for row in rows:
             del row["created_at"], row["updated_at"]
+            row |= {name: Sketch.from_bytes(row[name]).to_bytes() for name in SKETCHES}
         found[table] = sorted(map(repr, rows))
     return found
 
