@@ -53,7 +53,7 @@ infrastructure: install ## Start only PostgreSQL and Kafka
 reset: install ## Throw the data of `make run` away
 	@$(RUN) -m deploy.local reset
 
-compiled: install ## Compile the relay's hot path (optional; test and bench do it)
+compiled: install ## Compile the hot paths of relay and logging (optional; test and bench do it)
 	@$(RUN) -m deploy.compiled
 
 # What has no C compiler goes on interpreted.
@@ -78,5 +78,5 @@ format: install ## Put the code into its one format
 bench: compiled-if-possible ## Measure, beside a bare proxy, at the default durability
 	$(RUN) -m operations.bench $(ARGS)
 
-bench-logs: install ## Measure the logs over many rows, beside ingest (ROWS=200000 for fewer)
+bench-logs: compiled-if-possible ## Measure the logs over many rows, beside ingest (ROWS=200000 for fewer)
 	$(RUN) -m operations.bench_logs $(if $(ROWS),--rows $(ROWS)) $(ARGS)

@@ -1,4 +1,4 @@
-"""What is compiled: the way of a request, and what stands behind it.
+"""What is compiled: the way of a request, and what stands behind it; and how a log row is added up.
 
 Settings, pydantic's models, enumerations and what runs at a start only stay out: they win nothing.
 """
@@ -6,6 +6,17 @@ Settings, pydantic's models, enumerations and what runs at a start only stay out
 from typing import Final
 
 MODULES: Final = (
+    "services.logging.ingest.arrays",
+    "services.logging.ingest.checks",
+    "services.logging.ingest.counting",
+    "services.logging.ingest.series",
+    "services.logging.ingest.store_counts",
+    "services.logging.ingest.store_usage",
+    "services.logging.ingest.usage_adding",
+    "services.logging.ingest.usage_tables",
+    "services.logging.rows.request_rows",
+    "services.logging.sketches.bins",
+    "services.logging.sketches.sketch",
     "services.relay.admission",
     "services.relay.answering.attempts",
     "services.relay.answering.draining",

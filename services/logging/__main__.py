@@ -3,9 +3,17 @@
 import argparse
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from shared.compiled.using import NotCompiledError, use_compiled
+
+try:
+    _CODE: Final = use_compiled("LEDGERLINE_LOGGING_COMPILED")
+except NotCompiledError as error:
+    sys.exit(str(error))
+# E402: what is compiled is found as such from here on only.
 from services.logging.app import open_app
 from services.logging.rebuild.commands import add_commands, run_command
 from services.logging.settings import LoggingSettings
@@ -26,7 +34,7 @@ def main() -> int:
     arguments = parser.parse_args()
     settings = LoggingSettings()  # type: ignore[call-arg]  # from the environment
     if arguments.command is None:
-        run(_SERVICE, settings, open_app)
+        run(_SERVICE, settings, partial(open_app, code=_CODE))
         return 0
     configure_service_logs(_SERVICE, settings)
     if arguments.command == "migrate":

@@ -36,6 +36,7 @@ from services.logging.transparency.gathering import Gathering, ask_service
 from services.logging.usage.store_rollup_rows import RollupRows
 from services.logging.usage.store_usage_reads import UsageReads
 from services.logging.usage.watching_marks import MarksWatcher
+from shared.compiled.using import UNDECIDED, Running
 from shared.events.catalog import Kind
 from shared.http.assertion_keys import AssertionKeys
 from shared.http.internal_client import InternalClient
@@ -48,20 +49,24 @@ from shared.kafka.outbox import OutboxPublisher
 from shared.kafka.producer import IdempotentProducer
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
+from shared.telemetry.logs import get_logger
 from shared.telemetry.metrics import new_registry
 from shared.transparency.internal_route import schema_route
 from shared.transparency.live_schema import live_schema
 
 _SERVICE = "logging"
+_logger = get_logger()
 
 
 @asynccontextmanager
 async def open_app(
-    settings: LoggingSettings, *, background: BackgroundTasks
+    settings: LoggingSettings, *, background: BackgroundTasks, code: Running = UNDECIDED
 ) -> AsyncIterator[None]:
     """Everything open, in order, until the block ends; then closed in reverse."""
     registry = new_registry()
     metrics = LoggingMetrics(registry)
+    metrics.compiled.set(code.is_compiled)
+    _logger.info("logging.code", is_compiled=code.is_compiled, reason=code.reason)
     readiness = Readiness()
     async with AsyncExitStack() as stack:
         # The consumer has connections of its own, so that slow lists never hold it up.

@@ -33,6 +33,11 @@ class LoggingMetrics:
             "Events of a time whose rows were deleted: they leave no row and no figure.",
             registry=registry,
         )
+        self.compiled = Gauge(
+            "ledgerline_log_compiled",
+            "1 where events are added up by compiled code, 0 where it is interpreted.",
+            registry=registry,
+        )
         self.query_seconds = Histogram(
             "ledgerline_log_query_seconds",
             "Time of the Log API's queries.",

@@ -20,6 +20,9 @@ class LoggingSettings(DatabaseSettings):
     public_url: str = ""
     """The public door as customers write it, `https://llm.example.com`: `/transparency/schema.json`
     names itself by it, and without it by its path alone."""
+    logging_compiled: Literal["auto", "never", "required"] = "auto"
+    """Whether modules that `make compiled` has compiled are run: `auto`, where that was done from
+    the sources that are here; `required`, which refuses to start without; `never`."""
     list_timeout_ms: int = 5_000
     """The longest that one query of the Log API may take."""
     batch_max_records: int = 2_000

@@ -37,6 +37,10 @@ class Running:
     reason: str
 
 
+UNDECIDED: Final = Running(is_compiled=False, reason="nobody asked for compiled code")
+"""Of a process that runs what it imports as it finds it: a test's."""
+
+
 class NotCompiledError(Exception):
     """Compiled code is required, and there is none that may be used."""
 

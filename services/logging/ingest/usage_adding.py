@@ -7,11 +7,10 @@ there is: rows may come in any order and in any parts.
 from collections.abc import Iterable
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
-
 from services.logging.buckets import Grain
 from services.logging.ingest.checks import mark_of_uuid
 from services.logging.ingest.counting import is_request
+from services.logging.ingest.figures_of_other import FiguresOfOther, figures_of_other
 from services.logging.rows.rows import LogRow
 from services.logging.sketches.bins import bin_of
 from services.logging.sketches.sketch import Sketch
@@ -128,7 +127,7 @@ class UsageSums:
         if first_byte_ms is not None:
             bins, number = self.first_byte.bins, bin_of(first_byte_ms)
             bins[number] = bins.get(number, 0) + 1
-        self._add_other(_OTHER(row.other))
+        self._add_other(figures_of_other(row.other))
 
     def _add_latency(self, latency_ms: int) -> None:
         self.total_latency_ms += latency_ms
@@ -139,7 +138,7 @@ class UsageSums:
         bins, number = self.latency.bins, bin_of(latency_ms)
         bins[number] = bins.get(number, 0) + 1
 
-    def _add_other(self, other: "_Other") -> None:
+    def _add_other(self, other: FiguresOfOther) -> None:
         self.total_tokens_cached += other.cache_tokens
         self.suppressed_count += other.suppressed_count
         self.disconnected_count += other.client_disconnected
@@ -171,17 +170,6 @@ SUMMED: Final = (
 """The columns that add up."""
 Usage: TypeAlias = dict[tuple[UsageKey, int], UsageSums]
 """By key and the first second of an hour or a day."""
-
-
-class _Other(msgspec.Struct, gc=False):
-    """What only `other` has; under these names in rows of every release."""
-
-    cache_tokens: int = 0
-    suppressed_count: int = 0
-    client_disconnected: bool = False
-
-
-_OTHER: Final = msgspec.json.Decoder(_Other).decode
 
 
 def add_up(rows: Iterable[LogRow]) -> Usage:

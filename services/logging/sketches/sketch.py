@@ -2,9 +2,10 @@
 
 Sparse: a key's hour has some dozens of bins. In a table it is one or several parts, one behind the
 other: adding is appending, and whoever reads adds up. A part is a byte for the width of its counts
-(1, 2, 3 or 4 for one, two, four or eight bytes), two bytes for how many bins it has, the bins
+(3, 4, 5 or 6 for one, two, four or eight bytes), two bytes for how many bins it has, the bins
 ascending in two bytes each, and as many counts; little-endian throughout. Equal durations in any
-order, split and merged in any way, give equal bytes, in one part.
+order, split and merged in any way, give equal bytes, in one part. (1 and 2 began sketches that did
+not tell their length; migration 0007 gave them one.)
 """
 
 import struct
@@ -14,7 +15,7 @@ from typing import Final
 
 from services.logging.sketches.bins import bin_of, ms_of
 
-_COUNTS: Final = {1: "B", 2: "H", 3: "I", 4: "Q"}
+_COUNTS: Final = {3: "B", 4: "H", 5: "I", 6: "Q"}
 """The type code of an array, by the width that a part tells."""
 _HEAD: Final = struct.Struct("<BH")
 _OF_ONE_BIN: Final = struct.Struct("<BHHB")
@@ -69,7 +70,7 @@ class Sketch:
         if len(bins) == 1:
             ((number, count),) = bins.items()
             if count < 2**8:
-                return _OF_ONE_BIN.pack(1, 1, number, count)
+                return _OF_ONE_BIN.pack(3, 1, number, count)
         numbers = sorted(bins)
         counts = [bins[number] for number in numbers]
         width = _width_of(max(counts))
@@ -96,10 +97,10 @@ class Sketch:
 
 def _width_of(most: int) -> int:
     if most < 2**8:
-        return 1
+        return 3
     if most < 2**16:
-        return 2
-    return 3 if most < 2**32 else 4
+        return 4
+    return 5 if most < 2**32 else 6
 
 
 def _part(stored: bytes, at: int) -> tuple["array[int]", "array[int]", int]:

@@ -9,6 +9,7 @@ import pytest
 
 from services.logging.partitions.spans import DAY, HOUR, LOGS
 from services.logging.partitions.store_partitions import FOREVER_AGO, partitions
+from services.logging.sketches.sketch import Sketch
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from tests.integration.kafka.waiting import until
@@ -27,6 +28,17 @@ INSERT INTO logs (event_id, workspace_id, user_id, created_at, type, content, us
 SELECT gen_random_uuid(), n % 7, n % 11, $1::bigint + n * $2::bigint, 2, 'API call succeeded',
     'ada', 'default', 'm', n, 1, 1, 0, false, 1, 'c', n % 13, 'default', '', n::text, '', '{}'
 FROM generate_series(0, $3::bigint - 1) AS n
+"""
+_MEASURES = (
+    *("request_count", "success_count", "error_count", "rate_limited_count", "cache_hit_count"),
+    *("timeout_count", "error_4xx_count", "error_5xx_count", "suppressed_count"),
+    *("disconnected_count", "retried_count", "total_latency_ms", "total_upstream_latency_ms"),
+    *("total_request_bytes", "total_response_bytes", "total_tokens_input"),
+    *("total_tokens_output", "total_tokens_cached", "quota", "returned_quota", "marks"),
+)
+_USAGE = f"""
+INSERT INTO usage_site_daily (day, latency, first_byte, provider_id, model, {", ".join(_MEASURES)})
+VALUES ($1, $2, $3, 1, 'm', {", ".join("1" for _ in _MEASURES)})
 """
 
 
@@ -84,6 +96,28 @@ async def test_rows_are_attached_and_their_hours_are_to_be_counted(
         newest = await pool.fetchrow("SELECT id, created_at FROM logs ORDER BY id DESC LIMIT 1")
         assert newest is not None
         assert (newest["id"], newest["created_at"]) == (_ROWS + 2, tomorrow)
+
+
+async def test_sketches_are_given_their_length(database: Database, tmp_path: Path) -> None:
+    for file in sorted(MIGRATIONS.glob("*.sql"))[:6]:
+        shutil.copy(file, tmp_path)
+    owner = database.dsn("logging_owner")
+    await migrate(owner, schema="logging", directory=tmp_path)
+    connection = await asyncpg.connect(owner)
+    try:
+        # Version 1 with three bins, 300 of the first one; version 2 with one bin, 2**40 of it.
+        narrow = bytes.fromhex("01" + "00000100e800" + "2c010000" + "01000000" + "02000000")
+        wide = bytes.fromhex("02" + "0100" + "0000000000010000")
+        for day, latency, first_byte in ((0, narrow, b""), (86_400, wide, narrow)):
+            await connection.execute(_USAGE, day, latency, first_byte)
+        await migrate(owner, schema="logging", directory=MIGRATIONS)
+
+        found = await connection.fetch("SELECT * FROM usage_site_daily ORDER BY day")
+        durations = {0: 300, 1: 1, 232: 2}
+        assert [Sketch.from_bytes(row["latency"]).bins for row in found] == [durations, {1: 2**40}]
+        assert [Sketch.from_bytes(row["first_byte"]).bins for row in found] == [{}, durations]
+    finally:
+        await connection.close()
 
 
 async def test_an_empty_log_brings_no_partition(database: Database, before: Path) -> None:

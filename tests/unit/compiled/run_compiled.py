@@ -1,4 +1,4 @@
-"""Runs pytest with the relay's hot path compiled: `python -P tests/unit/compiled/run_compiled.py`.
+"""Runs pytest with the hot paths compiled: `python -P tests/unit/compiled/run_compiled.py`.
 
 Tests that cannot be run so are skipped, each for one of two reasons that are named here.
 """
@@ -48,10 +48,14 @@ class OnlyWhatCan:
 if __name__ == "__main__":
     running = use_compiled(VARIABLE, environment={VARIABLE: "required"})
     # What was asked for is what runs, and no more.
-    import services.relay.admission as listed
-    import services.relay.errors as unlisted
+    import services.logging.ingest.counting
+    import services.logging.rows.rows
+    import services.relay.admission
+    import services.relay.errors
 
-    assert Path(listed.__file__).suffix == ".so", listed.__file__
-    assert Path(unlisted.__file__).suffix == ".py", unlisted.__file__
+    for listed in (services.logging.ingest.counting, services.relay.admission):
+        assert Path(listed.__file__ or "").suffix == ".so", listed.__file__
+    for unlisted in (services.logging.rows.rows, services.relay.errors):
+        assert Path(unlisted.__file__ or "").suffix == ".py", unlisted.__file__
     print(running.reason)  # noqa: T201  # for who looks at the output
     sys.exit(pytest.main(sys.argv[1:], plugins=[OnlyWhatCan()]))

@@ -1,4 +1,4 @@
-"""The tests of the relay's rules and of its upstream half hold for the compiled code too."""
+"""The tests of the relay's and logging's rules hold for the compiled code too."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from shared.compiled.manifest import REPOSITORY
 
-TESTS = ("relay", "http", "money", "telemetry", "health")
+TESTS = ("relay", "logging_service", "http", "money", "telemetry", "health")
 # Of processes, which import what they run themselves; of memory, which is counted object by object.
 LEFT_OUT = (
     "--ignore=tests/unit/relay/workers",
@@ -37,7 +37,7 @@ def build() -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("build")
-def test_the_relay_s_tests_hold_for_compiled_code() -> None:
+def test_the_tests_of_what_is_compiled_hold_for_it() -> None:
     done = subprocess.run(  # noqa: S603  # this interpreter, a file of ours
         [
             *(sys.executable, "-P", str(Path(__file__).with_name("run_compiled.py"))),

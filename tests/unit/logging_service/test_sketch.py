@@ -84,13 +84,15 @@ def test_a_part_is_as_wide_as_its_counts(count: int, length: int) -> None:
 
 def test_stored_bytes_never_change_their_meaning() -> None:
     sketch = sketch_of([0, 1, 100, 100, 61_000])
-    assert sketch.to_bytes().hex() == "010400" + "00000100e8002802" + "01010201"
-    assert sketch_of([100]).to_bytes().hex() == "010100e80001"
+    assert sketch.to_bytes().hex() == "030400" + "00000100e8002802" + "01010201"
+    assert sketch_of([100]).to_bytes().hex() == "030100e80001"
     assert Sketch().to_bytes() == b""
     assert Sketch.from_bytes(b"").quantile(0.5) is None
 
 
-@pytest.mark.parametrize("stored", ["03", "010000", "050100e80001", "010100e8", "010100e8000101"])
+@pytest.mark.parametrize(
+    "stored", ["05", "030000", "070100e80001", "010100e80001", "030100e8", "030100e8000101"]
+)
 def test_what_is_no_sketch_is_refused(stored: str) -> None:
     with pytest.raises(UnreadableSketchError):
         Sketch.from_bytes(bytes.fromhex(stored))
