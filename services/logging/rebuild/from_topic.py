@@ -126,13 +126,20 @@ class TopicRebuilder:
 
     async def _first_time(self, held: dict[Partition, Span]) -> int:
         """From when on the topics have everything (Unix seconds); 0: they were never cut."""
+        cut = {partition: span for partition, span in held.items() if span.begin > 0}
         ones = {
             partition: Span(span.begin, min(span.begin + 1, span.end))
-            for partition, span in held.items()
-            if span.begin > 0
+            for partition, span in cut.items()
         }
-        firsts = dict.fromkeys(ones, 2**62)
+        firsts = dict.fromkeys(cut, 2**62)
         async for record in self._reader.records(ones):
             at = record.timestamp_ms // 1_000 + 1
             firsts[Partition(record.topic, record.partition)] = at
+        # Workspaces that have long been quiet: what is gone is not younger than the last of it.
+        empty = [partition for partition, span in cut.items() if span.begin == span.end]
+        async with self._pool.acquire() as connection:
+            marks = await load(connection, GROUP, empty)
+        for partition, mark in marks.items():
+            if mark.last_timestamp_ms is not None and mark.next_offset == cut[partition].begin:
+                firsts[partition] = mark.last_timestamp_ms // 1_000 + 1
         return max(firsts.values(), default=0)
