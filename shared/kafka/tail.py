@@ -48,6 +48,11 @@ class TopicTail:
         """Wait until what is written from now on will be handed on."""
         await self._at_end.wait()
 
+    @property
+    def positions(self) -> dict[int, int]:
+        """By partition: what lies below was handed on, or was there before."""
+        return {tp.partition: position for tp, position in self._positions.items()}
+
     async def run(self) -> None:
         """Follow until cancelled. After a broker was away it goes on where it was."""
         try:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -12,7 +11,8 @@ from aiohttp import hdrs, web
 from services.logging.api.failures import told_as
 from services.logging.api.requests import RequestScope
 from services.logging.errors import LIST_FAILED, NOTHING_TO_FOLLOW, TOO_MANY_STREAMS
-from services.logging.live.frames import HEARTBEAT, OPENING, frame_of, seen_until
+from services.logging.live.frames import HEARTBEAT, OPENING, frame_of, gap_frame, seen_until
+from services.logging.live.ingested import Ingested
 from services.logging.live.matching import matcher
 from services.logging.live.readers import Reader, Readers, TooManyReadersError
 from services.logging.live.tail import LiveTail
@@ -20,7 +20,6 @@ from services.logging.metrics import LoggingMetrics
 from services.logging.requests.filters import RequestFilters
 from services.logging.requests.pages import RequestPages
 from services.logging.requests.query import RequestFilterQuery
-from services.logging.requests.store_requests import StoredRow
 from shared.http.callers import caller_of
 from shared.http.envelope import EnvelopeError, read_query
 
@@ -42,6 +41,16 @@ class LiveTimes(NamedTuple):
     """How long a reader may take nothing."""
     whole_s: float = 240.0
     """How long a stream lasts: then its reader connects again, and is asked for its rights."""
+    look_s: float = 1.0
+    """How soon it is seen that a reader has left."""
+
+
+class Missed(NamedTuple):
+    """What a reader who comes again has not seen."""
+
+    frames: tuple[bytes, ...] = ()
+    """Oldest first."""
+    request_ids: frozenset[str] = frozenset()
 
 
 class LiveApi:
@@ -53,12 +62,14 @@ class LiveApi:
         readers: Readers,
         tail: LiveTail,
         pages: RequestPages,
+        ingested: Ingested,
         metrics: LoggingMetrics,
         times: LiveTimes | None = None,
     ) -> None:
         self._readers = readers
         self._tail = tail
         self._pages = pages
+        self._ingested = ingested
         self._metrics = metrics
         self._times = times or LiveTimes()
         metrics.live_readers.set_function(lambda: len(readers))
@@ -97,7 +108,7 @@ class LiveApi:
                 NOTHING_TO_FOLLOW, http_status=503, retry_after_s=_RETRY_AFTER_S
             ) from None
         with told_as(LIST_FAILED):
-            missed = await self._missed(request, filters)
+            missed = await self._missed(request, filters, for_admin=reader.for_admin)
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
@@ -111,7 +122,7 @@ class LiveApi:
         reason = "slow"
         try:
             await response.prepare(request)
-            await self._write(response, reader, missed)
+            await self._write(request, response, reader, missed)
             reason = "stopped" if reader.is_ended else "time"
             await response.write_eof()
         except TimeoutError:
@@ -127,24 +138,34 @@ class LiveApi:
             self._metrics.live_ended.labels(reason).inc()
         return response
 
-    async def _missed(self, request: web.Request, filters: RequestFilters) -> Sequence[StoredRow]:
-        """What happened since the last event that the reader had, oldest first."""
+    async def _missed(
+        self, request: web.Request, filters: RequestFilters, *, for_admin: bool
+    ) -> Missed:
+        """What happened since the last event that the reader had.
+
+        The reader's queue has all from the tail's present places on. What lies before them is
+        waited for, so that the table has it: between the two nothing is left out.
+        """
         since = seen_until(request.headers.get(_LAST_EVENT_ID, ""))
         if since is None:
-            return ()
+            return Missed()
+        not_written = await self._ingested.missing(self._tail.positions)
         since = max(since - _OVERLAP_S, filters.since or 0)
         found = await self._pages.page(replace(filters, since=since), after=None, size=_MOST_MISSED)
-        return found.rows[::-1]
+        frames = [frame_of(row, for_admin=for_admin) for row in reversed(found.rows)]
+        if found.next_cursor is not None:
+            frames.insert(0, gap_frame(None))
+        if not_written:
+            frames.append(gap_frame(not_written))
+        return Missed(tuple(frames), frozenset(row["request_id"] for row in found.rows))
 
     async def _write(
-        self, response: web.StreamResponse, reader: Reader, missed: Sequence[StoredRow]
+        self, request: web.Request, response: web.StreamResponse, reader: Reader, missed: Missed
     ) -> None:
         """Until the stream's time is over. Raises TimeoutError or OSError."""
         loop, times = asyncio.get_running_loop(), self._times
         end_at = loop.time() + times.whole_s
-        seen = {row["request_id"] for row in missed}
-        frames = [frame_of(row, for_admin=reader.for_admin) for row in missed]
-        piece = b"".join([OPENING, *frames])
+        piece = b"".join([OPENING, *missed.frames])
         while True:
             async with asyncio.timeout(times.write_s):
                 await response.write(piece)
@@ -154,7 +175,18 @@ class LiveApi:
             piece = HEARTBEAT
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, times.heartbeat_s)):
-                    piece = await reader.take(without=seen)
+                    piece = await self._next(request, reader, missed)
+
+    async def _next(self, request: web.Request, reader: Reader, missed: Missed) -> bytes:
+        """What is to be told, as soon as there is some. Raises OSError: the reader has left.
+
+        A write would tell so too, but only the second one after, half a minute later.
+        """
+        while request.transport is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._times.look_s):
+                    return await reader.take(without=missed.request_ids)
+        raise ConnectionResetError
 
 
 def _bound_sending(request: web.Request) -> None:

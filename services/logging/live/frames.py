@@ -21,9 +21,9 @@ def frame_of(row: Mapping[str, Any], *, for_admin: bool) -> bytes:
     return b"id: %b\nevent: request\ndata: %b\n\n" % (event_id, item)
 
 
-def gap_frame(count: int) -> bytes:
-    """So many events were not shown: the stream could not keep up with them."""
-    return b'event: gap\ndata: {"skipped":%d}\n\n' % count
+def gap_frame(count: int | None) -> bytes:
+    """So many events were not shown: the stream could not keep up. None: nobody counted them."""
+    return b'event: gap\ndata: {"skipped":%b}\n\n' % orjson.dumps(count)
 
 
 def seen_until(event_id: str) -> int | None:

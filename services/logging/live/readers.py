@@ -11,6 +11,8 @@ from services.logging.live.matching import Matches
 
 MAX_FRAMES: Final = 256
 MAX_BYTES: Final = 256 * 1024
+_AT_FIRST: Final = 4
+"""So many times as much may wait for the first time: meanwhile what was missed is looked up."""
 MAX_READERS: Final = 200
 MAX_OF_A_USER: Final = 5
 
@@ -32,6 +34,7 @@ class Reader:
         self._cut = cut
         self._frames: deque[tuple[str, bytes]] = deque()
         self._bytes = 0
+        self._times = _AT_FIRST
         self._has_some = asyncio.Event()
         self.is_cut = False
         self.is_ended = False
@@ -44,7 +47,8 @@ class Reader:
         self._frames.append((request_id, frame))
         self._bytes += len(frame)
         self._has_some.set()
-        if len(self._frames) > MAX_FRAMES or self._bytes > MAX_BYTES:
+        most_frames, most_bytes = MAX_FRAMES * self._times, MAX_BYTES * self._times
+        if len(self._frames) > most_frames or self._bytes > most_bytes:
             self.is_cut = True
             self._frames.clear()
             self._bytes = 0
@@ -61,6 +65,7 @@ class Reader:
         taken = b"".join([frame for of, frame in self._frames if of not in without])
         self._frames.clear()
         self._bytes = 0
+        self._times = 1
         if not (self.is_cut or self.is_ended):
             self._has_some.clear()
         return taken

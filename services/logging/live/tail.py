@@ -41,6 +41,11 @@ class LiveTail:
         """Wait until a reader is told of all that happens from now on. It must have joined."""
         await self._topic.wait_ready()
 
+    @property
+    def positions(self) -> dict[int, int]:
+        """By partition of the topic: from here on a reader that has joined is told of all."""
+        return self._topic.positions
+
     async def run(self) -> None:
         """Follow the topic while there are readers, and a little longer. Until cancelled."""
         while True:

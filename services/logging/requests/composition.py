@@ -5,7 +5,9 @@ from typing import NamedTuple
 from services.logging.api.exports import ExportApi
 from services.logging.api.live import LiveApi
 from services.logging.api.requests import RequestApi
+from services.logging.handlers import GROUP
 from services.logging.listing.reading import Reading
+from services.logging.live.ingested import WAIT_S, Ingested
 from services.logging.live.readers import Readers
 from services.logging.live.tail import LiveTail
 from services.logging.metrics import LoggingMetrics
@@ -30,6 +32,7 @@ def request_apis(
     client_id: str,
     metrics: LoggingMetrics,
     count_ms: int = COUNT_MS,
+    ingest_wait_s: float = WAIT_S,
 ) -> RequestApis:
     """`tail.run()` is for the caller to run."""
     pages = RequestPages(StoredRequests(reading), timeout_ms=timeout_ms, count_ms=count_ms)
@@ -38,6 +41,12 @@ def request_apis(
     return RequestApis(
         RequestApi(pages=pages, metrics=metrics),
         ExportApi(pages=pages),
-        LiveApi(readers=readers, tail=tail, pages=pages, metrics=metrics),
+        LiveApi(
+            readers=readers,
+            tail=tail,
+            pages=pages,
+            ingested=Ingested(reading, group=GROUP, wait_s=ingest_wait_s),
+            metrics=metrics,
+        ),
         tail,
     )

@@ -30,6 +30,7 @@ _logger = get_logger()
 CLIENT_ADDRESS_HEADER: Final = "x-ledgerline-client-address"
 """For the owners' audit; like every header of this prefix it is stripped from what clients send."""
 _CHUNK_BYTES: Final = 64 * 1024
+_LOOK_S: Final = 1.0
 # An export takes as long as its reader does; what is bounded is how long an owner may say nothing.
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
 _HOP_BY_HOP: Final = frozenset(
@@ -101,7 +102,7 @@ class Door:
                 allow_redirects=False,
                 timeout=_TIMEOUT,
             ) as answer:
-                with self._noted(answer):
+                with self._noted(request, answer):
                     return await _pass_on(request, answer, self._client_idle_s)
         except (TimeoutError, aiohttp.ClientError) as error:
             _logger.warning("door.failed", service=owner.service, error=type(error).__name__)
@@ -113,12 +114,27 @@ class Door:
             answer.close()
 
     @contextmanager
-    def _noted(self, answer: aiohttp.ClientResponse) -> Iterator[None]:
-        if answer.content_type == "text/event-stream":
-            self._streams.add(answer)
+    def _noted(self, request: web.BaseRequest, answer: aiohttp.ClientResponse) -> Iterator[None]:
+        """Have a stream end when its client has left: its owner may say nothing for long."""
+        if answer.content_type != "text/event-stream":
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        looking: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal looking
+            if request.transport is None:
+                answer.close()
+            else:
+                looking = loop.call_later(_LOOK_S, look)
+
+        looking = loop.call_later(_LOOK_S, look)
+        self._streams.add(answer)
         try:
             yield
         finally:
+            looking.cancel()
             self._streams.discard(answer)
 
     def _owner(self, path: str) -> Owner:

@@ -131,6 +131,7 @@ async def api(
             client_id="logging-test",
             metrics=metrics,
             count_ms=5_000,
+            ingest_wait_s=30.0,
         ),
     )
     async with (

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
+import asyncpg
 from yarl import URL
 
+from services.logging.listing.reading import Reading
+from services.logging.live.ingested import Ingested
 from services.logging.live.readers import MAX_OF_A_USER
 from shared.events.requests import RequestCompleted
 from shared.http.assertions import ASSERTION_HEADER, Caller
@@ -101,6 +104,13 @@ async def test_a_stream_has_what_was_asked_for(api: LogApi, producer: Idempotent
         assert await stream.ids(1) == [wanted.request_id]
 
 
+_APPLIED = """
+INSERT INTO consumer_watermarks (consumer_group, topic, partition, next_offset)
+SELECT 'logging', 'relay.requests', partition, $1 FROM generate_series(0, 63) AS partition
+ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET next_offset = excluded.next_offset
+"""
+
+
 async def test_who_comes_again_gets_what_was_missed_and_then_what_happens(
     api: LogApi, producer: IdempotentProducer
 ) -> None:
@@ -110,11 +120,61 @@ async def test_who_comes_again_gets_what_was_missed_and_then_what_happens(
         last_id = (await stream.event())["id"]
     async with api.pool.acquire() as connection:
         await write_rows(connection, [row_of(first), row_of(missed)])
+        await connection.execute(_APPLIED, 2**40)
     async with watching(api, WATCHER, {"Last-Event-ID": last_id}) as stream:
         await publish(producer, later)
         seen = await stream.ids(3)
     assert sorted(seen[:2]) == sorted([first.request_id, missed.request_id])
     assert seen[2] == later.request_id
+
+
+async def test_who_comes_again_misses_nothing_that_has_no_row_yet(
+    api: LogApi, producer: IdempotentProducer
+) -> None:
+    """It is on the topic before the reader's queue begins, and comes to the table after that."""
+    first, missed, later = ours(), ours(), ours()
+    async with watching(api, ADMIN, user_id="790001") as other:
+        async with watching(api, WATCHER) as stream:
+            await publish(producer, first)
+            last_id = (await stream.event())["id"]
+        await publish(producer, missed)
+        assert (await other.ids(2))[1] == missed.request_id
+        again = watching(api, WATCHER, {"Last-Event-ID": last_id})
+        coming = asyncio.create_task(again.__aenter__())
+        assert not (await asyncio.wait({coming}, timeout=0.5))[0], "it did not wait for the row"
+        await publish(producer, later)
+        assert await other.ids(1) == [later.request_id]
+        async with api.pool.acquire() as connection:
+            await write_rows(connection, [row_of(event) for event in (first, missed, later)])
+            await connection.execute(_APPLIED, 2**40)
+        try:
+            seen = await (await coming).ids(3)
+        finally:
+            await again.__aexit__(None, None, None)
+    assert set(seen) == {first.request_id, missed.request_id, later.request_id}
+
+
+async def test_rows_are_waited_for_no_longer_than_that(pool: asyncpg.Pool) -> None:
+    ingested = Ingested(Reading(pool, statement_timeout_ms=5_000), group="logging", wait_s=0.2)
+    assert await ingested.missing({0: 0, 1: 0}) == 0
+    assert await ingested.missing({0: 5, 1: 2}) == 7
+    await pool.execute(_APPLIED, 3)
+    assert await ingested.missing({0: 5, 1: 2}) == 2
+    await pool.execute(_APPLIED, 5)
+    assert await ingested.missing({0: 5, 1: 2}) == 0
+
+
+async def test_who_leaves_makes_room_at_once(api: LogApi) -> None:
+    """A page that is loaded again is another stream, and a browser gives up after a 429."""
+    for _ in range(MAX_OF_A_USER):
+        async with watching(api, WATCHER):
+            pass
+    async with asyncio.timeout(12):  # the second comment would find it out after 30 s
+        while True:
+            async with api.call("GET", STREAM, WATCHER) as response:
+                if response.status == 200:
+                    return
+            await asyncio.sleep(0.1)
 
 
 async def test_a_reader_who_takes_nothing_is_cut_and_the_others_get_all(

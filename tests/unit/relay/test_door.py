@@ -64,7 +64,10 @@ class House:
             stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await stream.prepare(request)
             await stream.write(b"data: 1\n\n")
-            await asyncio.Event().wait()
+            while request.transport is not None:
+                await asyncio.sleep(0.005)
+            self.is_left.set()
+            return stream
         if request.path.endswith("/cut"):
             cut = web.StreamResponse(headers={"Set-Cookie": "a=1"})
             await cut.prepare(request)
@@ -159,6 +162,18 @@ async def test_a_relay_that_stops_waits_for_no_stream(house: House) -> None:
         house.door.end_streams()
         with pytest.raises(aiohttp.ClientPayloadError):
             await answer.read()
+
+
+async def test_a_stream_that_says_nothing_ends_with_its_client(house: House) -> None:
+    """Only what is written finds out that a client has left; until then it counts as a stream."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{house.url}/api/log/stream", timeout=aiohttp.ClientTimeout(30)) as answer,
+    ):
+        assert await answer.content.readline() == b"data: 1\n"
+        answer.close()
+        async with asyncio.timeout(30):
+            await house.is_left.wait()
 
 
 async def test_a_target_with_a_host_leads_to_the_owner_and_not_to_that_host(house: House) -> None:
