@@ -10,6 +10,7 @@ from services.logging.listing.cursors import Place, place_of
 from services.logging.parameters import Parameters, UnixSeconds, page_size_of
 from services.logging.requests.filters import STATUS_CLASS, RequestFilters
 from shared.events.numbers import MAX_ID, MAX_MS
+from shared.events.requests import Outcome
 from shared.events.text import Address, Code, Line, ModelName
 
 _STATUS: Final = re.compile(r"[1-9][0-9]{2}", re.ASCII)
@@ -54,7 +55,7 @@ class RequestFilterQuery(Parameters):
     """Exact, or with `%` for any run of characters."""
     status: _Status = None
     """`429`, or `5xx`."""
-    outcome: Code | None = None
+    outcome: Outcome | None = None
     error_code: Code | None = None
     user_id: _Id = None
     workspace_id: _Id = None

@@ -88,7 +88,7 @@ def item_of(row: Mapping[str, Any], *, for_admin: bool) -> dict[str, Any]:
         "request_client": client_of(user_agent) if user_agent else None,
         "request_host": row["request_host"] or None,
         "created_at": row["created_at"],
-        "first_byte_ms": row["first_byte_ms"] or other.get("frt") or None,
+        "first_byte_ms": _first_byte_ms(row, other),
         "outcome": outcome,
         "is_stream": row["is_stream"],
         "dialect": row["dialect"],
@@ -103,6 +103,12 @@ def item_of(row: Mapping[str, Any], *, for_admin: bool) -> dict[str, Any]:
         "usage_source": other.get("usage_source", USUAL_SOURCE),
         "upstream_request_id": row["upstream_request_id"] or None,
     }
+
+
+def _first_byte_ms(row: Mapping[str, Any], other: Mapping[str, Any]) -> int | None:
+    """A column may say 0 ms; a 0 in `other` of an earlier release says that there was none."""
+    known: int | None = row["first_byte_ms"]
+    return known if known is not None else other.get("frt") or None
 
 
 def _either(value: Any, other: Mapping[str, Any], name: str) -> Any:

@@ -14,6 +14,7 @@ from services.logging.requests.clients import client_of
 from services.logging.requests.filters import RequestFilters
 from services.logging.requests.query import RequestFilterQuery
 from services.logging.requests.request_times import times_of
+from services.logging.requests.shown import item_of
 from services.logging.requests.walking import walk_from
 from shared.events.event import new_event_id
 from tests.made_request_rows import FILTERED, request_log_row
@@ -52,6 +53,23 @@ def test_no_wildcard_takes_long() -> None:
 def test_without_filters_everything_matches() -> None:
     everything = matcher(RequestFilterQuery.model_validate({"model": "", "status": " "}).filters())
     assert everything(request_log_row()._asdict())
+
+
+def test_an_outcome_that_there_is_not_is_refused() -> None:
+    """An empty list would say that no request ended so."""
+    with pytest.raises(ValueError, match="interrupted"):
+        RequestFilterQuery.model_validate({"outcome": "success"})
+    assert RequestFilterQuery.model_validate({"outcome": ""}).filters() == RequestFilters()
+
+
+def test_a_first_byte_within_a_millisecond_is_known() -> None:
+    def shown(**changes: object) -> object:
+        row = {**request_log_row(**changes)._asdict(), "id": None}
+        return item_of(row, for_admin=False)["first_byte_ms"]
+
+    assert shown(first_byte_ms=0) == 0
+    assert shown(first_byte_ms=None, other='{"frt":0}') is None
+    assert shown(first_byte_ms=None, other='{"frt":7}') == 7
 
 
 @pytest.mark.parametrize(
