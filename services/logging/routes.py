@@ -5,21 +5,33 @@ from typing import Final, NamedTuple
 from aiohttp import web
 
 from services.logging.api.clean_ups import CleanUpsApi
+from services.logging.api.exports import ExportApi
 from services.logging.api.history import HistoryApi
 from services.logging.api.lists import ListApi
+from services.logging.api.live import LiveApi
+from services.logging.api.requests import RequestApi
 from services.logging.api.retention import RetentionApi
 from services.logging.api.rollups import RollupsApi
 from services.logging.api.stats import StatsApi
 from services.logging.api.token import TokenApi
 from services.logging.api.transparency import DOCUMENT_PATH, PAGE_PATH, TransparencyApi
 from services.logging.api.usage import UsageApi
-from services.logging.requests.composition import RequestApis
+from services.logging.live.tail import LiveTail
 from shared.http.callers import VerifierSource, authenticated
 from shared.http.cross_origin import cross_origin
 from shared.http.envelope import envelope_errors
 
 _TOKEN_PATHS: Final = ("/api/log/token", "/api/log/token/")
 _PERIOD: Final = "/api/log/retention/{workspace_id:[0-9]{1,19}}"
+
+
+class RequestApis(NamedTuple):
+    """The handlers, and what runs in the background for them."""
+
+    requests: RequestApi
+    exports: ExportApi
+    live: LiveApi
+    tail: LiveTail
 
 
 class Apis(NamedTuple):
@@ -33,7 +45,6 @@ class Apis(NamedTuple):
     token: TokenApi
     transparency: TransparencyApi
     requests: RequestApis
-
     usage: UsageApi
     rollups: RollupsApi
 

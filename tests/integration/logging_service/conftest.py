@@ -31,7 +31,7 @@ from services.logging.listing.stats import LogStats
 from services.logging.listing.store_explain import RequestRows
 from services.logging.listing.store_search import LogSearch
 from services.logging.metrics import LoggingMetrics
-from services.logging.requests.composition import request_apis
+from services.logging.opening.requests import request_apis
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.retention.periods import Periods
 from services.logging.routes import Apis, public_app

@@ -1,7 +1,5 @@
 """Puts together what shows requests: the list, one whole, files, and the stream."""
 
-from typing import NamedTuple
-
 from services.logging.api.exports import ExportApi
 from services.logging.api.live import LiveApi
 from services.logging.api.requests import RequestApi
@@ -13,15 +11,7 @@ from services.logging.live.tail import LiveTail
 from services.logging.metrics import LoggingMetrics
 from services.logging.requests.pages import COUNT_MS, RequestPages
 from services.logging.requests.store_requests import StoredRequests
-
-
-class RequestApis(NamedTuple):
-    """The handlers, and what runs in the background for them."""
-
-    requests: RequestApi
-    exports: ExportApi
-    live: LiveApi
-    tail: LiveTail
+from services.logging.routes import RequestApis
 
 
 def request_apis(
