@@ -84,6 +84,6 @@ def says(row: LogRow, keyword: str) -> bool:
 
 
 def _is_of_request(row: LogRow, request_id: str) -> bool:
-    """A request's own row; of what is no request, whatever names the id."""
-    is_its_own = row.type not in _REQUESTS or row.event_id == event_uuid(request_id)
+    """A request's own row; of what is no request, refunds among it, whatever names the id."""
+    is_its_own = not is_request(row) or row.event_id == event_uuid(request_id)
     return row.request_id == request_id and is_its_own

@@ -6,6 +6,7 @@ from typing import Final
 from services.logging.listing.filters import Filters, like_pattern
 from services.logging.listing.moments import Hidden
 from services.logging.listing.stretches import Stretch
+from services.logging.requests.request_times import times_of
 from shared.events.ids import event_uuid
 
 REQUEST_ROW: Final = "type IN (2, 4) AND \"group\" <> ''"
@@ -95,14 +96,23 @@ def _terms(filters: Filters, values: Values) -> list[str]:
     if filters.is_request:
         terms.append(REQUEST_ROW)
     if filters.request_id is not None:
-        # A request's row by the unique index, what else has its id by the partial one.
-        event_id = values.place(event_uuid(filters.request_id), "uuid")
-        request_id = values.place(filters.request_id, "text")
-        terms.append(
-            f"(event_id = {event_id} AND request_id = {request_id}"
-            f" OR request_id = {request_id} AND type NOT IN (2, 4))"
-        )
+        terms.append(_of_request(filters.request_id, values))
     if filters.upstream_request_id is not None:
         upstream = values.place(filters.upstream_request_id, "text")
         terms.append(f"upstream_request_id = {upstream} AND upstream_request_id <> ''")
     return terms
+
+
+def _of_request(request_id: str, values: Values) -> str:
+    """A request's row by the unique index, and what else has its id by partial ones.
+
+    What was given back of its charge counts to the time of the request, whenever it was posted.
+    """
+    (began, ended), *_ = times_of(request_id)
+    event_id = values.place(event_uuid(request_id), "uuid")
+    named = f"request_id = {values.place(request_id, 'text')}"
+    counts_from, counts_to = values.place(began, "bigint"), values.place(ended, "bigint")
+    return (
+        f"(event_id = {event_id} AND {named} OR {named} AND type NOT IN (2, 4)"
+        f" OR {named} AND bucket_at >= {counts_from} AND bucket_at < {counts_to})"
+    )

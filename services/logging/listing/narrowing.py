@@ -11,7 +11,7 @@ from services.logging.listing.filters import Filters
 from services.logging.listing.lookup import Lookup
 from services.logging.listing.moments import Moment
 from services.logging.listing.store_moment import read_moment
-from services.logging.listing.store_pages import is_any_row
+from services.logging.listing.store_pages import is_any_row, last_returned
 from services.logging.listing.stretches import Stretch
 from services.logging.requests.request_times import times_of
 from shared.postgres.retrying import Connection
@@ -53,10 +53,13 @@ async def narrowed(connection: Connection, filters: Filters, moment: Moment) -> 
 async def _by_time(
     connection: Connection, filters: Filters, request_id: str, moment: Moment
 ) -> Filters:
-    """With the time in which the id was made, if there is a row of it then."""
+    """From when the id was made until the last that was given back, if there is a row then."""
     (lower, upper), *elsewhere = times_of(request_id)
     asked = moment.stretch_of(filters)
     likely = Stretch(max(lower, asked.lower), min(upper, asked.upper))
     if not elsewhere or not await is_any_row(connection, filters, moment, likely):
         return filters
-    return replace(filters, start_timestamp=likely.lower, end_timestamp=likely.upper - 1)
+    later = Stretch(likely.upper, asked.upper)
+    posted = await last_returned(connection, request_id, made=Stretch(lower, upper), posted=later)
+    last = likely.upper - 1 if posted is None else posted
+    return replace(filters, start_timestamp=likely.lower, end_timestamp=last)

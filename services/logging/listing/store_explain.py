@@ -7,7 +7,6 @@ from services.logging.listing.filters import Filters
 from services.logging.listing.narrowing import look_up
 from services.logging.listing.reading import Reading
 from services.logging.listing.store_pages import StoredRow
-from services.logging.rows.rows import LogType
 
 MOST: Final = 10
 """Rows of one upstream's id that are told of: an id may repeat."""
@@ -16,7 +15,6 @@ BY_UPSTREAM_ID: Final = (
     "upstream_request_id = $1 AND upstream_request_id <> ''"
     f" ORDER BY created_at DESC, id DESC LIMIT {MOST}"
 )
-_REQUESTS: Final = (LogType.CONSUMPTION, LogType.ERROR)
 
 
 class RequestRows:
@@ -27,9 +25,9 @@ class RequestRows:
 
     async def find(self, request_id: str) -> Sequence[StoredRow]:
         """The row of a request of ours, else those of the upstream's id, newest first."""
-        ours, theirs = Filters(request_id=request_id), Filters(upstream_request_id=request_id)
+        # An admin's action has the id of a request as well, and so has a refund.
+        ours = Filters(request_id=request_id, is_request=True)
+        theirs = Filters(upstream_request_id=request_id)
         async with self._reading() as connection:
-            found = await (await look_up(connection, ours)).newest(MOST)
-            # An admin's action has the id of a request as well, and is none.
-            rows = [row for row in found if row["type"] in _REQUESTS]
+            rows = await (await look_up(connection, ours)).newest(MOST)
             return rows or await (await look_up(connection, theirs)).newest(MOST)

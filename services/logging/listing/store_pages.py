@@ -14,6 +14,12 @@ from shared.postgres.retrying import Connection
 
 COLUMNS: Final = ", ".join(f'"{column}"' for column in (*SHOWN, *NEEDS))
 """Of a full row: what the API shows of it, and what its `other` is put together from."""
+# Not their maximum: for that the server may walk all rows, from the newest on.
+_RETURNED: Final = """
+SELECT created_at FROM logs
+WHERE request_id = $1 AND bucket_at >= $2::bigint AND bucket_at < $3::bigint
+  AND created_at >= $4::bigint AND created_at < $5::bigint
+"""
 
 StoredRow: TypeAlias = dict[str, Any]
 """Column to value."""
@@ -61,3 +67,14 @@ async def is_any_row(
     return bool(
         await connection.fetchval(f"SELECT EXISTS (SELECT FROM logs WHERE {clause})", *values)
     )
+
+
+async def last_returned(
+    connection: Connection, request_id: str, *, made: Stretch, posted: Stretch
+) -> int | None:
+    """When the last of what was given back of a request was posted in that time, if any was.
+
+    `made`: when the request ended, as it counts to that. Looks into every partition of the time.
+    """
+    times = await connection.fetch(_RETURNED, request_id, *made, *posted)
+    return max((row[0] for row in times), default=None)

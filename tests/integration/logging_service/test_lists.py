@@ -1,14 +1,19 @@
 """`GET /api/log/` and `/api/log/self`."""
 
 import json
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from services.logging.rows.ledger_rows import ledger_row
+from shared.events.event import new_event_id
+from shared.events.ledger import EntryKind
 from shared.events.requests import Outcome
 from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
-from tests.made_events import NOON, request
+from tests.made_events import NOON, ledger_entry, request
 from tests.made_rows import row_of, write_rows
 from tests.stack_fixtures import Database
 
@@ -99,6 +104,36 @@ async def test_each_filter_picks_its_rows(api: LogApi) -> None:
     assert await ids(api, {"model_name": "%mini"}) == [failed, plain]
     assert await ids(api, {"model_name": "gpt_4%"}) == [failed]
     assert await ids(api, {"model_name": "gpt-4", "type": "2"}) == []
+
+
+@pytest.mark.parametrize("days_later", [0, 3, 40])
+async def test_a_requests_id_finds_what_was_given_back_of_it(api: LogApi, days_later: int) -> None:
+    """However late: the rows of a request sum to what it cost in the end."""
+    ended = NOON - timedelta(days=60)
+    began_ms = int(ended.timestamp() - 9) * 1_000
+    request_id = str(UUID(int=began_ms << 80 | UUID(new_event_id()).int % 2**80))
+    (charged,) = await add(api, {"request_id": request_id, "completed_at": ended, "quota": 9})
+    refund = ledger_entry(
+        kind=EntryKind.REFUND,
+        amount_units=4,
+        refers_to_entry_id=1,
+        refers_to_request_id=charged,
+        bucket_at=ended,
+        posted_at=ended + timedelta(days=days_later, minutes=1),
+    )
+    row = ledger_row(new_event_id(), refund)
+    assert row is not None
+    async with api.pool.acquire() as connection:
+        await write_rows(connection, [row])
+    await add(api, {"completed_at": ended + timedelta(days=days_later)})
+
+    answer = await api.get("/api/log/", ADMIN, {"request_id": charged})
+    assert answer["data"]["total"] == 2
+    assert [item["quota"] for item in answer["data"]["items"]] == [-4, 9]
+    stats = await api.get("/api/log/stat", ADMIN, {"request_id": charged})
+    assert stats["data"]["quota"] == 5
+    explained = await api.get(f"/api/log/explain/{charged}", ADMIN, {})
+    assert explained["data"]["charge"]["quota"] == 9
 
 
 async def test_pages_are_newest_first_and_never_overlap(api: LogApi) -> None:
