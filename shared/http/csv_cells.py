@@ -5,8 +5,9 @@ import io
 from collections.abc import Iterable
 from typing import Any, Final
 
-_FORMULA: Final = ("=", "+", "-", "@")
-"""What a spreadsheet would reckon: in a text that a person gave, it is told to leave it be."""
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet would reckon, some of it in East Asian texts' wide forms, too: in a text that
+a person gave, it is told to leave it be."""
 
 
 def csv_cell(value: Any) -> Any:

@@ -84,9 +84,16 @@ def _parse(model: type[_Model], raw: bytes) -> _Model:
         raise EnvelopeError(_wrong_fields(error)) from None
 
 
+_OUR_OWN: Final = "Value error, "
+"""What pydantic writes before a sentence of ours."""
+
+
 def _wrong_fields(error: ValidationError) -> str:
     problems = error.errors(include_input=False, include_context=False, include_url=False)
-    told = [f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['msg']}" for p in problems[:5]]
+    told = [
+        f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['msg'].removeprefix(_OUR_OWN)}"
+        for p in problems[:5]
+    ]
     return "invalid request: " + "; ".join(told)[:500]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import aiohttp
 import pytest
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from shared.http.envelope import EnvelopeError, envelope_errors, read_body, read_query, succeed
 from tests.unit.http.apps import served_app
@@ -17,6 +17,13 @@ class Thing(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
     name: Annotated[str, Field(max_length=5)]
     size: int = 1
+
+    @field_validator("size")
+    @classmethod
+    def _check(cls, size: int) -> int:
+        if size < 0:
+            raise ValueError("nothing is that small")
+        return size
 
 
 async def handle(request: web.Request) -> web.Response:
@@ -88,6 +95,11 @@ async def test_wrong_fields_are_named_without_their_values() -> None:
     assert not told["success"]
     assert "name: " in told["message"]
     assert "size: " in told["message"]
+
+
+async def test_a_sentence_of_our_own_is_told_as_it_is() -> None:
+    _, told = await ask("/query", params={"name": "a", "size": "-1"})
+    assert told["message"] == "invalid request: size: nothing is that small"
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[1]", b"{", MARKER.encode(), b"\xff"])
