@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from services.logging.listing.filters import Filters, like_pattern
+from services.logging.listing.filters import Filters
 from services.logging.listing.moments import Hidden
 from services.logging.listing.stretches import Stretch
 from services.logging.requests.request_times import times_of
+from services.logging.statement_parts import Values, is_like, request_row
 from shared.events.ids import event_uuid
 
-REQUEST_ROW: Final = "type IN (2, 4) AND \"group\" <> ''"
-"""Of a request's own row: what a refund or an adjustment gave back has no group."""
 _EQUAL: Final = (
     ("user_id", "user_id", "bigint"),
     ("workspace_id", "workspace_id", "bigint"),
@@ -22,15 +21,6 @@ _EQUAL: Final = (
     ("group", '"group"', "text"),
 )
 """Filter, column, and the type of its parameter."""
-
-
-class Values(list[object]):
-    """The parameters of one statement, in the order of `$1`, `$2` and so on."""
-
-    def place(self, value: object, kind: str) -> str:
-        """Add a value; answers what stands for it in the text. `kind`: its SQL type."""
-        self.append(value)
-        return f"${len(self)}::{kind}"
 
 
 def where(filters: Filters) -> tuple[str, list[object]]:
@@ -80,11 +70,7 @@ def model_condition(filters: Filters, values: Values, *, prefix: str = "") -> li
     """By one model's name, a pattern of names, or any of several."""
     terms = []
     if filters.model_name is not None:
-        if "%" in filters.model_name:
-            pattern = values.place(like_pattern(filters.model_name), "text")
-            terms.append(f"{prefix}model_name LIKE {pattern}")
-        else:
-            terms.append(f"{prefix}model_name = {values.place(filters.model_name, 'text')}")
+        terms.append(is_like(f"{prefix}model_name", filters.model_name, values))
     if filters.model_names is not None:
         names = values.place(list(filters.model_names), "text[]")
         terms.append(f"{prefix}model_name = ANY({names})")
@@ -94,7 +80,7 @@ def model_condition(filters: Filters, values: Values, *, prefix: str = "") -> li
 def _terms(filters: Filters, values: Values) -> list[str]:
     terms = equalities(filters, values) + model_condition(filters, values)
     if filters.is_request:
-        terms.append(REQUEST_ROW)
+        terms.append(request_row())
     if filters.request_id is not None:
         terms.append(_of_request(filters.request_id, values))
     if filters.upstream_request_id is not None:

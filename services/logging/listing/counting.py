@@ -6,12 +6,13 @@ from typing import Final, NamedTuple
 
 from services.logging.buckets import Grain
 from services.logging.ingest.counting import Facet
-from services.logging.listing.conditions import REQUEST_ROW, Values, within
+from services.logging.listing.conditions import within
 from services.logging.listing.facets import series_condition
 from services.logging.listing.filters import Filters
 from services.logging.listing.grains import Part
 from services.logging.listing.moments import Moment
 from services.logging.listing.stretches import Stretch
+from services.logging.statement_parts import Values, request_row
 
 ROWS_BUCKET_S: Final = 3_600
 """Rows are told by the hour."""
@@ -27,7 +28,7 @@ _SUMS: Final = "sum(rows)::bigint, sum(quota)::bigint, sum(tokens)::bigint"
 _ROW_SUMS: Final = (
     "count(*), sum(quota)::bigint,"
     " coalesce(sum(prompt_tokens::bigint + completion_tokens)"
-    f" FILTER (WHERE {REQUEST_ROW}), 0)::bigint"
+    f" FILTER (WHERE {request_row()}), 0)::bigint"
 )
 
 

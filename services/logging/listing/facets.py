@@ -8,8 +8,9 @@ from typing import Final
 
 from services.logging.ingest import counting
 from services.logging.ingest.counting import Facet
-from services.logging.listing.conditions import Values, equalities, model_condition
+from services.logging.listing.conditions import equalities, model_condition
 from services.logging.listing.filters import Filters
+from services.logging.statement_parts import Values, request_row
 
 GRAINS: Final = {
     facet: tuple(sorted(grains, reverse=True)) for facet, grains in counting.GRAINS.items()
@@ -35,5 +36,5 @@ def series_condition(facet: Facet, filters: Filters, values: Values) -> str:
     terms = [f"s.facet = {facet:d}", *equalities(filters, values, prefix="s.")]
     terms += model_condition(filters, values, prefix="s.")
     if filters.is_request:
-        terms.append("s.type IN (2, 4) AND s.\"group\" <> ''")
+        terms.append(request_row("s."))
     return " AND ".join(terms)

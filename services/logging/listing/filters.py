@@ -154,9 +154,3 @@ class Filters:
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         # An id of 0 is a condition.
         return frozenset(name for name, v in values if v is not None and v is not False) - _RANGE
-
-
-def like_pattern(wildcard: str) -> str:
-    r"""The SQL pattern in which `%` alone is special; `_` and `\` mean themselves."""
-    escaped = wildcard.replace("\\", "\\\\").replace("_", "\\_")
-    return re.sub("%+", "%", escaped)

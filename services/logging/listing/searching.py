@@ -9,13 +9,14 @@ way has an index, and gives its newest rows at once.
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from services.logging.listing.conditions import Values, within
+from services.logging.listing.conditions import within
 from services.logging.listing.filters import Filters
 from services.logging.listing.moments import Moment
 from services.logging.listing.places import Piece
 from services.logging.listing.stretches import Stretch
 from services.logging.rows.error_sentences import KNOWN
 from services.logging.rows.rows import LogType
+from services.logging.statement_parts import Values
 
 USUAL: Final = "API call succeeded"
 """As migration 0003 has it in the index's condition."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Final, TypeAlias
 
-from services.logging.listing.conditions import Values, within
+from services.logging.listing.conditions import within
 from services.logging.listing.cursors import Place
 from services.logging.listing.filters import Filters
 from services.logging.listing.moments import Moment
@@ -10,6 +10,7 @@ from services.logging.listing.places import Walk
 from services.logging.listing.stretches import Stretch
 from services.logging.listing.views import SHOWN
 from services.logging.rows.other import NEEDS
+from services.logging.statement_parts import Values
 from shared.postgres.retrying import Connection
 
 COLUMNS: Final = ", ".join(f'"{column}"' for column in (*SHOWN, *NEEDS))

@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from services.logging.ingest.store_checks import DELETED_SLOT
 from services.logging.ingest.usage_adding import SUMMED
+from services.logging.statement_parts import request_row
 from shared.postgres.retrying import Connection
 
 Sums = Mapping[int, Mapping[str, Any]]
 """By the first second of the bucket."""
-_IS_REQUEST: Final = "type IN (2, 4) AND \"group\" <> ''"
+_IS_REQUEST: Final = request_row()
 # The last 8 bytes of the id, as `ingest.checks.mark_of` has them.
 _MARK: Final = "('x' || translate(right(event_id::text, 17), '-', ''))::bit(64)::bigint"
 _ROWS: Final = f"""

@@ -4,12 +4,11 @@ import re
 from dataclasses import dataclass, fields
 from typing import Final
 
-from services.logging.listing.filters import Filters, like_pattern
+from services.logging.listing.filters import Filters
+from services.logging.statement_parts import Values, is_like, request_row
 from shared.events.ids import event_uuid
 
 STATUS_CLASS: Final = re.compile(r"([1-5])xx", re.IGNORECASE | re.ASCII)
-REQUEST_ROW: Final = "type IN (2, 4) AND \"group\" <> ''"
-"""A row of a request: what gives back of a charge has its type, and no group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +79,9 @@ _EQUAL: Final = (
 """Column, filter and the column's type."""
 
 
-def where(filters: RequestFilters, values: list[object]) -> str:
+def where(filters: RequestFilters, values: Values) -> str:
     """The clause. Adds its parameters to `values`, and counts on from those that are there."""
-    terms = [REQUEST_ROW]
-
-    def of(value: object, kind: str) -> str:
-        values.append(value)
-        return f"${len(values)}::{kind}"
-
+    terms, of = [request_row()], values.place
     for column, name, kind in _EQUAL:
         value = getattr(filters, name)
         if value is not None:
@@ -95,10 +89,7 @@ def where(filters: RequestFilters, values: list[object]) -> str:
     if filters.upstream_request_id is not None:
         terms.append("upstream_request_id <> ''")  # as the index has it
     if filters.model is not None:
-        if "%" in filters.model:
-            terms.append(f"model_name LIKE {of(like_pattern(filters.model), 'text')}")
-        else:
-            terms.append(f"model_name = {of(filters.model, 'text')}")
+        terms.append(is_like("model_name", filters.model, values))
     if filters.status is not None:
         least, most = status_range(filters.status)
         terms.append(f"status_code BETWEEN {of(least, 'smallint')} AND {of(most, 'smallint')}")

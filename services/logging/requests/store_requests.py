@@ -7,8 +7,9 @@ from services.logging.listing.cursors import Place
 from services.logging.listing.filters import Filters
 from services.logging.listing.reading import Reading
 from services.logging.listing.totals import Totals
-from services.logging.requests.filters import REQUEST_ROW, RequestFilters, where
+from services.logging.requests.filters import RequestFilters, where
 from services.logging.requests.shown import STORED
+from services.logging.statement_parts import Values, request_row
 from shared.events.ids import event_uuid
 from shared.postgres.retrying import Connection
 
@@ -23,7 +24,7 @@ _NOT_DELETED: Final = (
     " AND logs.created_at < horizon.refuse_before)"
 )
 _ONE: Final = (
-    f"SELECT * FROM logs WHERE event_id = $1::uuid AND request_id = $2::text AND {REQUEST_ROW}"
+    f"SELECT * FROM logs WHERE event_id = $1::uuid AND request_id = $2::text AND {request_row()}"
     f" AND {_NOT_DELETED} AND created_at >= $3::bigint AND created_at < $4::bigint"
 )
 
@@ -45,11 +46,10 @@ class StoredRequests:
         timeout_ms: int | None = None,
     ) -> Sequence[StoredRow]:
         """At most `limit` rows from `lower` on and before a place, newest first."""
-        values: list[object] = [lower, before.created_at, before.row_id]
+        values = Values([lower, before.created_at, before.row_id])
         clause = where(filters, values)
         if filters.to is not None:
-            values.append(filters.to)
-            clause += f" AND created_at <= ${len(values)}::bigint"
+            clause += f" AND created_at <= {values.place(filters.to, 'bigint')}"
         query = (
             f"SELECT {_COLUMNS} FROM logs WHERE {clause} AND {_NOT_DELETED}"
             " AND created_at >= $1::bigint AND created_at <= $2::bigint"
@@ -70,12 +70,11 @@ class StoredRequests:
         self, filters: RequestFilters, *, at_most: int, timeout_ms: int | None = None
     ) -> int:
         """How many there are, counted no further than `at_most`."""
-        values: list[object] = []
+        values = Values()
         clause = where(filters, values)
         for operator, limit in ((">=", filters.since), ("<=", filters.to)):
             if limit is not None:
-                values.append(limit)
-                clause += f" AND created_at {operator} ${len(values)}::bigint"
+                clause += f" AND created_at {operator} {values.place(limit, 'bigint')}"
         query = (
             f"SELECT count(*) FROM (SELECT FROM logs WHERE {clause} AND {_NOT_DELETED}"
             f" LIMIT {at_most:d}) AS counted"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from services.logging.statement_parts import Values
 from services.logging.usage.asked import Dimension, Order
 from services.logging.usage.measures import DISTINCT, SKETCHES
 from services.logging.usage.sources import (
@@ -10,7 +11,6 @@ from services.logging.usage.sources import (
     MEASURED,
     Name,
     Query,
-    Values,
     Wanted,
     sums,
     united,
@@ -35,8 +35,8 @@ def top(
     rows = united(values, wanted, stretches, columns, is_site=is_site)
     return Query(
         f"SELECT name, {sums(is_site=is_site)} FROM ({rows}) AS rows GROUP BY name"
-        f" ORDER BY {_ORDERS[order]} DESC, name LIMIT {values.add(limit)}::bigint",
-        values.all,
+        f" ORDER BY {_ORDERS[order]} DESC, name LIMIT {values.place(limit, 'bigint')}",
+        values,
     )
 
 
@@ -45,9 +45,7 @@ def total(wanted: Wanted, stretches: Sequence[Stretch]) -> Query:
     values = Values()
     is_site = wanted.is_of_site([], ())
     rows = united(values, wanted, stretches, MEASURED, is_site=is_site)
-    return Query(
-        f"SELECT {sums(is_site=True)} FROM ({rows}) AS rows HAVING count(*) > 0", values.all
-    )
+    return Query(f"SELECT {sums(is_site=True)} FROM ({rows}) AS rows HAVING count(*) > 0", values)
 
 
 def keys(wanted: Wanted, stretches: Sequence[Stretch]) -> Query:
@@ -58,7 +56,7 @@ def keys(wanted: Wanted, stretches: Sequence[Stretch]) -> Query:
         f"SELECT count(*) AS {DISTINCT} FROM (SELECT DISTINCT api_key_id FROM ({rows}) AS rows"
         " WHERE request_count > 0)"
         " AS keys",
-        values.all,
+        values,
     )
 
 
@@ -74,9 +72,9 @@ def sketches(
     values = Values()
     name = "NULL" if by is None else COLUMNS[by]
     rows = united(values, wanted, stretches, [f"{name} AS name", *SKETCHES], is_site=is_site)
-    chosen = "" if by is None else f" WHERE name = ANY({values.add(list(names))})"
+    chosen = "" if by is None else f" WHERE name = ANY({values.place(list(names))})"
     return Query(
         f"SELECT name, {', '.join(SKETCHES)} FROM ({rows}) AS rows{chosen}"
-        f" LIMIT {values.add(most)}::bigint",
-        values.all,
+        f" LIMIT {values.place(most, 'bigint')}",
+        values,
     )

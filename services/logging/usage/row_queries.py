@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.logging.statement_parts import Values
 from services.logging.usage.asked import Dimension
 from services.logging.usage.measures import DISTINCT, SKETCHES
 from services.logging.usage.places import Place
@@ -10,7 +11,6 @@ from services.logging.usage.sources import (
     FINEST,
     MEASURED,
     Query,
-    Values,
     Wanted,
     source,
     sums,
@@ -34,16 +34,16 @@ def rows(
     columns = [COLUMNS[each] for each in (by or FINEST)]
     key = ", ".join((bucket, *columns))
     if place is not None:
-        places = ", ".join(values.add(each) for each in (place.bucket, *place.names))
+        places = ", ".join(values.place(each) for each in (place.bucket, *place.names))
         condition += f" AND ({key}) < ({places})"
     order = ", ".join(f"{column} DESC" for column in (bucket, *columns))
-    page = f"ORDER BY {order} LIMIT {values.add(limit)}::bigint"
+    page = f"ORDER BY {order} LIMIT {values.place(limit, 'bigint')}"
     times = "min(created_at) AS created_at, max(updated_at) AS updated_at"
     if by:
         return Query(
             f"SELECT {bucket} AS bucket, {', '.join(columns)}, {sums(is_site=False)}, {times}"
             f" FROM {table} WHERE {condition} GROUP BY {key} {page}",
-            values.all,
+            values,
         )
     peak = ", peak_hour, peak_hour_requests" if stretch.grain is Grain.DAILY else ""
     kept = ", ".join((*MEASURED, *SKETCHES, "user_id", "created_at", "updated_at"))
@@ -51,7 +51,7 @@ def rows(
         f"SELECT {bucket} AS bucket, {', '.join(columns)}, {kept}{peak},"
         f" least(request_count, 1) AS {DISTINCT}"
         f" FROM {table} WHERE {condition} {page}",
-        values.all,
+        values,
     )
 
 
@@ -72,13 +72,13 @@ def row_sketches(
     columns = [COLUMNS[each] for each in by]
     key = ", ".join((bucket, *columns))
     newest, oldest = (
-        ", ".join(values.add(each) for each in (place.bucket, *place.names)) for place in page
+        ", ".join(values.place(each) for each in (place.bucket, *place.names)) for place in page
     )
     return Query(
         f"SELECT {bucket} AS bucket, {', '.join((*columns, *SKETCHES))} FROM {table}"
         f" WHERE {condition} AND ({key}) <= ({newest}) AND ({key}) >= ({oldest})"
-        f" LIMIT {values.add(most)}::bigint",
-        values.all,
+        f" LIMIT {values.place(most, 'bigint')}",
+        values,
     )
 
 
@@ -94,5 +94,5 @@ def peaks(wanted: Wanted, by: Sequence[Dimension], stretch: Stretch) -> Query:
         " sum(request_count)::bigint AS requests"
         f" FROM {table} WHERE {condition} GROUP BY {columns}, hour HAVING sum(request_count) > 0"
         f") AS hours ORDER BY day, {columns}, requests DESC, hour",
-        values.all,
+        values,
     )

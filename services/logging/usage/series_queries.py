@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
+from services.logging.statement_parts import Values
 from services.logging.usage.asked import Dimension
 from services.logging.usage.measures import SKETCHES
-from services.logging.usage.sources import COLUMNS, Name, Query, Values, Wanted, source, sums
+from services.logging.usage.sources import COLUMNS, Name, Query, Wanted, source, sums
 from services.logging.usage.spans import Points
 
 
@@ -22,7 +23,7 @@ def series(
     return Query(
         f"SELECT {point} AS point, {name} AS name, {sums(is_site=is_site)}"
         f" FROM {table} WHERE {condition} GROUP BY 1, 2",
-        values.all,
+        values,
     )
 
 
@@ -39,8 +40,8 @@ def series_sketches(
     table, condition, point, name = _pointed(values, wanted, points, by, names, is_site=is_site)
     return Query(
         f"SELECT {point} AS point, {name} AS name, {', '.join(SKETCHES)}"
-        f" FROM {table} WHERE {condition} LIMIT {values.add(most)}::bigint",
-        values.all,
+        f" FROM {table} WHERE {condition} LIMIT {values.place(most, 'bigint')}",
+        values,
     )
 
 
@@ -55,8 +56,8 @@ def _pointed(
 ) -> tuple[str, str, str, str]:
     """Table, condition, the point's number from 0, and the name."""
     table, bucket, condition = source(values, wanted, points.stretch, is_site=is_site)
-    point = f"width_bucket({bucket}, {values.add(list(points.bounds))}::bigint[]) - 1"
+    point = f"width_bucket({bucket}, {values.place(list(points.bounds), 'bigint[]')}) - 1"
     if by is None:
         return table, condition, point, "NULL"
     column = COLUMNS[by]
-    return table, f"{condition} AND {column} = ANY({values.add(list(names))})", point, column
+    return table, f"{condition} AND {column} = ANY({values.place(list(names))})", point, column

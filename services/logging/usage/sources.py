@@ -7,7 +7,7 @@ dimension needs more than provider and model, `usage_site_*` has the same in a f
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from services.logging.listing.filters import like_pattern
+from services.logging.statement_parts import Values, is_like
 from services.logging.usage.asked import Dimension, UsageQuery
 from services.logging.usage.measures import DISTINCT, SUMS
 from services.logging.usage.spans import Grain, Stretch
@@ -63,13 +63,12 @@ class Wanted(NamedTuple):
     query: UsageQuery
     own_user_id: int | None = None
 
-    @property
-    def terms(self) -> list[tuple[str, Any]]:
+    def terms(self, values: Values) -> list[str]:
         """Conditions that all hold."""
         query = self.query
         user_id = query.user_id if self.own_user_id is None else self.own_user_id
-        found: list[tuple[str, Any]] = [
-            (f"{column} = {{}}::bigint", value)
+        found = [
+            f"{column} = {values.place(value, 'bigint')}"
             for column, value in (
                 ("workspace_id", query.workspace_id),
                 ("project_id", query.project_id),
@@ -79,10 +78,8 @@ class Wanted(NamedTuple):
             )
             if value is not None
         ]
-        if query.model is not None and "%" in query.model:
-            found.append(("model LIKE {}::text", like_pattern(query.model)))
-        elif query.model is not None:
-            found.append(("model = {}::text", query.model))
+        if query.model is not None:
+            found.append(is_like("model", query.model, values))
         return found
 
     def is_of_site(self, dimensions: Iterable[Dimension], metrics: Collection[str]) -> bool:
@@ -97,27 +94,15 @@ class Wanted(NamedTuple):
         )
 
 
-class Values:
-    """The values of one statement."""
-
-    def __init__(self) -> None:
-        self.all: list[Any] = []
-
-    def add(self, value: Any) -> str:
-        """Its place in the text."""
-        self.all.append(value)
-        return f"${len(self.all)}"
-
-
 def source(
     values: Values, wanted: Wanted, stretch: Stretch, *, is_site: bool
 ) -> tuple[str, str, str]:
     """Table, its column of the bucket, and the condition."""
     table, bucket = _TABLES[stretch.grain, is_site]
     terms = [
-        f"{bucket} >= {values.add(stretch.lower)}::bigint",
-        f"{bucket} < {values.add(stretch.upper)}::bigint",
-        *(term.format(values.add(value)) for term, value in wanted.terms),
+        f"{bucket} >= {values.place(stretch.lower, 'bigint')}",
+        f"{bucket} < {values.place(stretch.upper, 'bigint')}",
+        *wanted.terms(values),
     ]
     return table, bucket, " AND ".join(terms)
 

@@ -4,12 +4,12 @@ import pytest
 
 from services.logging.buckets import Grain
 from services.logging.ingest.counting import Facet
-from services.logging.listing.conditions import Values
 from services.logging.listing.counting import counting
 from services.logging.listing.facets import facet_for, series_condition
 from services.logging.listing.filters import Filters
 from services.logging.listing.grains import Part
 from services.logging.listing.moments import Hidden, Moment
+from services.logging.statement_parts import Values
 
 
 @pytest.mark.parametrize(

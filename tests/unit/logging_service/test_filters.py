@@ -2,7 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from services.logging.listing.conditions import where
-from services.logging.listing.filters import Filters, ListQuery, Page, like_pattern
+from services.logging.listing.filters import Filters, ListQuery, Page
+from services.logging.statement_parts import like_pattern
 
 
 @pytest.mark.parametrize(
