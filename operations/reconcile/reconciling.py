@@ -34,6 +34,7 @@ from operations.reconcile.topics import (
     read_marks,
     read_requests,
 )
+from operations.reconcile.usage.checking import usage_check
 from shared.events.catalog import RELAY_REQUESTS
 from shared.events.health import RelayMarked
 from shared.kafka.records import Partition
@@ -53,7 +54,7 @@ class Wish:
     """What the operator asked for."""
 
     since: datetime | None = None
-    """Leave older requests out; sums are always over everything."""
+    """Leave older requests out, and usage of older hours; other sums are over everything."""
     settle_s: float = 10.0
     all_chains: bool = False
     """Follow every chain whole; else the newest entries of some accounts."""
@@ -77,6 +78,7 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
         sums = await sum_checks(tables)
         for each in (settlements_check, grants_check, budgets_check):
             sums.append(await each(connection))
+        usage, usage_notes = await usage_check(connection, reader, since=wish.since)
         chains, chain_notes = await chains_check(connection, takes_all=wish.all_chains)
         tokens = await tables.tokens_by_hour()
         dead_letters = await letters_check(letters, tables, observed)
@@ -89,8 +91,8 @@ async def reconcile(*, reader: SpanReader, connection: asyncpg.Connection, wish:
 
     findings = Findings()
     findings.checks += request_checks(observed, compared, unreadable)
-    findings.checks += [*sums, chains]
-    findings.notes += chain_notes
+    findings.checks += [*sums, usage, chains]
+    findings.notes += [*chain_notes, *usage_notes]
     findings.notes += compared.horizons.notes("not missed")
     is_whole = not cut and wish.since is None
     if is_whole and not published_since:

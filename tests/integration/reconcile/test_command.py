@@ -56,8 +56,18 @@ async def test_as_json_it_says_the_same(world: World) -> None:
 
     told = json.loads(out)
     assert (code, told["clean"]) == (1, False)
-    (gaps,) = (each["gaps"] for each in told["checks"] if each["gaps"])
-    assert gaps == [{"subject": events[0].request_id, "what": "has no log row"}]
+    gaps = {each["name"]: each["gaps"] for each in told["checks"] if each["gaps"]}
+    assert gaps == {
+        "I2 log rows = requests on the topic": [
+            {"subject": events[0].request_id, "what": "has no log row"}
+        ],
+        "I2 usage = quota_data, by user, model, hour": [
+            {
+                "subject": "user 700, model 'gpt-4o-mini', hour 1767355200",
+                "what": "quota_data has 60, usage 30",
+            }
+        ],
+    }
 
 
 async def test_it_exits_with_2_when_a_party_cannot_be_asked(world: World) -> None:

@@ -15,6 +15,7 @@ LOGS = "I2 log rows = requests on the topic"
 TOPIC = "relay.requests: readable, one end each"
 COUNTS = "the relays' published counts"
 LETTERS = "dead letters"
+USAGE = "I2 usage = quota_data, by user, model, hour"
 
 
 def some_events() -> list[RequestCompleted]:
@@ -90,7 +91,7 @@ async def test_a_request_that_was_not_charged(world: World) -> None:
     gaps = await world.gaps()
 
     assert [gap.subject for gap in gaps[LEDGER]] == [events[0].request_id]
-    assert gaps.keys() == {LEDGER, "I2 quota_data tokens = tokens on the topic"}
+    assert gaps.keys() == {LEDGER, "I2 quota_data tokens = tokens on the topic", USAGE}
 
 
 async def test_a_request_that_was_not_logged(world: World) -> None:
@@ -100,7 +101,8 @@ async def test_a_request_that_was_not_logged(world: World) -> None:
     gaps = await world.gaps()
 
     assert {name: [gap.subject for gap in found] for name, found in gaps.items()} == {
-        LOGS: [events[-1].request_id]
+        LOGS: [events[-1].request_id],
+        USAGE: ["user 701, model '', hour 1767355200"],
     }
 
 
@@ -122,7 +124,7 @@ async def test_a_request_that_was_logged_otherwise(world: World) -> None:
 
     gaps = await world.gaps()
 
-    assert gaps.keys() == {LOGS}
+    assert gaps.keys() == {LOGS, USAGE}
     assert {gap.subject: gap.what for gap in gaps[LOGS]} == {
         dearer.request_id: "its row says 31 where its event says 30",
         failed.request_id: "its row is of type 4 and not 2",

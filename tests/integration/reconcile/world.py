@@ -16,6 +16,8 @@ from operations.reconcile.gaps import Findings, Gap
 from operations.reconcile.hourly.report import Asked, report
 from operations.reconcile.hourly.rows import Report
 from operations.reconcile.reconciling import Wish, reconcile
+from services.logging.ingest.batch import Batch, Beside, SlottedRow
+from services.logging.rows.rows import LogRow
 from shared.events.catalog import RELAY_HEALTH, RELAY_REQUESTS
 from shared.events.event import new_event_id
 from shared.events.health import RelayMarked
@@ -25,55 +27,14 @@ from shared.kafka.records import OutgoingRecord, Partition
 from shared.kafka.spans import Span, SpanReader
 from tests.integration.kafka.broker import Broker
 from tests.integration.kafka.waiting import until
+from tests.integration.reconcile import queries
 from tests.integration.reconcile.ledger import append_entry
 from tests.made_events import outgoing, request
-from tests.made_rows import row_of, write_rows
+from tests.made_rows import row_of
 from tests.stack_fixtures import Database
 
 RELAY: Final = "relay-start-1"
 TOP_UP: Final = 1_000_000
-_CHARGE: Final = "SELECT * FROM billing.ledger_entries WHERE cause = 'request:' || $1::text"
-_ACCOUNT: Final = """
-INSERT INTO billing.accounts
-    (workspace_id, balance_units, charged_units, held_units, head_entry_id, head_hash)
-SELECT workspace_id, $2, $3, 100, entry_id, entry_hash FROM billing.ledger_entries
-WHERE workspace_id = $1 ORDER BY entry_id DESC LIMIT 1
-"""
-_LEASE: Final = """
-INSERT INTO billing.leases (lease_id, relay_id, subject, workspace_id, seq, granted_total,
-                            used_total, charged_total, is_open, is_short, is_scarce)
-VALUES ('lease-' || $1::bigint, 'relay-start-1', 'account:' || $1::bigint, $1, 1, $2 + 100, $2, $2,
-        true, false, false)
-"""
-_KEY: Final = """
-INSERT INTO billing.token_usage (key_id, workspace_id, used_quota, request_count, held_units)
-VALUES (70, $1, $2, 1, 100)
-ON CONFLICT (key_id) DO UPDATE
-SET used_quota = token_usage.used_quota + EXCLUDED.used_quota,
-    request_count = token_usage.request_count + 1
-"""
-_KEY_LEASE: Final = """
-INSERT INTO billing.leases (lease_id, relay_id, subject, workspace_id, seq, granted_total,
-                            used_total, charged_total, is_open, is_short, is_scarce)
-VALUES ('lease-of-70', 'relay-start-1', 'key:70', $1, 1, $2 + 100, $2, $2, true, false, false)
-ON CONFLICT (lease_id) DO UPDATE
-SET granted_total = leases.granted_total + EXCLUDED.used_total,
-    used_total = leases.used_total + EXCLUDED.used_total,
-    charged_total = leases.charged_total + EXCLUDED.charged_total
-"""
-_HOUR: Final = """
-INSERT INTO billing.quota_data
-    (created_at, user_id, username, model_name, token_used, count, quota)
-VALUES ($1, $2, $3, $4, $5, 1, $6)
-ON CONFLICT (created_at, user_id, model_name, username) DO UPDATE
-SET token_used = quota_data.token_used + EXCLUDED.token_used,
-    count = quota_data.count + 1, quota = quota_data.quota + EXCLUDED.quota
-"""
-_WATERMARK: Final = """
-INSERT INTO {schema}.consumer_watermarks (consumer_group, topic, partition, next_offset)
-VALUES ('{schema}', $1, $2, $3)
-ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset
-"""
 
 
 def has_entry(event: RequestCompleted) -> bool:
@@ -88,9 +49,13 @@ class World:
     broker: Broker
     producer: IdempotentProducer = field(init=False)
     _connection: asyncpg.Connection = field(init=False)
+    _beside: asyncpg.Pool = field(init=False)
 
     async def __aenter__(self) -> Self:
-        self._connection = await asyncpg.connect(self.database.dsn("superuser"))
+        dsn = self.database.dsn("superuser")
+        path = {"search_path": "logging"}
+        self._connection = await asyncpg.connect(dsn, server_settings=path)
+        self._beside = await asyncpg.create_pool(dsn, min_size=0, max_size=1, server_settings=path)
         return self
 
     async def __aexit__(
@@ -99,6 +64,7 @@ class World:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self._beside.close()
         await self._connection.close()
 
     async def settle(
@@ -113,24 +79,44 @@ class World:
         on_topic = events if published is None else published
         await self.publish([self.record(event) for event in on_topic])
         await self._charge(events if charged is None else charged)
-        await self._connection.execute("SET search_path = logging")
-        rows = [row_of(event) for event in (events if logged is None else logged)]
-        await write_rows(self._connection, rows)
+        await self.log([row_of(event) for event in (events if logged is None else logged)])
         await self.catch_up()
         counted = [event for event in events if event.outcome is not Outcome.REJECTED]
         await self.mark(len(counted))
 
+    async def log(self, rows: Sequence[LogRow], *, slot: int = 0) -> None:
+        """Rows, counts and usage, by logging's own writing; the slot is of where they came from."""
+        async with self._connection.transaction():
+            batch = Batch(self._connection, Beside.over(self._beside, partition_hours=24))
+            await batch.begin()
+            await batch.write([SlottedRow(slot, row) for row in rows])
+            await batch.finish()
+
     async def refund(self, event: RequestCompleted, units: int) -> None:
         """So much of a charge is given back, wherever it was counted; its log row is of today."""
-        charge = await self._connection.fetchrow(_CHARGE, event.request_id)
+        await self.give_back(event, units)
+        row = row_of(event)._replace(
+            event_id=new_event_id(),
+            quota=-units,
+            created_at=int(time.time()),
+            group="",
+            bucket_at=int(event.completed_at.timestamp()),
+        )
+        await self.log([row])
+
+    async def give_back(
+        self, event: RequestCompleted, units: int, *, at: datetime | None = None
+    ) -> int:
+        """What billing does of a refund; answers its entry's id. Logging has not heard of it."""
+        charge = await self._connection.fetchrow(queries.CHARGE, event.request_id)
         assert charge is not None
-        await append_entry(
+        entry_id = await append_entry(
             self._connection,
             charge["workspace_id"],
             "refund",
             f"refund:{charge['entry_id']}",
             units,
-            posted_at=datetime.now(UTC),
+            posted_at=at or datetime.now(UTC),
             key_id=charge["key_id"],
             user_id=charge["user_id"],
             model=charge["model"],
@@ -144,10 +130,7 @@ class World:
             "UPDATE billing.quota_data SET quota = quota - $1 WHERE user_id = 100 * $2::bigint",
         ):
             await self._connection.execute(statement, units, event.workspace_id)
-        row = row_of(event)._replace(
-            event_id=new_event_id(), quota=-units, created_at=int(time.time())
-        )
-        await write_rows(self._connection, [row])
+        return entry_id
 
     async def clean_up_was_made(self) -> str:
         """An admin had the rows of what came until now deleted. Answers that time."""
@@ -166,7 +149,7 @@ class World:
         await self.publish([self.record(event)])
         # As the consumer does: its position moves with what it wrote.
         async with self._connection.transaction():
-            await write_rows(self._connection, [row_of(event)])
+            await self.log([row_of(event)])
             await self.catch_up()
 
     def record(self, event: RequestCompleted, relay_id: str = RELAY) -> OutgoingRecord:
@@ -214,7 +197,7 @@ class World:
         for schema in ("billing", "logging"):
             for partition, span in spans.items():
                 await self._connection.execute(
-                    _WATERMARK.format(schema=schema), *partition, span.end
+                    queries.WATERMARK.format(schema=schema), *partition, span.end
                 )
 
     async def held(self) -> dict[Partition, Span]:
@@ -271,10 +254,10 @@ class World:
                 user_id=event.user_id,
                 model=model,
             )
-            await self._connection.execute(_KEY, workspace, event.quota)
-            await self._connection.execute(_KEY_LEASE, workspace, event.quota)
+            await self._connection.execute(queries.KEY, workspace, event.quota)
+            await self._connection.execute(queries.KEY_LEASE, workspace, event.quota)
             await self._connection.execute(
-                _HOUR,
+                queries.HOUR,
                 *(at - at % 3600, event.user_id, event.username, model),
                 event.usage.prompt_tokens + event.usage.completion_tokens,
                 event.quota,
@@ -287,5 +270,5 @@ class World:
                 key_id=70,
                 user_id=1,
             )
-            await self._connection.execute(_ACCOUNT, workspace, TOP_UP - quota, quota)
-            await self._connection.execute(_LEASE, workspace, quota)
+            await self._connection.execute(queries.ACCOUNT, workspace, TOP_UP - quota, quota)
+            await self._connection.execute(queries.LEASE, workspace, quota)
