@@ -7,6 +7,7 @@ from functools import partial
 import aiohttp
 
 from services.logging.disclosed import DISCLOSURE
+from services.logging.drift.metrics import DriftMetrics
 from services.logging.metrics import LoggingMetrics
 from services.logging.opening.answering import open_apis
 from services.logging.opening.housekeeping import start_housekeeping
@@ -87,7 +88,8 @@ async def open_app(
         await stack.enter_async_context(background)
         background.start("consumer", consumer.run())
         background.start("live", apis.requests.tail.run())
-        start_housekeeping(background, settings, pools=pools, metrics=metrics)
+        drift = DriftMetrics(registry)
+        start_housekeeping(background, settings, pools=pools, metrics=metrics, drift=drift)
         background.start(
             "event-publisher",
             OutboxPublisher(

@@ -51,6 +51,11 @@ class LoggingMetrics:
             ("table",),
             registry=registry,
         )
+        self.partition_rows = Gauge(
+            "ledgerline_log_partition_rows",
+            "Rows of the largest recent partition of the log, as PostgreSQL last estimated them.",
+            registry=registry,
+        )
         self.complete_until = Gauge(
             "ledgerline_log_complete_until_timestamp_seconds",
             "Every request that ended before this is in the log and in the figures of use.",

@@ -1,5 +1,7 @@
-"""What runs beside ingest and answers: partitions, deletion, mending, freshness."""
+"""What runs beside ingest and answers: partitions, deletion, mending, drift, freshness."""
 
+from services.logging.drift.metrics import DriftMetrics
+from services.logging.drift.watching import watch_drift
 from services.logging.handlers import GROUP
 from services.logging.metrics import LoggingMetrics
 from services.logging.opening.pools import Pools
@@ -18,6 +20,7 @@ def start_housekeeping(
     *,
     pools: Pools,
     metrics: LoggingMetrics,
+    drift: DriftMetrics,
 ) -> None:
     """Every process does all of it: who does what is settled by locks in the database."""
     partition_hours = settings.log_partition_hours
@@ -42,6 +45,7 @@ def start_housekeeping(
             rebuilder=HourRebuilder(pools.mending, partition_hours=partition_hours),
         ).run(),
     )
+    background.start("drift", watch_drift(pools.reading, drift))
     background.start(
         "freshness",
         MarksWatcher(

@@ -17,13 +17,14 @@ from services.logging.partitions.spans import (
     COUNTS_BY_MINUTE,
     DAY,
     HOUR,
+    LOGS,
     PARENTS,
     Span,
     covered_until,
 )
 from services.logging.partitions.store_dropping import drop_alone
 from services.logging.partitions.store_grains import move, sweep_seconds
-from services.logging.partitions.store_partitions import partitions
+from services.logging.partitions.store_partitions import most_rows, partitions
 from shared.postgres.failures import describe_error
 from shared.postgres.retrying import DATABASE_AWAY, in_transaction
 from shared.service.clock import Clock, utc_now
@@ -55,6 +56,7 @@ class Keeper:
         self._pool = pool
         self._partition_hours = partition_hours
         self._clock = clock
+        self._metrics = metrics
         self._held: dict[str, list[Span]] = {}
         for parent in PARENTS:
             metrics.watch_partitions(parent, partial(self._ahead, parent))
@@ -77,6 +79,10 @@ class Keeper:
             await ahead.cover(parent, range(now, now + AHEAD_S + 1, HOUR))
             async with self._pool.acquire() as connection:
                 self._held[parent] = [one.span for one in await partitions(connection, parent)]
+        async with self._pool.acquire() as connection:
+            # Of those that are written now: older ones say nothing of how wide the next should be.
+            rows = await most_rows(connection, LOGS, since=now - DAY)
+        self._metrics.partition_rows.set(rows)
         await self._move_on(now)
 
     async def _move_on(self, now: int) -> None:

@@ -10,6 +10,13 @@ FOREVER_AGO: Final = -(2**62)
 _PARTITIONS: Final = """
 SELECT name, lower, upper FROM log_partitions WHERE parent = $1 ORDER BY upper
 """
+# -1 where it was never vacuumed nor analysed: new, or nearly empty.
+_MOST_ROWS: Final = """
+SELECT coalesce(max(greatest(reltuples, 0)), 0)::bigint
+FROM log_partitions JOIN pg_class
+    ON relname = name AND relnamespace = current_schema()::regnamespace
+WHERE parent = $1 AND upper > $2
+"""
 _ENSURE: Final = "SELECT ensure_partition($1, $2, $3)"
 _DROP: Final = "SELECT drop_partition($1, $2)"
 
@@ -31,6 +38,14 @@ async def partitions(connection: Connection, parent: str) -> list[Partition]:
         )
         for row in rows
     ]
+
+
+async def most_rows(connection: Connection, parent: str, *, since: int) -> int:
+    """The rows of the largest partition that ends after `since`, as the server estimates them.
+
+    It reads no row; the estimate is of the last (automatic) vacuum or analyse.
+    """
+    return int(await connection.fetchval(_MOST_ROWS, parent, since))
 
 
 async def ensure(connection: Connection, parent: str, span: Span) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.logging.ingest import gate
+from services.logging.ingest.store_rows import insert_rows
 from services.logging.metrics import LoggingMetrics
 from services.logging.partitions.keeping import AHEAD_S, Keeper
 from services.logging.partitions.spans import (
@@ -20,6 +21,9 @@ from services.logging.partitions.spans import (
     covered_until,
 )
 from services.logging.partitions.store_partitions import ensure, partitions
+from tests.made_events import request
+from tests.made_rows import row_of
+from tests.stack_fixtures import Database
 
 # A Tuesday at half past ten, far behind what the migration set.
 NOW = int(datetime(2031, 12, 30, 10, 30, tzinfo=UTC).timestamp())
@@ -122,3 +126,29 @@ async def test_a_partition_that_is_read_is_left_for_the_next_time(pool: asyncpg.
     await keeper(pool).keep()
 
     assert old not in [span.lower for span in await spans(pool, COUNTS_BY_MINUTE)]
+
+
+async def test_the_rows_of_the_largest_partition_that_is_written_now_are_told(
+    pool: asyncpg.Pool, tables: Database
+) -> None:
+    """As the server estimates them: nobody counts fifty million rows to say that they are many."""
+    registry = CollectorRegistry()
+    name = "ledgerline_log_partition_rows"
+    await keeper(pool, now=NOW - 2 * DAY).keep()
+    kept = keeper(pool, registry=registry)
+    await kept.keep()
+    assert registry.get_sample_value(name) == 0
+
+    counts = {-2: 9, -1: 5, 0: 7, 1: 0}
+    times = [NOW + days * DAY for days, rows in counts.items() for _ in range(rows)]
+    async with pool.acquire() as connection:
+        at = [datetime.fromtimestamp(time, UTC) for time in times]
+        await insert_rows(connection, [row_of(request(completed_at=each)) for each in at])
+    by_hand = await asyncpg.connect(tables.dsn("superuser"))
+    try:
+        await by_hand.execute("ANALYZE logging.logs")
+    finally:
+        await by_hand.close()
+    await kept.keep()
+
+    assert registry.get_sample_value(name) == 7

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from services.billing.drift.metrics import DriftMetrics
 from services.billing.metrics import BillingMetrics
 from services.control.metrics import ControlMetrics
+from services.logging.drift.metrics import DriftMetrics as LogDriftMetrics
 from services.logging.metrics import LoggingMetrics
 from services.relay.limits.metrics import LimitMetrics
 from services.relay.metrics import (
@@ -22,7 +23,7 @@ from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 _HOUSES = (
     *(RequestMetrics, HealthMetrics, LeaseMetrics, JournalMetrics, LimitMetrics),
     *(CodeMetrics, WorkerMetrics),
-    DriftMetrics,
+    *(DriftMetrics, LogDriftMetrics),
     *(BillingMetrics, LoggingMetrics, ControlMetrics, ConsumerMetrics, OutboxMetrics),
 )
 _SUFFIXES = {
