@@ -27,6 +27,8 @@ from shared.telemetry.logs import get_logger
 
 _EVERY_S: Final = 1.0
 _KEY: Final = b"mark:"
+_OPERATOR: Final = b"ledgerline/operations/accept_gap"
+"""Who closes the mark of a relay whose journal is lost."""
 _DECODER: Final = Decoder((RelayMarked,))
 
 _logger = get_logger()
@@ -54,6 +56,9 @@ class RelayMarks:
             return
         if isinstance(mark, RelayMarked):
             self._by_key[key] = mark
+            if record.headers.get("ce_source") == _OPERATOR:
+                at = mark.marked_at.isoformat()
+                _logger.warning("freshness.relay_given_up", relay_id=mark.relay_id, at=at)
 
     def published(self, now_s: float) -> Published:
         """What they say together."""
