@@ -15,10 +15,14 @@ from shared.events.catalog import RELAY_REQUESTS
 from shared.events.event import MalformedEventError
 from shared.kafka.records import Record
 from shared.kafka.tail import TopicTail
+from shared.telemetry.logs import describe_exception, get_logger
 
 _LINGER_S: Final = 30.0
+_AGAIN_S: Final = 0.5
 # Not inside of a text: there the quotes are escaped.
 _USER_ID: Final = re.compile(rb'"user_id":([0-9]{1,19})')
+
+_logger = get_logger()
 
 
 class LiveTail:
@@ -51,11 +55,18 @@ class LiveTail:
         while True:
             await self._until(has_readers=True)
             following = asyncio.create_task(self._topic.run())
+            leaving = asyncio.create_task(self._until_nobody_has_come_for(self._linger_s))
             try:
-                await self._until_nobody_has_come_for(self._linger_s)
+                await asyncio.wait((following, leaving), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                leaving.cancel()
+                outcome, _ = await asyncio.gather(following, leaving, return_exceptions=True)
+            if isinstance(outcome, Exception):
+                # Who watches comes again, and has what was missed from the table.
+                _logger.error("live.tail_failed", **describe_exception(outcome))
+                self._readers.end()
+                await asyncio.sleep(_AGAIN_S)
 
     async def _until_nobody_has_come_for(self, linger_s: float) -> None:
         while True:
