@@ -9,7 +9,6 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import pytest
-from aiohttp import web
 from pydantic import SecretStr
 
 import services.billing
@@ -21,11 +20,11 @@ from services.billing.handlers import CONSUMER_GROUP
 from services.billing.settings import BillingSettings
 from shared.events.catalog import RELAY_REQUESTS
 from shared.http.assertions import AssertionSigner
-from shared.http.serving import served
 from shared.kafka.producer import IdempotentProducer
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
+from tests.control_keys import control_of
 from tests.integration.billing.service import RELAY_SECRET, BillingService
 from tests.integration.kafka.begun_behind import begin_behind
 from tests.integration.kafka.waiting import until
@@ -73,16 +72,9 @@ async def producer(infrastructure: Stack) -> AsyncIterator[IdempotentProducer]:
 @pytest.fixture
 async def control() -> AsyncIterator[tuple[str, AssertionSigner]]:
     """Where control says what its keys are, and what signs with them."""
-    port = Ports()["control"]
     signer = AssertionSigner(bytes(range(32)))
-
-    async def keys(_request: web.Request) -> web.Response:
-        return web.json_response(signer.jwks())
-
-    app = web.Application()
-    app.router.add_get("/internal/assertion-keys", keys)
-    async with served(app, host=HOST, port=port):
-        yield f"http://{HOST}:{port}", signer
+    async with control_of(signer) as url:
+        yield url, signer
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from deploy.local.ports import HOST, Ports
 from shared.http.assertions import AssertionSigner, Caller
-from shared.http.serving import served
+from tests.control_keys import control_of
 from tests.integration.billing.charges import post, request
 from tests.integration.billing.conftest import StartBilling
 from tests.integration.billing.service import USER, BillingService
@@ -33,21 +32,14 @@ TERMS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 async def control() -> AsyncIterator[tuple[str, AssertionSigner]]:
     """Control, which also says what it knows of keys."""
-    port = Ports()["control"]
     signer = AssertionSigner(bytes(range(32)))
-
-    async def keys(_request: web.Request) -> web.Response:
-        return web.json_response(signer.jwks())
 
     async def terms(request: web.Request) -> web.Response:
         known = TERMS.get(request.match_info["key_id"])
         return web.json_response(known, status=404 if known is None else 200)
 
-    app = web.Application()
-    app.router.add_get("/internal/assertion-keys", keys)
-    app.router.add_get("/internal/key-terms/{key_id}", terms)
-    async with served(app, host=HOST, port=port):
-        yield f"http://{HOST}:{port}", signer
+    async with control_of(signer, [web.get("/internal/key-terms/{key_id}", terms)]) as url:
+        yield url, signer
 
 
 @pytest.fixture

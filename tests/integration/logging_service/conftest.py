@@ -7,7 +7,6 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import pytest
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -48,6 +47,7 @@ from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
 from shared.transparency.live_schema import live_schema
+from tests.control_keys import control_of
 from tests.integration.kafka.waiting import until
 from tests.integration.logging_service.clean_ups import clean_ups_running
 from tests.integration.logging_service.log_api import LogApi
@@ -89,15 +89,8 @@ def signer() -> AssertionSigner:
 @pytest.fixture
 async def control_url(signer: AssertionSigner) -> AsyncIterator[str]:
     """What control says of its keys."""
-    port = Ports()["control"]
-
-    async def keys(_request: web.Request) -> web.Response:
-        return web.json_response(signer.jwks())
-
-    app = web.Application()
-    app.router.add_get("/internal/assertion-keys", keys)
-    async with served(app, host=HOST, port=port):
-        yield f"http://{HOST}:{port}"
+    async with control_of(signer) as url:
+        yield url
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import asyncpg
 from services.logging.ingest.batch import Batch, Beside, SlottedRow, Written
 from services.logging.rows.rows import LogRow
 from shared.postgres.retrying import Connection, in_transaction
+from tests.stack_fixtures import Database
 
 TABLES = (
     *("logs", "log_series", "log_counts_day", "log_counts_hour", "log_counts_minute"),
@@ -43,6 +44,16 @@ async def emptied(owner: asyncpg.Connection) -> None:
         "UPDATE log_state SET refuse_before = 0, minutes_from = 0, seconds_from = 0,"
         " epoch = epoch + 1"
     )
+
+
+async def empty(tables: Database) -> None:
+    """The same as the owner, and nothing that is being deleted or mended."""
+    owner = await asyncpg.connect(tables.dsn("logging_owner"))
+    try:
+        await emptied(owner)
+        await owner.execute("TRUNCATE log_clean_ups, log_dirty_hours")
+    finally:
+        await owner.close()
 
 
 async def counts(pool: asyncpg.Pool, table: str) -> dict[tuple[Any, ...], tuple[int, int, int]]:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from shared.events.directory import Role
 from shared.http.assertions import ASSERTION_HEADER, AssertionSigner, Caller
+from tests.stack_fixtures import Database
 
 ADMIN = Caller(user_id=1, username="root", role=Role.ADMIN, workspace_id=1)
 ADA = Caller(user_id=700, username="ada", role=Role.USER, workspace_id=7)
@@ -40,3 +41,12 @@ class LogApi:
         if caller is not None:
             headers[ASSERTION_HEADER] = self.signer.sign(caller, audience="logging")
         return self.session.request(method, self.url + path, headers=headers, **options)
+
+
+async def take_logs_away(tables: Database) -> None:
+    """So that the database refuses whatever is asked of them."""
+    owner = await asyncpg.connect(tables.dsn("logging_owner"))
+    try:
+        await owner.execute("ALTER TABLE logs RENAME TO logs_elsewhere")
+    finally:
+        await owner.close()

@@ -3,12 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from os import environ
 from random import Random
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.logging.buckets import Grain
@@ -18,31 +17,17 @@ from services.logging.retention.clean_ups import CleanUps
 from services.logging.rows.rows import LogRow
 from shared.postgres.pool import open_pool
 from tests.integration.logging_service.clean_ups import clean_ups_running
-from tests.integration.logging_service.ingesting import counts, emptied, ingest
+from tests.integration.logging_service.ingesting import counts, empty, ingest
 from tests.integration.logging_service.test_clean_up import ROOT
+from tests.integration.logging_service.trying import tries
 from tests.log_model import strategies
 from tests.log_model.model import LogModel
 from tests.log_model.strategies import Span
 from tests.stack_fixtures import Database
 
-EXAMPLES = int(environ.get("LEDGERLINE_PROPERTY_EXAMPLES", "15"))
 BEGINS_AT = 1_767_225_600 - 86_400
 SPAN = Span(BEGINS_AT, 3 * 86_400)
 TARGETS = st.one_of(SPAN.times(), st.integers(int(time.time()) + 86_400, 10**11))
-_settings = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-
-
-async def empty(tables: Database) -> None:
-    owner = await asyncpg.connect(tables.dsn("logging_owner"))
-    try:
-        await emptied(owner)
-        await owner.execute("TRUNCATE log_clean_ups")
-    finally:
-        await owner.close()
 
 
 @pytest.fixture
@@ -69,7 +54,7 @@ async def assert_counts_behind_the_horizon(pool: asyncpg.Pool, rows: list[LogRow
     }
 
 
-@_settings
+@tries(15)
 @given(
     batches=strategies.batches(SPAN, most=5),
     targets=st.lists(TARGETS, min_size=1, max_size=3),
@@ -99,7 +84,7 @@ async def test_each_deletion_answers_what_the_model_says(
     await assert_counts_behind_the_horizon(pool, rows)
 
 
-@_settings
+@tries(15)
 @given(
     batches=strategies.batches(SPAN, most=5),
     targets=st.lists(SPAN.times(), min_size=2, max_size=4),

@@ -5,11 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import reduce
 from operator import xor
-from os import environ
 from typing import Any
 
 import asyncpg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.logging.ingest.batch import Beside
@@ -18,6 +17,7 @@ from services.logging.rows.rows import LogRow
 from services.logging.sketches.sketch import Sketch
 from shared.postgres.pool import open_pool
 from tests.integration.logging_service.ingesting import counts, emptied, ingest, usage
+from tests.integration.logging_service.trying import tries
 from tests.log_model import strategies
 from tests.log_model import usage as model_usage
 from tests.log_model.model import LogModel
@@ -25,7 +25,6 @@ from tests.log_model.row_rules import is_request, tokens_of
 from tests.log_model.strategies import Span
 from tests.stack_fixtures import Database
 
-EXAMPLES = int(environ.get("LEDGERLINE_PROPERTY_EXAMPLES", "40"))
 BEGINS_AT = 1_767_225_600 - 86_400
 """The day before a year begins: days, months and hours change in between."""
 SPAN = Span(BEGINS_AT, 2 * 86_400)
@@ -51,11 +50,7 @@ SUMS = (
 )
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@tries(40)
 @given(
     batches=strategies.batches(SPAN),
     part=st.sampled_from([1, 3, 500]),

@@ -3,14 +3,13 @@
 `LEDGERLINE_PROPERTY_EXAMPLES=1000 make test ARGS=…` tries more than usual.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from services.logging.ingest.batch import Beside
@@ -24,12 +23,12 @@ from services.logging.listing.totals import Totals
 from services.logging.rows.rows import LogRow
 from shared.postgres.retrying import Connection
 from tests.integration.logging_service.ingesting import ingest
+from tests.integration.logging_service.trying import tries
 from tests.log_model.model import LogModel, Stored
 from tests.log_model.strategies import Span, filters, rows
 
 HOUR, DAY = 3_600, 86_400
 MIDNIGHT = 1_767_225_600
-EXAMPLES = int(os.environ.get("LEDGERLINE_PROPERTY_EXAMPLES", "25"))
 KEYWORDS = ("gpt", "SONNET", "in time", "succeeded", "refunded", "4", "error", "zzz", "e", "%")
 
 
@@ -83,11 +82,7 @@ def logs(draw: st.DrawFn) -> Log:
     )
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@tries(25)
 @given(logs())
 @pytest.mark.usefixtures("tables")
 async def test_whatever_is_asked_is_answered_as_the_rows_have_it(

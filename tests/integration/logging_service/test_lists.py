@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from services.logging.rows.ledger_rows import ledger_row
 from shared.events.event import new_event_id
 from shared.events.ledger import EntryKind
 from shared.events.requests import Outcome
-from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
+from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi, take_logs_away
 from tests.made_events import NOON, ledger_entry, request
 from tests.made_rows import row_of, write_rows
 from tests.stack_fixtures import Database
@@ -229,11 +228,6 @@ async def test_who_may_not(api: LogApi) -> None:
 async def test_a_database_that_refuses_is_told_in_the_words_that_tools_know(
     api: LogApi, tables: Database
 ) -> None:
-    owner = await asyncpg.connect(tables.dsn("logging_owner"))
-    try:
-        await owner.execute("ALTER TABLE logs RENAME TO logs_elsewhere")
-        answer = await api.get("/api/log/", ADMIN)
-    finally:
-        await owner.close()
+    await take_logs_away(tables)
 
-    assert answer == {"success": False, "message": "获取日志失败"}
+    assert await api.get("/api/log/", ADMIN) == {"success": False, "message": "获取日志失败"}

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from os import environ
 from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from services.logging.ingest import gate
 from services.logging.ingest.batch import Beside
@@ -19,13 +18,13 @@ from services.logging.usage.measures import SKETCHES
 from shared.postgres.pool import open_pool
 from shared.postgres.retrying import Connection, in_transaction
 from tests.integration.kafka.waiting import until
-from tests.integration.logging_service.ingesting import emptied, ingest
+from tests.integration.logging_service.ingesting import empty, ingest
+from tests.integration.logging_service.trying import tries
 from tests.log_model import strategies
 from tests.log_model.model import LogModel
 from tests.log_model.strategies import Span
 from tests.stack_fixtures import Database
 
-EXAMPLES = int(environ.get("LEDGERLINE_PROPERTY_EXAMPLES", "8"))
 DAY = 86_400
 HOUR = 3_600
 BEGINS_AT = 1_767_225_600 - DAY
@@ -35,20 +34,6 @@ ADDED_UP = (
     *("log_counts_day", "log_counts_hour", "log_counts_minute", "log_counts_second"),
     *("usage_hourly", "usage_daily", "usage_site_hourly", "usage_site_daily", "log_checks"),
 )
-_EITHER = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-
-
-async def empty(tables: Database) -> None:
-    owner = await asyncpg.connect(tables.dsn("logging_owner"))
-    try:
-        await emptied(owner)
-        await owner.execute("TRUNCATE log_dirty_hours")
-    finally:
-        await owner.close()
 
 
 async def all_sums(pool: asyncpg.Pool) -> dict[str, list[Any]]:
@@ -82,7 +67,7 @@ async def rebuild_all(pool: asyncpg.Pool, rows: Iterable[LogRow]) -> None:
         await rebuilder.rebuild(hour)
 
 
-@_EITHER
+@tries(8)
 @given(batches=strategies.batches(SPAN))
 async def test_what_is_lost_or_wrong_is_as_ingest_had_it_after_a_rebuild(
     tables: Database, pool: asyncpg.Pool, batches: list[list[LogRow]]

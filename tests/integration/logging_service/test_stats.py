@@ -3,14 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 
 from services.logging.handlers import to_row
 from shared.events.ledger import EntryKind
 from shared.events.requests import Outcome
 from shared.events.usage import Usage
-from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi
+from tests.integration.logging_service.log_api import ADA, ADAS_KEY, ADMIN, LogApi, take_logs_away
 from tests.made_events import NOON, ledger_entry, outgoing, received, request
 from tests.made_rows import row_of, write_rows
 from tests.stack_fixtures import Database
@@ -130,11 +129,7 @@ async def test_who_may_not(api: LogApi) -> None:
 async def test_a_database_that_refuses_is_told_in_the_words_that_tools_know(
     api: LogApi, tables: Database
 ) -> None:
-    owner = await asyncpg.connect(tables.dsn("logging_owner"))
-    try:
-        await owner.execute("ALTER TABLE logs RENAME TO logs_elsewhere")
-    finally:
-        await owner.close()
+    await take_logs_away(tables)
 
     assert await api.get("/api/log/stat", ADMIN) == {
         "success": False,

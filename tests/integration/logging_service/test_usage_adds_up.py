@@ -1,11 +1,10 @@
 """What `/api/usage` tells is what plain Python adds up from the same rows."""
 
 from collections.abc import Callable, Iterable
-from os import environ
 from typing import Any
 
 import asyncpg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.logging.ingest.batch import Beside
@@ -13,6 +12,7 @@ from services.logging.rows.rows import LogRow
 from shared.money.quota import to_cents
 from tests.integration.logging_service.ingesting import emptied, ingest
 from tests.integration.logging_service.log_api import ADA, ADMIN, LogApi
+from tests.integration.logging_service.trying import tries
 from tests.log_model import strategies
 from tests.log_model import usage as model_usage
 from tests.log_model.model import LogModel
@@ -21,7 +21,6 @@ from tests.log_model.usage import Usage, is_near
 from tests.stack_fixtures import Database
 from tests.unit.openapi.test_documented_columns import COLUMNS as DOCUMENTED
 
-EXAMPLES = int(environ.get("LEDGERLINE_PROPERTY_EXAMPLES", "8"))
 HOUR, DAY = 3_600, 86_400
 BEGINS_AT = 1_767_225_600 - DAY
 ENDS_AT = BEGINS_AT + 2 * DAY
@@ -79,11 +78,7 @@ def added(rows: Iterable[LogRow], grain: int, by: Callable[[LogRow], Any]) -> di
     return model_usage.usage(rows, grain=grain, by=by)
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@tries(8)
 @given(
     batches=strategies.batches(Span(BEGINS_AT, 2 * DAY)),
     is_admin=st.booleans(),
