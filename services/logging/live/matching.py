@@ -4,18 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from services.logging.requests.filters import RequestFilters, status_range
+from services.logging.requests.filters import EQUAL, RequestFilters, status_range
 
 Matches: TypeAlias = Callable[[Mapping[str, Any]], bool]
 """Takes a row: columns to values."""
 _EQUAL: Final = (
-    *(("user_id", "user_id"), ("workspace_id", "workspace_id"), ("project_id", "project_id")),
-    *(("token_id", "key_id"), ("provider_id", "provider_id"), ("channel_id", "channel_id")),
-    *(("outcome", "outcome"), ("error_code", "error_code"), ("method", "method")),
-    *(("path", "path"), ("is_stream", "is_stream"), ("ip", "client_ip")),
-    *(("request_id", "request_id"), ("upstream_request_id", "upstream_request_id")),
+    *((column, name) for column, name, kind in EQUAL if kind != "uuid"),
+    ("request_id", "request_id"),
 )
-"""Column and filter."""
+"""Column and filter. An id of a trace has two forms."""
 
 
 def matcher(filters: RequestFilters) -> Matches:

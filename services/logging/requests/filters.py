@@ -60,7 +60,7 @@ def counted(filters: RequestFilters) -> Filters | None:
     )
 
 
-_EQUAL: Final = (
+EQUAL: Final = (
     ("user_id", "user_id", "bigint"),
     ("workspace_id", "workspace_id", "bigint"),
     ("project_id", "project_id", "bigint"),
@@ -73,16 +73,16 @@ _EQUAL: Final = (
     ("path", "path", "text"),
     ("is_stream", "is_stream", "boolean"),
     ("ip", "client_ip", "text"),
-    ("trace_id", "trace_id", "uuid"),
     ("upstream_request_id", "upstream_request_id", "text"),
+    ("trace_id", "trace_id", "uuid"),
 )
-"""Column, filter and the column's type."""
+"""What is compared as it is: column, filter and the column's type."""
 
 
 def where(filters: RequestFilters, values: Values) -> str:
     """The clause. Adds its parameters to `values`, and counts on from those that are there."""
     terms, of = [request_row()], values.place
-    for column, name, kind in _EQUAL:
+    for column, name, kind in EQUAL:
         value = getattr(filters, name)
         if value is not None:
             terms.append(f"{column} = {of(value, kind)}")
