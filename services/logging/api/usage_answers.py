@@ -44,6 +44,7 @@ def said(fresh: Freshness, wanted: Wanted, span: tuple[int, int]) -> dict[str, A
     return {
         "complete_until": fresh.complete_until or None,
         "held_back_by": held_back_by,
+        "kept_from": fresh.kept_from or None,
         "from": span[0],
         "to": span[1],
     }

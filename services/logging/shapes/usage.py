@@ -14,6 +14,8 @@ class Told(BaseModel):
     """Unix seconds: every request that ended before is in it. Null: not known yet."""
     held_back_by: list[str]
     """Who keeps it from being more: relays (admins see which), or `logging`."""
+    kept_from: int | None
+    """Unix seconds: what is asked for of the time before is no longer kept. Null: all of it is."""
     from_: int = Field(alias="from")
     """Unix seconds; whole hours or days."""
     to: int

@@ -28,6 +28,8 @@ class Freshness(NamedTuple):
     """Unix seconds: every request that ended before this is in the figures. 0: not known yet."""
     held_back_by: tuple[str, ...] = ()
     """Ids of relays, and perhaps LOGGING, that are more than HELD_BACK_S behind."""
+    kept_from: int = 0
+    """Unix seconds: what was asked for of the time before is no longer kept. 0: all of it is."""
 
 
 class Published(NamedTuple):

@@ -4,7 +4,7 @@ A bucket is an hour or a day in UTC, named by its first Unix second. Days of ano
 put together from hours, which takes a zone whose midnights fall on whole hours of UTC.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -104,6 +104,15 @@ def stretches(lower: int, upper: int) -> Sequence[Stretch]:
         Stretch(Grain.HOURLY, last_day, last),
     )
     return tuple(each for each in found if each.lower < each.upper)
+
+
+def kept_from(stretches: Iterable[Stretch], begins: Mapping[Grain, int]) -> int:
+    """From when on all of the stretches are kept; 0 where they are so whole.
+
+    `begins`: with which bucket each rollup begins, since its period was over for what came before.
+    """
+    late = (begins[each.grain] for each in stretches if each.lower < begins[each.grain])
+    return max(late, default=0)
 
 
 def _bound(grain: Grain, lower: int, upper: int) -> None:

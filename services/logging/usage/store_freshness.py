@@ -1,9 +1,10 @@
 """`log_freshness`: up to when the tables are complete. The caller owns the transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from services.logging.usage.freshness import Freshness
+from services.logging.usage.spans import Grain, Stretch, kept_from
 from shared.events.catalog import RELAY_REQUESTS
 from shared.postgres.retrying import Connection
 
@@ -18,7 +19,11 @@ ON CONFLICT (topic) DO UPDATE
 SET complete_until = greatest(known.complete_until, excluded.complete_until),
     checked_at = excluded.checked_at, held_back_by = excluded.held_back_by
 """
-_READ: Final = "SELECT complete_until, held_back_by FROM log_freshness WHERE topic = $1"
+_READ: Final = """
+SELECT coalesce(complete_until, 0) AS complete_until, coalesce(held_back_by, '{}') AS held_back_by,
+       usage_hourly_from, usage_daily_from
+FROM log_state LEFT JOIN log_freshness ON topic = $1
+"""
 
 
 async def applied_offsets(connection: Connection, group: str) -> dict[int, int]:
@@ -34,9 +39,10 @@ async def note_freshness(
     await connection.execute(_NOTE, RELAY_REQUESTS.name, complete_until, list(held_back_by))
 
 
-async def freshness(connection: Connection) -> Freshness:
-    """What holds in the caller's snapshot."""
-    row = await connection.fetchrow(_READ, RELAY_REQUESTS.name)
-    if row is None:
-        return Freshness(0)
-    return Freshness(row["complete_until"], tuple(row["held_back_by"]))
+async def freshness(connection: Connection, stretches: Iterable[Stretch]) -> Freshness:
+    """What holds in the caller's snapshot, of an answer from these stretches."""
+    (row,) = await connection.fetch(_READ, RELAY_REQUESTS.name)
+    begins = {Grain.HOURLY: row["usage_hourly_from"], Grain.DAILY: row["usage_daily_from"]}
+    return Freshness(
+        row["complete_until"], tuple(row["held_back_by"]), kept_from(stretches, begins)
+    )

@@ -48,7 +48,7 @@ class RollupRows:
             return Place(row["bucket"], tuple(row[column] for column in columns))
 
         async with self._reading() as connection:
-            fresh = await freshness(connection)
+            fresh = await freshness(connection, [stretch])
             found = [dict(row) for row in await connection.fetch(query.text, *query.values)]
             rows = found[:limit]
             parts: Sequence[Mapping[str, Any]] = rows

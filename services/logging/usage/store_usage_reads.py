@@ -68,7 +68,7 @@ class UsageReads:
         """The largest `limit` by spend, each over time."""
         is_sketched = bool(needs_sketches(metrics))
         async with self._reading() as connection:
-            fresh = await freshness(connection)
+            fresh = await freshness(connection, [points.stretch])
             names: list[Name] = [None]
             labels: Mapping[Name, str] = {}
             is_cut = False
@@ -102,7 +102,7 @@ class UsageReads:
     ) -> Tops:
         """The largest, with their percentiles."""
         async with self._reading() as connection:
-            fresh = await freshness(connection)
+            fresh = await freshness(connection, stretches)
             rows = await _fetch(connection, queries.top(wanted, stretches, by, order, limit))
             names = [row["name"] for row in rows]
             query = queries.sketches(wanted, stretches, by, names, MAX_SKETCHES + 1)
@@ -118,7 +118,7 @@ class UsageReads:
     ) -> Totals:
         """Two times, the first with its percentiles and its keys."""
         async with self._reading() as connection:
-            fresh = await freshness(connection)
+            fresh = await freshness(connection, [*before, *stretches])
             total = await _total(connection, wanted, stretches)
             (keys,) = await _fetch(connection, queries.keys(wanted, stretches))
             query = queries.sketches(wanted, stretches, None, (), MAX_SKETCHES + 1)

@@ -56,6 +56,32 @@ async def test_without_any_use_all_calls_answer_as_described(api: LogApi, caller
         assert answer["data"]["complete_until"] is None
 
 
+async def test_an_answer_says_where_it_asks_for_what_is_no_longer_kept(api: LogApi) -> None:
+    """A zero would be taken for nobody's use."""
+    month, day = 1_764_547_200, 86_400
+    await api.pool.execute(
+        "UPDATE log_state SET usage_hourly_from = $1, usage_daily_from = $2", month, month - 9 * day
+    )
+    told = [
+        ("/api/usage/series", {"interval": "hour", "from": str(month - 5)}, month),
+        ("/api/usage/series", {"interval": "hour", "from": str(month)}, None),
+        ("/api/usage/series", {"interval": "day", "from": str(month - 5)}, None),
+        ("/api/usage/series", {"timezone": "Europe/Berlin", "from": str(month)}, month),
+        ("/api/usage/series", {"from": str(month - 9 * day - 1)}, month - 9 * day),
+        ("/api/usage/hourly", {"from": str(month - day)}, month),
+        ("/api/usage/daily", {"from": str(month - day)}, None),
+        ("/api/usage/top", {"by": "key", "from": str(month - day)}, None),
+        ("/api/usage/top", {"by": "key", "from": str(month - day - 1)}, month),
+        # The time before, which it is beside, begins at no midnight.
+        ("/api/usage/summary", {"from": str(month + day + 3_600)}, month),
+        ("/api/usage/summary", {"from": str(month + 20 * day)}, None),
+    ]
+    for path, params, kept_from in told:
+        answer = await api.get(path, ADMIN, {"to": str(month + 30 * day), **params})
+        assert answer["success"], (path, params, answer)
+        assert answer["data"]["kept_from"] == kept_from, (path, params)
+
+
 async def test_what_cannot_be_told_is_refused_with_a_word_that_helps(api: LogApi) -> None:
     for path, params, word in _REFUSED:
         answer = await api.get(path, ADMIN, params)
