@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     """The command; answers its exit code."""
     parser = _parser()
     asked = parser.parse_args(arguments)
-    if (asked.relay is None) == (asked.partition is None):
+    if (asked.relay is None) == (asked.group is None) or (asked.group and asked.partition is None):
         parser.error("name a group, a topic and a partition, or a relay")
     address = "postgres_dsn" if asked.relay is None else "kafka"
     if not getattr(asked, address):
