@@ -16,7 +16,7 @@ from shared.postgres.retrying import Connection
 
 HOURS: Final = 3
 """The running one, and those before it."""
-MAX_ROWS: Final = 1_000_000
+MAX_ROWS: Final = 500_000
 """The rows of an hour with more take too long: `check` reads them."""
 CHECKS: Final = ("rows", "counts", "usage", "site")
 
