@@ -1,15 +1,18 @@
-"""The embedded stack's command line: `python -P -m deploy.local run|reset|fetch`."""
+"""The embedded stack's command line: `python -P -m deploy.local run|reset|fetch|as`."""
 
 import argparse
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from deploy.local.class_archive import ensure_class_archive
+from deploy.local.credentials import load_or_create
 from deploy.local.demo import DemoError, ensure_demo
-from deploy.local.environment import PREFIX, REPOSITORY
+from deploy.local.environment import PREFIX, REPOSITORY, WITH_TABLES, environment_of
 from deploy.local.kafka_jars import JarChecksumError
 from deploy.local.ports import PORT_SETTINGS, PortInUseError, Ports
 from deploy.local.processes import ProcessFailedError
@@ -30,6 +33,7 @@ _TOLD_PLAINLY = (
     TooManyDeathsError,
     ValueError,
 )
+_SERVICES = ("relay", *WITH_TABLES)
 _WORKERS = "LEDGERLINE_RELAY_WORKERS"
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,6 +46,9 @@ def _main() -> int:
     run.add_argument("--infrastructure-only", action="store_true", help="only PostgreSQL and Kafka")
     commands.add_parser("fetch", help="bring what is no Python package, so that a start is quick")
     commands.add_parser("reset", help="throw the state of a stopped stack away")
+    beside = commands.add_parser("as", help="run Python in a service's environment")
+    beside.add_argument("service", choices=_SERVICES)
+    beside.add_argument("arguments", nargs=argparse.REMAINDER, help="Python's own")
     arguments = parser.parse_args()
     try:
         if arguments.command == "fetch":
@@ -49,12 +56,28 @@ def _main() -> int:
         elif arguments.command == "reset":
             StateFolder(arguments.state_dir).delete()
             print(f"{arguments.state_dir} is gone")
+        elif arguments.command == "as":
+            _become(arguments.state_dir, arguments.service, arguments.arguments)
         else:
             asyncio.run(_run(arguments.state_dir, arguments.infrastructure_only))
     except _TOLD_PLAINLY as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _become(state_dir: Path, service: str, arguments: Sequence[str]) -> NoReturn:
+    """Be Python in the environment of a service of a stack that runs here, or ran."""
+    kept, spec = state_dir / "secrets.json", _spec(state_dir)
+    if not kept.exists():
+        raise ValueError(f"nothing was ever started in {state_dir}")
+    environment = environment_of(
+        spec,
+        state_dir=state_dir.resolve(),
+        ports=spec.ports or Ports(),
+        secrets=load_or_create(kept),
+    ).of(service, 0)
+    os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606  # no shell
 
 
 async def _run(state_dir: Path, infrastructure_only: bool) -> None:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.credentials import Secrets
+from deploy.local.kafka_broker import bootstrap_at
 from deploy.local.ports import HOST, Ports
+from deploy.local.postgres_server import dsn_at
+from deploy.local.spec import StackSpec
+from deploy.local.valkey_server import valkey_url_at
 
 PREFIX = "LEDGERLINE_"
 WITH_TABLES = ("control", "billing", "logging")
@@ -109,3 +113,22 @@ class ServiceEnvironment:
             workers = {"RELAY_WORKERS": str(self.relay_workers)}
             return reaches_providers | control | billing | apis | store | workers
         return control | billing if service == "logging" else control
+
+
+def environment_of(
+    spec: StackSpec, *, state_dir: Path, ports: Ports, secrets: Secrets
+) -> ServiceEnvironment:
+    """Of the services of a stack, whether it runs or not."""
+    return ServiceEnvironment(
+        state_dir=state_dir,
+        ports=ports,
+        secrets=secrets,
+        kafka_bootstrap=bootstrap_at(ports),
+        dsns={
+            role: dsn_at(ports, role, password)
+            for role, password in secrets.postgres_passwords.items()
+        },
+        settings=spec.settings,
+        valkey_url=valkey_url_at(ports, secrets.valkey_password) if spec.has_valkey else None,
+        relay_workers=spec.relay_workers,
+    )

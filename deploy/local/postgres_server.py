@@ -20,6 +20,11 @@ SUPERUSER = "postgres"
 _LEFTOVER_DEADLINE_S = 10.0
 
 
+def dsn_at(ports: Ports, role: str, password: str, database: str = DATABASE) -> str:
+    """Address of a database for a role."""
+    return f"postgresql://{role}:{password}@{HOST}:{ports['postgres']}/{database}"
+
+
 class PostgresServer:
     """A server with its data in `folder`, reached by TCP and password only."""
 
@@ -32,7 +37,7 @@ class PostgresServer:
 
     def dsn(self, role: str, password: str, database: str = DATABASE) -> str:
         """Address of a database for a role."""
-        return f"postgresql://{role}:{password}@{HOST}:{self._ports['postgres']}/{database}"
+        return dsn_at(self._ports, role, password, database)
 
     async def prepare(self) -> None:
         """Make the data folder where there is none, and clear away what a killed server left."""

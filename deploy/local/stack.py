@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from deploy.local.credentials import load_or_create
-from deploy.local.environment import WITH_TABLES, ServiceEnvironment, api_url, internal_url
+from deploy.local.environment import WITH_TABLES, api_url, environment_of, internal_url
 from deploy.local.kafka_broker import KafkaBroker
 from deploy.local.ports import HOST, Ports
 from deploy.local.postgres_server import DATABASE, SUPERUSER, PostgresServer
@@ -52,15 +52,8 @@ class Stack:
             ports=self.ports,
             password=self.secrets.valkey_password,
         )
-        self._environment = ServiceEnvironment(
-            state_dir=self.state_dir,
-            ports=self.ports,
-            secrets=self.secrets,
-            kafka_bootstrap=self._kafka.bootstrap,
-            dsns={role: self.dsn(role) for role in self.secrets.postgres_passwords},
-            settings=spec.settings,
-            valkey_url=self._valkey.url if spec.has_valkey else None,
-            relay_workers=spec.relay_workers,
+        self._environment = environment_of(
+            spec, state_dir=self.state_dir, ports=self.ports, secrets=self.secrets
         )
         self._infrastructure = {"postgres": self._postgres.process, "kafka": self._kafka.process}
         if spec.has_valkey:

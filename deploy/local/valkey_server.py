@@ -12,6 +12,11 @@ from deploy.local.ports import HOST, Ports
 from deploy.local.processes import ManagedProcess, ProcessSpec
 
 
+def valkey_url_at(ports: Ports, password: str) -> str:
+    """Its address, with the password."""
+    return f"valkey://:{password}@{HOST}:{ports['valkey']}/0"
+
+
 class ValkeyServer:
     """A server reached by TCP and password only; its folder has nothing but its settings."""
 
@@ -34,7 +39,7 @@ class ValkeyServer:
     @property
     def url(self) -> str:
         """Its address, with the password."""
-        return f"valkey://:{self._password}@{HOST}:{self._ports['valkey']}/0"
+        return valkey_url_at(self._ports, self._password)
 
     async def start(self) -> None:
         """Start it, again after its death, with nothing in it; does not wait until it is ready."""
