@@ -18,6 +18,7 @@ from services.logging.rebuild.dirty import RECENT_S
 from services.logging.rebuild.from_topic import NotAppliedError, TopicRebuilder
 from services.logging.rebuild.hours import HourRebuilder
 from services.logging.rebuild.rebuilt import Rebuilt
+from services.logging.rebuild.store_state import first_kept
 from shared.kafka.spans import SpanReader, SpanUnavailableError
 from shared.postgres.failures import describe_error
 
@@ -60,6 +61,9 @@ async def run_command(
     now = int(datetime.now(UTC).timestamp())
     upper = now + 1 if arguments.ends_at is None else arguments.ends_at
     lower = max(0, upper - 7 * DAY) if arguments.begins_at is None else arguments.begins_at
+    if lower >= upper:
+        sys.stderr.write("--from must be before --to\n")
+        return _FAILED
     try:
         if arguments.command == "check":
             return await _check(pool, lower, upper, as_json=arguments.json)
@@ -70,6 +74,13 @@ async def run_command(
                 from_topic = TopicRebuilder(pool, reader, partition_hours=partition_hours)
                 await from_topic.read(lower, upper)
                 return await _rebuild(from_topic, lower, upper, as_json=arguments.json)
+        # "From the beginning on" is half a million hours, and nearly all have nothing to rebuild.
+        async with pool.acquire() as connection:
+            first = await first_kept(connection)
+        if first is None or first > lower:
+            lower = upper if first is None else min(first, upper)
+            if not arguments.json:
+                _print(f"nothing is kept from before {datetime.fromtimestamp(lower, UTC):%F %R}")
         rebuilder = HourRebuilder(pool, partition_hours=partition_hours)
         return await _rebuild(rebuilder, lower, upper, as_json=arguments.json)
     except (SpanUnavailableError, NotAppliedError) as error:

@@ -13,6 +13,15 @@ _DIRTY: Final = "SELECT bucket FROM log_dirty_hours WHERE bucket >= $1 AND bucke
 _DELETED: Final = """
 SELECT DISTINCT bucket FROM log_checks WHERE bucket >= $1 AND bucket < $2 AND slot = $3
 """
+# Each of these is read from the end of an index, or from the catalogue.
+_FIRST: Final = """
+SELECT least(
+    (SELECT min(created_at) FROM logs),
+    (SELECT min(bucket) FROM log_dirty_hours),
+    (SELECT min(hour) FROM usage_hourly),
+    (SELECT min(lower) FROM log_partitions WHERE parent = 'log_counts_hour')
+)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,12 @@ class RebuildState:
     def has_all_rows(self, hour: int) -> bool:
         """Whether no row of the hour was deleted: then its usage can be told from rows."""
         return hour >= self.refuse_before and hour not in self.deleted
+
+
+async def first_kept(connection: Connection) -> int | None:
+    """The first second of which there may be a row, a count or usage; None: there is nothing."""
+    first: int | None = await connection.fetchval(_FIRST)
+    return first
 
 
 async def state(connection: Connection, lower: int, upper: int) -> RebuildState:

@@ -126,3 +126,24 @@ async def test_what_lies_before_the_horizon_is_left_as_it_was_and_said(
     assert "before the horizon" in capsys.readouterr().out
     assert await _run(pool, "check", *hours) == 0
     assert "left out: rows and counts" in capsys.readouterr().out
+
+
+async def test_from_the_beginning_on_is_from_the_first_hour_that_is_kept(
+    pool: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = await _mark(pool, _rows(30))
+    await pool.execute("UPDATE log_state SET refuse_before = $1", old - 100 * HOUR)
+    assert await _run(pool, "rebuild", "--from", "1970-01-01") == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line for line in printed if f"({old})" in line]
+    assert printed[0].startswith("nothing is kept from before ")
+    assert len(printed) == 3, "an hour in which there never was anything is told, too"
+    assert (await check(pool, old, old + HOUR)).is_clean
+
+
+async def test_a_time_that_ends_before_it_begins_is_refused(
+    pool: asyncpg.Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would compare nothing, and say that all is right."""
+    assert await _run(pool, "check", "--from", "2026-11-02", "--to", "2026-11-01") == 2
+    assert "before" in capsys.readouterr().err
