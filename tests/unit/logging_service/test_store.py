@@ -26,6 +26,7 @@ _BESIDE_STORES = {
     "listing/searching.py",  # composes the text, without I/O, for the store beside it
     "listing/counting.py",  # the same
     "listing/reading.py",  # locks the table before its snapshot
+    "drift/looking.py",  # the same
 }
 
 
