@@ -1,7 +1,8 @@
 """One list in one snapshot: what it holds when, and its rows from any place on.
 
 1. what matches is counted by the day (`totals.py`): that tells the days in which a page lies
-2. where that is still far to walk, those days are counted by the hour, the minute, the second
+2. where that is still far to walk, those days are counted by the hour, the minute, the second, as
+   far as there are counts of them: counting the rows would be the walk itself
 3. the rows are read in that stretch of time alone, from its nearer end
 """
 
@@ -15,13 +16,17 @@ from services.logging.listing.moments import Moment
 from services.logging.listing.places import Covered, Piece, covered, depth, walks
 from services.logging.listing.store_pages import StoredRow, rest_of_second, walk
 from services.logging.listing.stretches import Stretch
-from services.logging.listing.totals import pieces_of
+from services.logging.listing.totals import is_counted, pieces_of
 from shared.postgres.retrying import Connection
 
 _DEEP: Final = 300
 """Rows that are sooner passed over than counted."""
-_LED_BY: Final = frozenset({"user_id", "token_id", "workspace_id"})
-"""Filters that have an index of their own: what does not match is not met on the way."""
+_LED_BY: Final = {
+    "token_id": frozenset({"token_id", "token_name", "user_id", "username", "workspace_id"}),
+    "user_id": frozenset({"user_id", "username"}),
+    "workspace_id": frozenset({"workspace_id"}),
+}
+"""Filters that have an index of their own, and those that say no more."""
 _FINER: Final = ((Grain.DAY, Grain.HOUR), (Grain.HOUR, Grain.MINUTE), (Grain.MINUTE, Grain.SECOND))
 
 
@@ -49,8 +54,10 @@ class Lookup:
         """The next `size` rows behind `offset` newer ones, newest first. `pieces`: of all."""
         found = covered(pieces, offset, size)
         for coarse, finer in _FINER:
-            if self._is_far(found, size, coarse):
-                around = Stretch(found.pieces[-1].lower, found.pieces[0].upper)
+            if not self._is_far(found, size, coarse):
+                continue
+            around = Stretch(found.pieces[-1].lower, found.pieces[0].upper)
+            if is_counted(self._filters, around, finer, self._moment):
                 # It begins with the first piece, and so the page is as far behind its beginning.
                 found = covered(await self.pieces(around, finer), found.offset, size)
         rows: list[StoredRow] = []
@@ -76,12 +83,21 @@ class Lookup:
         """Whether the way to the page is worth being counted more finely."""
         if not any(piece.upper - piece.lower == coarse for piece in found.pieces):
             return False
-        conditions = self._filters.columns()
-        is_of_one_model = "%" not in (self._filters.model_name or "%")
-        is_walked = not conditions or is_led(self._filters) or is_of_one_model
-        return depth(found, size) > _DEEP or not is_walked
+        return depth(found, size) > _DEEP or not _is_walked(self._filters)
+
+
+def _is_walked(filters: Filters) -> bool:
+    """Whether all rows match that are met on the way along an index."""
+    left = filters.columns()
+    if "%" not in (filters.model_name or "%"):
+        left -= {"model_name"}
+        return not left
+    for column, names in _LED_BY.items():
+        if column in left:
+            return not left - names
+    return not left
 
 
 def is_led(filters: Filters) -> bool:
     """Whether the rows of one user, key or workspace are asked for: each has an index."""
-    return bool(filters.columns() & _LED_BY)
+    return not filters.columns().isdisjoint(_LED_BY)

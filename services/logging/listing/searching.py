@@ -6,7 +6,7 @@ are no request's, is found by trigrams, and models by their names, of which ther
 way has an index, and gives its newest rows at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from services.logging.listing.conditions import within
@@ -83,6 +83,13 @@ def stretches_of(pieces: Iterable[Piece]) -> list[Stretch]:
     return stretches
 
 
+class _Way(NamedTuple):
+    """One walk along an index, newest first; with names, one for each."""
+
+    condition: str
+    names: str = ""
+
+
 def search(
     filters: Filters,
     sought: Sought,
@@ -90,43 +97,58 @@ def search(
     moment: Moment,
     *,
     limit: int,
-    are_few: bool,
+    is_led: bool,
 ) -> tuple[str, list[object]]:
     """A query for created_at and id of the newest rows in the stretch, and its parameters.
 
-    `are_few`: of a user or a key with so few rows that each is sooner looked at than looked up.
+    `is_led`: of a user, a key or a workspace: its rows are walked, and not what everybody said.
     """
     values = Values()
     clause = within(filters, stretch, values, hidden=moment.hidden)
-    newest = f"ORDER BY created_at DESC, id DESC LIMIT {limit:d}"
-
-    def rows(condition: str) -> str:
-        return f"SELECT created_at, id FROM logs WHERE {clause} AND {condition} {newest}"
-
-    def each(names: Sequence[str], condition: str) -> str:
-        # One walk for each: an index gives the newest rows of one, and not of several.
-        named = values.place(list(names), "text[]")
-        return (
-            f"SELECT one.* FROM unnest({named}) AS named (name)"
-            f" CROSS JOIN LATERAL ({rows(condition)}) AS one"
+    pattern = values.place(sought.keyword.pattern, "text")
+    ways = _led(sought, pattern, values) if is_led else _looked_up(sought, pattern, values)
+    walks = []
+    for way in ways:
+        walk = (
+            f"SELECT created_at, id FROM logs WHERE {clause} AND {way.condition}"
+            f" ORDER BY created_at DESC, id DESC LIMIT {limit:d}"
         )
-
-    keyword = sought.keyword
-    pattern = values.place(keyword.pattern, "text")
-    ways = [f"\"group\" = '' AND content ILIKE {pattern}"]
-    if keyword.type is not None:
-        ways.append(f"type = {keyword.type:d}")
-    if are_few:
-        said = values.place(list(sought.sentences), "text[]")
-        ways += [f"content = ANY({said})", f"model_name ILIKE {pattern}"]
-        return rows(f"({' OR '.join(ways)})"), list(values)
-    walks = [rows(way) for way in ways]
-    if USUAL in sought.sentences:
-        walks.append(rows(f"content = '{USUAL}'"))
-    if others := [said for said in sought.sentences if said != USUAL]:
-        walks.append(each(others, f"content = named.name AND content <> '{USUAL}'"))
-    if sought.models is None:
-        walks.append(rows(f"model_name ILIKE {pattern}"))
-    elif sought.models:
-        walks.append(each(sought.models, "model_name = named.name"))
+        if way.names:
+            # One walk for each: an index gives the newest rows of one, and not of several.
+            named = f"unnest({way.names}) AS named (name)"
+            walk = f"SELECT one.* FROM {named} CROSS JOIN LATERAL ({walk}) AS one"
+        walks.append(walk)
     return " UNION ".join(f"({walk})" for walk in walks), list(values)
+
+
+def _led(sought: Sought, pattern: str, values: Values) -> Iterator[_Way]:
+    """Of rows that an index leads to: what is said seldom has one of its own for each user."""
+    said = values.place([each for each in sought.sentences if each != USUAL], "text[]")
+    terms = [f"\"group\" = '' AND content ILIKE {pattern}", f"content = ANY({said})"]
+    usual = [f"content = '{USUAL}'"] if USUAL in sought.sentences else []
+    if sought.models is None:
+        usual.append(f"model_name ILIKE {pattern}")
+    elif sought.models:
+        usual.append(f"model_name = ANY({values.place(list(sought.models), 'text[]')})")
+    if sought.keyword.type is not None:
+        of_type = usual if sought.keyword.type == LogType.CONSUMPTION else terms
+        of_type.append(f"type = {sought.keyword.type:d}")
+    yield _Way(f"content <> '{USUAL}' AND ({' OR '.join(terms)})")
+    if usual:
+        yield _Way(f"({' OR '.join(usual)})")
+
+
+def _looked_up(sought: Sought, pattern: str, values: Values) -> Iterator[_Way]:
+    """Of everybody's rows: each way by the index of what it looks for."""
+    yield _Way(f"\"group\" = '' AND content ILIKE {pattern}")
+    if sought.keyword.type is not None:
+        yield _Way(f"type = {sought.keyword.type:d}")
+    if USUAL in sought.sentences:
+        yield _Way(f"content = '{USUAL}'")
+    if others := [said for said in sought.sentences if said != USUAL]:
+        named = values.place(others, "text[]")
+        yield _Way(f"content = named.name AND content <> '{USUAL}'", named)
+    if sought.models is None:
+        yield _Way(f"model_name ILIKE {pattern}")
+    elif sought.models:
+        yield _Way("model_name = named.name", values.place(list(sought.models), "text[]"))

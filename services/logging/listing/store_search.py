@@ -20,13 +20,12 @@ from services.logging.listing.searching import (
 from services.logging.listing.store_moment import read_moment
 from services.logging.listing.store_pages import COLUMNS, StoredRow
 from services.logging.listing.stretches import Stretch
-from services.logging.listing.totals import pieces_of, total_of
+from services.logging.listing.totals import pieces_of
 from shared.postgres.retrying import Connection
 
 # Of the counts by model: reading all rows for their few names would take long.
 _MODELS: Final = "SELECT DISTINCT model_name FROM log_series WHERE facet = 1"
 _SENTENCES: Final = "SELECT content FROM log_sentences"
-_FEW: Final = 5_000
 
 
 class LogSearch:
@@ -45,11 +44,12 @@ class LogSearch:
             asked = moment.stretch_of(filters)
             sought = await _sought(connection, keyword, moment)
             pieces = await pieces_of(connection, filters, asked, moment)
-            are_few = is_led(filters) and total_of(pieces).rows <= _FEW
             for days in stretches_of(pieces):
                 stretch = Stretch(max(days.lower, asked.lower), min(days.upper, asked.upper))
                 left = NEWEST - len(rows)
-                ids, values = search(filters, sought, stretch, moment, limit=left, are_few=are_few)
+                ids, values = search(
+                    filters, sought, stretch, moment, limit=left, is_led=is_led(filters)
+                )
                 rows += await _rows(connection, ids, values, left)
                 if len(rows) == NEWEST:
                     break

@@ -76,11 +76,9 @@ async def pieces_of(
     Pieces do not overlap; where there is none, nothing matches. Rows are told by the hour.
     """
     facet = facet_for(filters)
-    grains = [] if facet is None else [g for g in GRAINS[facet] if g <= coarsest]
-    if moment.hidden:
-        # What is hidden is taken off again, by counts of its own facet: buckets must nest.
-        grains = [grain for grain in grains if grain in GRAINS[Facet.KEY]]
-    parts = divide(stretch, grains, moment)
+    parts = divide(
+        stretch, [grain for grain in _grains(facet, moment) if grain <= coarsest], moment
+    )
     if not parts:
         return []
     pieces = await _counted(connection, filters, facet, parts, moment)
@@ -89,6 +87,24 @@ async def pieces_of(
         for gone in moment.hidden:
             pieces = _less(pieces, await _hidden(connection, filters, parts, moment, gone))
     return pieces
+
+
+def is_counted(filters: Filters, stretch: Stretch, grain: Grain, moment: Moment) -> bool:
+    """Whether all of the stretch is counted by buckets of that grain."""
+    if grain not in _grains(facet_for(filters), moment):
+        return False
+    return all(part.grain is grain for part in divide(stretch, [grain], moment))
+
+
+def _grains(facet: Facet | None, moment: Moment) -> list[Grain]:
+    """By which the facet is counted, the coarsest first."""
+    if facet is None:
+        return []
+    grains = list(GRAINS[facet])
+    if moment.hidden:
+        # What is hidden is taken off again, by counts of its own facet: buckets must nest.
+        return [grain for grain in grains if grain in GRAINS[Facet.KEY]]
+    return grains
 
 
 async def _counted(

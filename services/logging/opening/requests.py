@@ -9,7 +9,7 @@ from services.logging.live.ingested import WAIT_S, Ingested
 from services.logging.live.readers import Readers
 from services.logging.live.tail import LiveTail
 from services.logging.metrics import LoggingMetrics
-from services.logging.requests.pages import COUNT_MS, RequestPages
+from services.logging.requests.pages import COUNTED_WITHIN, CountedWithin, RequestPages
 from services.logging.requests.store_requests import StoredRequests
 from services.logging.routes import RequestApis
 
@@ -21,11 +21,13 @@ def request_apis(
     bootstrap: str,
     client_id: str,
     metrics: LoggingMetrics,
-    count_ms: int = COUNT_MS,
+    counted_within: CountedWithin = COUNTED_WITHIN,
     ingest_wait_s: float = WAIT_S,
 ) -> RequestApis:
     """`tail.run()` is for the caller to run."""
-    pages = RequestPages(StoredRequests(reading), timeout_ms=timeout_ms, count_ms=count_ms)
+    pages = RequestPages(
+        StoredRequests(reading), timeout_ms=timeout_ms, counted_within=counted_within
+    )
     readers = Readers()
     tail = LiveTail(bootstrap=bootstrap, client_id=f"{client_id}-live", readers=readers)
     return RequestApis(

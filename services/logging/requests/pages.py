@@ -14,9 +14,18 @@ from services.logging.requests.store_requests import StoredRequests, StoredRow
 from services.logging.requests.walking import Walk, walk_from
 
 COUNTED_AT_MOST: Final = 10_000
-COUNT_MS: Final = 100
-"""A total is nice to have: nobody waits for it for longer."""
 _LEAST_MS: Final = 20
+
+
+class CountedWithin(NamedTuple):
+    """A total is nice to have: nobody waits for it for longer than these milliseconds."""
+
+    of_counts: int = 100
+    of_rows: int = 15
+    """Where they are counted one by one."""
+
+
+COUNTED_WITHIN: Final = CountedWithin()
 
 
 class FoundRequests(NamedTuple):
@@ -40,12 +49,12 @@ class RequestPages:
         stored: StoredRequests,
         *,
         timeout_ms: int,
-        count_ms: int = COUNT_MS,
+        counted_within: CountedWithin = COUNTED_WITHIN,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._stored = stored
         self._timeout_ms = timeout_ms
-        self._count_ms = min(count_ms, timeout_ms)
+        self._counted_within = counted_within
         self._now = now
 
     async def page(
@@ -122,12 +131,12 @@ class RequestPages:
         return rows
 
     async def _count(self, filters: RequestFilters) -> int | None:
-        of_log = counted(filters)
+        of_log, within = counted(filters), self._counted_within
         try:
             if of_log is not None:
-                return await self._stored.total(of_log, timeout_ms=self._count_ms)
+                return await self._stored.total(of_log, timeout_ms=within.of_counts)
             count = await self._stored.count(
-                filters, at_most=COUNTED_AT_MOST + 1, timeout_ms=self._count_ms
+                filters, at_most=COUNTED_AT_MOST + 1, timeout_ms=within.of_rows
             )
         except asyncpg.QueryCanceledError:
             return None

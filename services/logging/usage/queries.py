@@ -18,24 +18,40 @@ from services.logging.usage.sources import (
 from services.logging.usage.spans import Stretch
 
 _ORDERS: Final = {
-    Order.SPEND: "sum(quota) - sum(returned_quota)",
-    Order.REQUESTS: "sum(request_count)",
-    Order.TOKENS: "sum(total_tokens_input) + sum(total_tokens_output)",
-    Order.ERRORS: "sum(error_count)",
+    Order.SPEND: ("quota", "-returned_quota"),
+    Order.REQUESTS: ("request_count",),
+    Order.TOKENS: ("total_tokens_input", "total_tokens_output"),
+    Order.ERRORS: ("error_count",),
 }
+"""What is added up."""
 
 
-def top(
+def largest(
     wanted: Wanted, stretches: Sequence[Stretch], by: Dimension, order: Order, limit: int
 ) -> Query:
-    """The `limit` largest by `name`, with their sums."""
+    """The names of the `limit` largest, in their order: no more is read of all the others."""
+    values = Values()
+    measure = " + ".join(_ORDERS[order])
+    columns = [f"{COLUMNS[by]} AS name", f"{measure} AS measure"]
+    rows = united(values, wanted, stretches, columns, is_site=wanted.is_of_site([by], ()))
+    return Query(
+        f"SELECT name FROM ({rows}) AS rows GROUP BY name"
+        f" ORDER BY sum(measure) DESC, name LIMIT {values.place(limit, 'bigint')}",
+        values,
+    )
+
+
+def sums_of(
+    wanted: Wanted, stretches: Sequence[Stretch], by: Dimension, names: Sequence[Name]
+) -> Query:
+    """The sums of each of these `name`s, in no order."""
     is_site = wanted.is_of_site([by], ())
     values = Values()
     columns = [f"{COLUMNS[by]} AS name", *MEASURED, *([] if is_site else ["api_key_id"])]
     rows = united(values, wanted, stretches, columns, is_site=is_site)
     return Query(
-        f"SELECT name, {sums(is_site=is_site)} FROM ({rows}) AS rows GROUP BY name"
-        f" ORDER BY {_ORDERS[order]} DESC, name LIMIT {values.place(limit, 'bigint')}",
+        f"SELECT name, {sums(is_site=is_site)} FROM ({rows}) AS rows"
+        f" WHERE name = ANY({values.place(list(names))}) GROUP BY name",
         values,
     )
 

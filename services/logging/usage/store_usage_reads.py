@@ -73,7 +73,7 @@ class UsageReads:
             labels: Mapping[Name, str] = {}
             is_cut = False
             if by is not None:
-                top = queries.top(wanted, [points.stretch], by, Order.SPEND, limit + 1)
+                top = queries.largest(wanted, [points.stretch], by, Order.SPEND, limit + 1)
                 names = [row["name"] for row in await _fetch(connection, top)]
                 is_cut = len(names) > limit
                 names = names[:limit]
@@ -103,14 +103,16 @@ class UsageReads:
         """The largest, with their percentiles."""
         async with self._reading() as connection:
             fresh = await freshness(connection, stretches)
-            rows = await _fetch(connection, queries.top(wanted, stretches, by, order, limit))
-            names = [row["name"] for row in rows]
+            largest = queries.largest(wanted, stretches, by, order, limit)
+            names = [row["name"] for row in await _fetch(connection, largest)]
+            of_names = queries.sums_of(wanted, stretches, by, names)
+            rows = {row["name"]: row for row in await _fetch(connection, of_names)}
             query = queries.sketches(wanted, stretches, by, names, MAX_SKETCHES + 1)
             raw = bounded(await _fetch(connection, query))
             total = await _total(connection, wanted, stretches)
             labels = await names_of(connection, by, names)
         merged = await merge((row["name"], row) for row in raw)
-        items = [(row["name"], with_sketches(row, merged.get(row["name"]))) for row in rows]
+        items = [(name, with_sketches(rows[name], merged.get(name))) for name in names]
         return Tops(freshness=fresh, items=items, labels=labels, total=total)
 
     async def totals(

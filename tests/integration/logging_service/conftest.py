@@ -31,6 +31,7 @@ from services.logging.listing.store_explain import RequestRows
 from services.logging.listing.store_search import LogSearch
 from services.logging.metrics import LoggingMetrics
 from services.logging.opening.requests import request_apis
+from services.logging.requests.pages import CountedWithin
 from services.logging.retention.clean_ups import CleanUps
 from services.logging.retention.periods import Periods
 from services.logging.routes import Apis, public_app
@@ -123,7 +124,7 @@ async def api(
             bootstrap=infrastructure.kafka_bootstrap,
             client_id="logging-test",
             metrics=metrics,
-            count_ms=5_000,
+            counted_within=CountedWithin(5_000, 5_000),
             ingest_wait_s=30.0,
         ),
     )
