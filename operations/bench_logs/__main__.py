@@ -140,7 +140,7 @@ async def _served_parts(stack: Stack, served: Door, asked: Asked) -> dict[str, A
         figures["plans"] = [each._asdict() for each in plans]
     if "delete" in asked.parts:
         async with incoming(stack, rate_per_s=asked.rate_per_s) as coming:
-            deleted = await delete_half(stack, served, asked.history, readers=asked.readers.count)
+            deleted = await delete_half(stack, served, asked.history, readers=asked.readers)
         _print("Deleting half, beside ingest", deleted_lines(deleted))
         _print("", incoming_lines(coming))
         figures |= {"delete": asdict(deleted), "incoming_beside_delete": asdict(coming)}

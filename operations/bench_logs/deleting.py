@@ -11,6 +11,7 @@ import asyncpg
 from deploy.local.stack import Stack
 from operations.bench.figures import percentile
 from operations.bench_logs.calls import Call, Door, user
+from operations.bench_logs.reading import Readers
 from operations.seed_logs.history import History
 from operations.seed_logs.population import population
 
@@ -44,7 +45,7 @@ class Deleted:
         return self.is_exact and self.worst_ms <= _WORST_MS
 
 
-async def delete_half(stack: Stack, door: Door, history: History, *, readers: int) -> Deleted:
+async def delete_half(stack: Stack, door: Door, history: History, *, readers: Readers) -> Deleted:
     """Delete the older half; the border lies within an hour. Raises RuntimeError."""
     connection = await asyncpg.connect(stack.dsn("superuser"))
     turn = _turn(history)
@@ -56,13 +57,13 @@ async def delete_half(stack: Stack, door: Door, history: History, *, readers: in
         expected = await connection.fetchval(_OLDER, target)
         deletion = Call("/api/log/", {"target_timestamp": target}, method="DELETE")
         async with asyncio.TaskGroup() as group:
-            for _ in range(readers):
-                group.create_task(_read(door, turn, before, deleting))
+            for _ in range(readers.count):
+                group.create_task(_read(door, turn, readers.pause_s, before, deleting))
             await asyncio.sleep(_BEFORE_S)
             deleting.set()
         async with asyncio.TaskGroup() as group:
-            for _ in range(readers):
-                group.create_task(_read(door, turn, taken, ended))
+            for _ in range(readers.count):
+                group.create_task(_read(door, turn, readers.pause_s, taken, ended))
             answer = await door.ask(deletion)
             ended.set()
         left = await connection.fetchval(_OLDER, target)
@@ -80,11 +81,14 @@ async def delete_half(stack: Stack, door: Door, history: History, *, readers: in
     )
 
 
-async def _read(door: Door, turn: Sequence[Call], taken: list[float], ended: asyncio.Event) -> None:
+async def _read(
+    door: Door, turn: Sequence[Call], pause_s: float, taken: list[float], ended: asyncio.Event
+) -> None:
     for call in cycle(turn):
         if ended.is_set():
             return
         taken.append((await door.ask(call)).ms)
+        await asyncio.sleep(pause_s)
 
 
 def _turn(history: History) -> list[Call]:

@@ -57,6 +57,8 @@ class Readers:
 
 async def read_all(door: Door, asked: Iterable[Case], readers: Readers) -> list[Read]:
     """Each case by itself. Raises RuntimeError."""
+    # So many at once open all connections, and have each know every partition.
+    await asyncio.gather(*(door.ask(NOTHING) for _ in range(4 * readers.count)))
     return [await _read(door, case, readers) for case in asked]
 
 
