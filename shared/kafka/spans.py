@@ -1,6 +1,8 @@
 """Reading a stretch of topics once, without a group and without leaving a trace."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -15,6 +17,7 @@ from shared.kafka.records import Partition, Record
 _REQUEST_TIMEOUT_MS: Final = 10_000
 _POLL_MS: Final = 200
 _MAX_RECORDS: Final = 5_000
+_STOP_S: Final = 5.0
 
 
 class Span(NamedTuple):
@@ -70,7 +73,10 @@ class SpanReader:
         await self._close()
 
     async def _close(self) -> None:
-        await self._consumer.stop()
+        # Its fetching does not hear that it is to end while it leaves partitions that it was still
+        # asking for (aiokafka 0.14), and would be waited for for ever: then it is told once more.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._consumer.stop(), _STOP_S)
         await self._admin.close()
 
     async def held(self, topic: str) -> dict[Partition, Span]:

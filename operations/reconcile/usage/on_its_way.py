@@ -28,6 +28,7 @@ from shared.kafka.records import Partition
 from shared.kafka.spans import Span, SpanReader
 
 _MOST: Final = 500_000
+"""Records that are read of a topic, and entries that the outbox may have."""
 _TOGETHER: Final = 5_000
 _HOUR_S: Final = 3600
 _BILLING: Final = "billing"
@@ -101,6 +102,7 @@ async def _requests(
     for partition, held in (await reader.held(RELAY_REQUESTS.name)).items():
         ends = [marks.get((group, partition), 0) for group in (_BILLING, _LOGGING)]
         spans[partition] = _within(held, Span(min(ends), max(ends)))
+    _refuse_too_much(spans)
     async for record in reader.records(spans):
         try:
             event = _REQUESTS.decode(record.headers, record.value)
@@ -115,7 +117,6 @@ async def _requests(
         kept = found.setdefault(event_uuid(event.request_id), moved)
         mark = marks.get((_LOGGING, Partition(record.topic, record.partition)), 0)
         kept.is_applied |= record.offset < mark
-        _refuse_too_many(found)
     return found
 
 
@@ -128,6 +129,7 @@ async def _entries(
         partition: _within(span, Span(marks.get((_LOGGING, partition), 0), span.end))
         for partition, span in held.items()
     }
+    _refuse_too_much(spans)
     found: dict[str, _Moved] = {}
     async for headers, value in _sent(connection, reader, spans):
         if headers.get("ce_kind") == _CHARGE:
@@ -142,7 +144,8 @@ async def _entries(
         if place in places:
             event_id = event_uuid(headers.get("ce_id", b"").decode("utf-8", "replace"))
             found[event_id] = _Moved(place, -entry.amount_units, entry.entry_id)
-            _refuse_too_many(found)
+            if len(found) > _MOST:
+                raise TooMuchError
     return found
 
 
@@ -173,6 +176,7 @@ def _parts(moved: dict[str, _Moved]) -> Iterator[dict[str, _Moved]]:
         yield part
 
 
-def _refuse_too_many(found: dict[str, _Moved]) -> None:
-    if len(found) > _MOST:
+def _refuse_too_much(spans: dict[Partition, Span]) -> None:
+    """Before it is read: a reading that is broken off is not closed at once."""
+    if sum(span.end - span.begin for span in spans.values()) > _MOST:
         raise TooMuchError

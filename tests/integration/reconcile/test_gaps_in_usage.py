@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from operations.reconcile.usage import on_its_way, tables
 from services.logging.handlers import slot_of
 from services.logging.rows.ledger_rows import ledger_row
 from services.logging.rows.rows import LogRow
@@ -218,6 +219,28 @@ async def test_a_refund_in_the_outbox_is_on_its_way(world: World) -> None:
     # Written already, and not yet taken out of the outbox.
     await world.log([row_of_entry(sent, entry)[0]])
     assert await usage_gaps(world) == {}
+
+
+async def test_more_than_can_be_looked_into_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one of them is behind by, and what differs: neither takes all memory."""
+    stood = await world.held()
+    await world.settle([request(), request(user_id=701, key_id=71)], logged=[])
+    for partition in stood:
+        query = "UPDATE logging.consumer_watermarks SET next_offset = 0 WHERE partition = $1"
+        await world.execute(query, partition.partition)
+
+    monkeypatch.setattr(on_its_way, "_MOST", 1)
+    findings = await world.reconcile()
+    assert {each.name: each.gaps for each in findings.checks}[USAGE] == ()
+    assert "usage not compared: one of billing and logging is far behind the other" in (
+        findings.notes
+    )
+
+    monkeypatch.setattr(tables, "MOST_NAMED", 1)
+    findings = await world.reconcile()
+    assert "of the usage that differs only the first 1 were looked into" in findings.notes
 
 
 async def ledger_topic_anew(world: World) -> None:
