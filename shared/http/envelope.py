@@ -16,6 +16,8 @@ from shared.telemetry.logs import get_logger
 _logger = get_logger()
 _Model = TypeVar("_Model", bound=BaseModel)
 _JSON: Final = "application/json"
+_NOT_KEPT: Final = {"Cache-Control": "no-store"}
+"""Answers are somebody's own: no cache on the way, nor a browser's on disk, may keep them."""
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Request = TypeVar("_Request", bound=web.BaseRequest)
@@ -131,4 +133,6 @@ def allowed_methods(error: web.HTTPException) -> dict[str, str]:
 
 
 def _answer(body: dict[str, Any], status: int) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type=_JSON)
+    return web.Response(
+        body=orjson.dumps(body), status=status, content_type=_JSON, headers=_NOT_KEPT
+    )

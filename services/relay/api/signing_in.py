@@ -135,11 +135,12 @@ def credential_of(request: web.BaseRequest) -> Credential | None:
 
 
 def _shown(request: web.BaseRequest) -> Credential | None:
+    # First: a page may send its own session with every call, and this one is about the key.
+    if is_key_in_query(request) and (key := request.query.get("key")):
+        return Credential("key", key)
     header = request.headers.get("Authorization", "")
     scheme, _, rest = header.partition(" ")
     value = (rest if scheme.lower() == "bearer" else header).strip()
-    if not value and is_key_in_query(request) and (key := request.query.get("key")):
-        return Credential("key", key)
     if not value:
         # A browser adds the cookie to a link on another site's page too (`SameSite=Lax`), and some
         # calls that only read by their method change something.

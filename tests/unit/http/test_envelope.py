@@ -53,6 +53,7 @@ async def ask(path: str, **options: Any) -> tuple[int, Any]:
         text = await answer.text()
         assert MARKER not in text
         assert answer.content_type == "application/json"
+        assert answer.headers["Cache-Control"] == "no-store"
         return answer.status, await answer.json()
 
 
