@@ -1,6 +1,7 @@
 """Reading the rows of one hour, and clearing what was added up of it. The caller has its lock."""
 
 from collections.abc import AsyncIterator
+from functools import reduce
 from typing import Final
 
 from services.logging.ingest.checks import Check
@@ -61,32 +62,36 @@ async def replace_checks(
     """What is there now is also what was written, where no row was deleted; else the rest was."""
     written = there
     if not is_whole:
-        written = Check()
-        for row in await connection.fetch(_WRITTEN, hour, DELETED_SLOT):
-            written = with_check(written, Check(*row))
+        written = await _sum(connection, _WRITTEN, hour) or Check()
     deleted = with_check(there, written, sign=-1)
-    await connection.execute(_CLEAR_CHECKS, hour)
-    both = {REBUILT_SLOT: written, DELETED_SLOT: deleted}
-    await put_checks(
-        connection, {slot: {hour: sums} for slot, sums in both.items() if sums != Check()}
-    )
+    await _replace(connection, hour, written, None if is_whole else deleted)
 
 
 async def replace_request_checks(connection: Connection, hour: int, requests: Check) -> None:
     """Requests that were written are these; what is said of rows stays as it is."""
-    written = deleted = Check()
-    for row in await connection.fetch(_WRITTEN, hour, DELETED_SLOT):
-        written = with_check(written, Check(*row))
-    for row in await connection.fetch(_DELETED, hour, DELETED_SLOT):
-        deleted = with_check(deleted, Check(*row))
-    there = with_check(written, deleted)
+    written = await _sum(connection, _WRITTEN, hour) or Check()
+    deleted = await _sum(connection, _DELETED, hour)
+    there = with_check(written, deleted or Check())
     names = ("requests", "request_quota", "request_marks")
     now = written._replace(**{name: getattr(requests, name) for name in names})
     gone = with_check(there, now, sign=-1)
+    await _replace(connection, hour, now, None if deleted is None and gone == Check() else gone)
+
+
+async def _sum(connection: Connection, query: str, hour: int) -> Check | None:
+    """None where nothing is said."""
+    rows = await connection.fetch(query, hour, DELETED_SLOT)
+    return reduce(with_check, (Check(*row) for row in rows)) if rows else None
+
+
+async def _replace(
+    connection: Connection, hour: int, written: Check, deleted: Check | None
+) -> None:
+    """`deleted`: also of nothing but zeros it says that something was (`RebuildState.deleted`)."""
+    sums = {REBUILT_SLOT: None if written == Check() else written, DELETED_SLOT: deleted}
     await connection.execute(_CLEAR_CHECKS, hour)
-    both = {REBUILT_SLOT: now, DELETED_SLOT: gone}
     await put_checks(
-        connection, {slot: {hour: sums} for slot, sums in both.items() if sums != Check()}
+        connection, {slot: {hour: check} for slot, check in sums.items() if check is not None}
     )
 
 

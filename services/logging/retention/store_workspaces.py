@@ -42,15 +42,18 @@ FROM unnest($1::bigint[], $2::bigint[]) AS due (workspace_id, target)
 """
 _NEW_EPOCH: Final = "UPDATE log_state SET epoch = epoch + 1"
 _CHOSEN: Final = """
-SELECT ctid, created_at FROM ONLY {table}
+SELECT ctid, created_at, bucket_at FROM ONLY {table}
 WHERE workspace_id = $1 AND created_at >= $2 AND created_at < $3 AND (created_at, id) > ($4, $5)
 ORDER BY created_at, id LIMIT $6
 """
-_TIMES: Final = f"SELECT DISTINCT created_at FROM ({_CHOSEN}) AS chosen"
+_TIMES: Final = f"""
+WITH chosen AS ({_CHOSEN})
+SELECT created_at FROM chosen UNION SELECT bucket_at FROM chosen WHERE bucket_at IS NOT NULL
+"""
 _READ: Final = (
     *("event_id", "workspace_id", "user_id", "created_at", "type", "content", "username"),
     *("token_name", "model_name", "quota", "prompt_tokens", "completion_tokens", "channel_id"),
-    *("token_id", "group"),
+    *("token_id", "group", "bucket_at"),
 )
 """Of a row, what it was counted by."""
 _DELETE: Final = f"""
@@ -95,7 +98,10 @@ async def begin_due(connection: Connection, *, midnight: int, most: int) -> int:
 
 
 async def times_of(connection: Connection, partition: Partition, choice: Choice) -> list[int]:
-    """When the chosen rows were created: their hours are to be locked before they are deleted."""
+    """When the chosen rows were created, and of when they give back.
+
+    Those hours are to be locked before they are deleted: as they were when they were written.
+    """
     statement = _TIMES.format(table=await quoted(connection, partition))
     return [row[0] for row in await connection.fetch(statement, *_values(choice))]
 

@@ -6,15 +6,17 @@ takes the rows that it deletes out of the counts and the checksums, in one trans
 
 import asyncio
 import random
+from collections.abc import Sequence
 from time import monotonic
 from typing import Final
 
 import asyncpg
 
 from services.logging.ingest import gate
+from services.logging.ingest.checks import Check, sum_up
 from services.logging.ingest.counting import count
 from services.logging.ingest.series import SeriesIds
-from services.logging.ingest.store_checks import DELETED_SLOT, add_checks
+from services.logging.ingest.store_checks import DELETED_SLOT, put_checks
 from services.logging.ingest.store_counts import (
     add_counts_of_all,
     add_counts_of_few,
@@ -24,13 +26,14 @@ from services.logging.ingest.store_counts import (
 from services.logging.metrics import LoggingMetrics
 from services.logging.partitions import store_partitions
 from services.logging.partitions.covering import Partitions
-from services.logging.partitions.spans import LOGS
+from services.logging.partitions.spans import HOUR, LOGS
 from services.logging.partitions.store_partitions import Partition
 from services.logging.retention import store_clean_ups, store_workspaces
 from services.logging.retention.periods import DAY_S
 from services.logging.retention.store_clean_ups import Note, Phase
 from services.logging.retention.store_deleting import FROM_THE_OLDEST, Place
 from services.logging.retention.store_workspaces import Choice
+from services.logging.rows.rows import LogRow
 from shared.kafka.lock_session import LockSession
 from shared.postgres.retrying import Connection
 from shared.service.clock import Clock, utc_now
@@ -126,7 +129,20 @@ class Workspaces:
         await cover_counts(counted, self._partitions)
         ids = await ids_of(counted, self._series)
         await add_counts_of_few(connection, counted, ids)
-        await add_checks(connection, DELETED_SLOT, gone.rows, sign=-1)
+        await put_checks(connection, {DELETED_SLOT: taken_away(gone.rows)})
         await add_counts_of_all(connection, counted, ids)
         await store_clean_ups.add(connection, note, rows=len(gone.rows))
         return len(gone.rows), gone.passed
+
+
+def taken_away(rows: Sequence[LogRow]) -> dict[int, Check]:
+    """By hour, what is to be taken off the checksums.
+
+    An hour of which only what was given back is gone has no row less, and is named all the same:
+    its usage can no longer be told from rows.
+    """
+    hours = sum_up(rows, sign=-1)
+    for row in rows:
+        if row.bucket_at is not None:
+            hours.setdefault(row.bucket_at // HOUR * HOUR, Check())
+    return hours

@@ -16,6 +16,8 @@ from services.logging.listing.filters import Filters, Page
 from services.logging.listing.pages import Pages
 from services.logging.listing.reading import Reading
 from services.logging.partitions.spans import DAY, HOUR
+from services.logging.rebuild.checking import check
+from services.logging.rebuild.hours import HourRebuilder
 from services.logging.retention.store_retention import put
 from services.logging.retention.store_workspaces import begin_due
 from services.logging.rows.rows import LogRow
@@ -145,6 +147,28 @@ async def test_a_period_that_is_taken_back_brings_nothing_back(
     written = await ingest(pool, process, [made(SHORT, KEPT_FROM - 1)])
 
     assert (written.new, written.refused) == (0, 1)
+
+
+async def test_what_was_given_back_stays_in_usage_whoever_rebuilds_the_hour(
+    pool: asyncpg.Pool, tables: Database
+) -> None:
+    """The refund's row goes; the hour of its charge has no row less, and keeps its usage."""
+    charged_at = KEPT_FROM - DAY
+    refund = made(SHORT, KEPT_FROM - HOUR)._replace(quota=-5, group="", bucket_at=charged_at)
+    await ingest(pool, Beside.over(pool, partition_hours=24), [refund, made(OTHER, charged_at)])
+    usage = "SELECT sum(returned_quota)::int FROM usage_hourly WHERE hour = $1"
+    hour = charged_at // HOUR * HOUR
+    assert await pool.fetchval(usage, hour) == 5
+    await keep(pool, SHORT, DAYS)
+    async with clean_ups_running(tables, clock=lambda: NOW):
+        await until(lambda: is_over(pool), "the period's end is carried out")
+
+    for _ in range(2):
+        found = await check(pool, charged_at, KEPT_FROM)
+        assert found.is_clean, list(found.as_text())
+        rebuilt = await HourRebuilder(pool, partition_hours=24).rebuild(hour)
+        assert (rebuilt.counts, rebuilt.usage) == (True, False)
+        assert await pool.fetchval(usage, hour) == 5
 
 
 @pytest.mark.parametrize(
