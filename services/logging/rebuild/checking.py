@@ -147,7 +147,8 @@ async def _days(connection: Connection, day: int, known: RebuildState) -> list[D
             found.append(
                 Difference(day, f"{what} of {row['series']} series", row["hours"], row["day"])
             )
-    if day >= known.usage_hourly_from:
+    # Hours go by whole months: those of a day that is gone may still be there.
+    if day >= max(known.usage_hourly_from, known.usage_daily_from):
         for table, row in await store_sums.differing_usage_days(connection, day):
             what = f"hours = {table}: requests of {row['rows']} rows"
             found.append(Difference(day, what, row["fine"], row["coarse"]))

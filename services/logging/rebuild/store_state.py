@@ -7,7 +7,7 @@ from services.logging.ingest.store_checks import DELETED_SLOT
 from shared.postgres.retrying import Connection
 
 _STATE: Final = """
-SELECT refuse_before, minutes_from, seconds_from, usage_hourly_from FROM log_state
+SELECT refuse_before, minutes_from, seconds_from, usage_hourly_from, usage_daily_from FROM log_state
 """
 _DIRTY: Final = "SELECT bucket FROM log_dirty_hours WHERE bucket >= $1 AND bucket < $2"
 _DELETED: Final = """
@@ -33,6 +33,7 @@ class RebuildState:
     minutes_from: int
     seconds_from: int
     usage_hourly_from: int
+    usage_daily_from: int
     dirty: frozenset[int]
     """Hours that wait to be rebuilt."""
     deleted: frozenset[int]
@@ -59,6 +60,7 @@ async def state(connection: Connection, lower: int, upper: int) -> RebuildState:
         minutes_from=row["minutes_from"],
         seconds_from=row["seconds_from"],
         usage_hourly_from=row["usage_hourly_from"],
+        usage_daily_from=row["usage_daily_from"],
         dirty=frozenset(each["bucket"] for each in dirty),
         deleted=frozenset(each["bucket"] for each in deleted),
     )

@@ -6,14 +6,18 @@ import asyncpg
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from services.logging.ingest.batch import Beside
 from services.logging.partitions.spans import DAY, LOGS, USAGE_HOURLY, Span
 from services.logging.partitions.store_partitions import ensure, partitions
+from services.logging.rebuild.checking import check
 from services.logging.retention.periods import Periods
 from services.logging.retention.store_expiring import Starts, starts
 from services.logging.settings import LoggingSettings
 from tests.integration.kafka.waiting import until
 from tests.integration.logging_service.clean_ups import clean_ups_running
+from tests.integration.logging_service.ingesting import ingest
 from tests.integration.logging_service.test_clean_up import add, left
+from tests.integration.logging_service.test_workspace_retention import made
 from tests.stack_fixtures import Database
 
 NOW = datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
@@ -88,6 +92,22 @@ async def test_usage_outlives_rows_and_goes_by_its_own_periods(
     assert (await usage_was(pool))[1] == [february, march]
     async with pool.acquire() as connection:
         assert await starts(connection) == Starts(days_ago(7), february, days_ago(45))
+
+
+async def test_check_does_not_miss_the_days_that_are_over_while_their_hours_are_kept(
+    pool: asyncpg.Pool, tables: Database
+) -> None:
+    """Hours of usage go by whole months: those of a day that is gone are still there."""
+    rows = [made(7, days_ago(ago)) for ago in range(20)]
+    await ingest(pool, Beside.over(pool, partition_hours=24), rows)
+    async with clean_ups_running(tables, periods=Periods(7, 10, 10), clock=lambda: NOW):
+        await until(lambda: has_days_from(pool, days_ago(10)), "days of usage ended")
+    found = await check(pool, days_ago(20), days_ago(0))
+    assert found.is_clean, list(found.as_text())
+
+
+async def has_days_from(pool: asyncpg.Pool, day: int) -> bool:
+    return bool(await pool.fetchval("SELECT min(day) FROM usage_daily") == day)
 
 
 async def begins_usage(pool: asyncpg.Pool, at: int) -> bool:
