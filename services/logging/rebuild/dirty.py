@@ -20,6 +20,9 @@ _EVERY_S: Final = 30.0
 RECENT_S: Final = 2 * HOUR
 """A younger hour is left alone for now: who writes it would have to wait."""
 _TAKE: Final = "SELECT pg_try_advisory_lock(hashtextextended('logging.rebuild', 0))"
+# Who is frozen keeps the turn for no longer than an hour may take to be added up.
+_WHILE_IDLE: Final = "SELECT set_config('idle_session_timeout', $1, false)"
+_FROZEN_AFTER_S: Final = 900.0
 _LEAVE: Final = "SELECT pg_advisory_unlock(hashtextextended('logging.rebuild', 0))"
 _NEXT: Final = "SELECT max(bucket) FROM log_dirty_hours WHERE bucket <= $1"
 
@@ -30,11 +33,17 @@ class DirtyHours:
     """Looks for marked hours until cancelled. A database that is away is waited for."""
 
     def __init__(
-        self, pool: asyncpg.Pool, *, rebuilder: HourRebuilder, clock: Clock = utc_now
+        self,
+        pool: asyncpg.Pool,
+        *,
+        rebuilder: HourRebuilder,
+        clock: Clock = utc_now,
+        frozen_after_s: float = _FROZEN_AFTER_S,
     ) -> None:
         self._pool = pool
         self._rebuilder = rebuilder
         self._clock = clock
+        self._frozen_after_ms = str(int(frozen_after_s * 1000))
 
     async def run(self) -> None:
         """Every half a minute; a long list is worked off at once."""
@@ -54,6 +63,7 @@ class DirtyHours:
             if not await connection.fetchval(_TAKE):
                 return 0
             try:
+                await connection.execute(_WHILE_IDLE, self._frozen_after_ms)
                 return await self._rebuild_all(connection)
             finally:
                 await connection.execute(_LEAVE)

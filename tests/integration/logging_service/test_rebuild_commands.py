@@ -1,5 +1,6 @@
 """What was there before there were sums is added up by itself; the commands say what they do."""
 
+import asyncio
 import json
 import time
 from argparse import ArgumentParser, Namespace
@@ -12,10 +13,14 @@ from services.logging.rebuild.checking import check
 from services.logging.rebuild.commands import add_commands, run_command
 from services.logging.rebuild.dirty import DirtyHours
 from services.logging.rebuild.hours import HourRebuilder
+from services.logging.rebuild.rebuilt import Rebuilt
 from services.logging.rows.rows import LogRow
+from shared.postgres.pool import open_pool
+from shared.postgres.retrying import DATABASE_AWAY
 from tests.integration.kafka.waiting import until
 from tests.integration.logging_service.service import LoggingService
 from tests.made_rows import write_rows
+from tests.stack_fixtures import Database
 
 HOUR = 3_600
 
@@ -83,6 +88,34 @@ async def test_only_one_process_adds_up_what_is_marked(pool: asyncpg.Pool) -> No
         await other.execute("SELECT pg_advisory_unlock_all()")
     assert await hours.rebuild_marked() == 1
     assert await hours.rebuild_marked() == 0
+
+
+async def test_one_that_stands_still_loses_its_turn(pool: asyncpg.Pool, tables: Database) -> None:
+    await _mark(pool, _rows(30))
+    is_asked, thawed = asyncio.Event(), asyncio.Event()
+
+    class Frozen(HourRebuilder):
+        async def rebuild(self, hour: int) -> Rebuilt:
+            is_asked.set()
+            await thawed.wait()
+            return await super().rebuild(hour)
+
+    async with open_pool(
+        tables.dsn("logging"), min_size=0, max_size=3, application_name="frozen"
+    ) as its_own:
+        rebuilder = Frozen(its_own, partition_hours=24)
+        frozen = DirtyHours(its_own, rebuilder=rebuilder, frozen_after_s=1)
+        standing = asyncio.create_task(frozen.rebuild_marked())
+        await is_asked.wait()
+        other = DirtyHours(pool, rebuilder=HourRebuilder(pool, partition_hours=24))
+
+        async def has_had_its_turn() -> bool:
+            return await other.rebuild_marked() == 1
+
+        await until(has_had_its_turn, "another one has had its turn")
+        thawed.set()
+        with pytest.raises(DATABASE_AWAY):
+            await standing
 
 
 def _asked(*arguments: str) -> Namespace:
