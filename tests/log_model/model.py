@@ -3,6 +3,8 @@
     model = LogModel()
     model.ingest(rows)                          # a batch: new, repeated and refused ones
     model.delete_before(target, now=now)        # how many rows an admin's DELETE answers
+    model.delete_of_workspace(7, target, now=now)   # the end of its own period
+    model.end_usage(hourly=…, daily=…)          # from when on usage is kept
     model.total(filters)                        # rows, quota, tokens
     model.page(filters, Page(number=3, size=20)), model.after(filters, place, 20)
     model.stats(filters, now=now), model.search(filters, "gpt", limit=1000)
@@ -16,11 +18,14 @@ for the shapes `LogRow`, `Filters` and `Page`. No table, no clock, no I/O.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
 from services.logging.listing.filters import Filters, Page
 from services.logging.rows.rows import LogRow
 from tests.log_model.row_rules import is_request, matches, says, tokens_of
+
+_DAY_S: Final = 86_400
 
 
 class Stored(NamedTuple):
@@ -71,6 +76,8 @@ class LogModel:
         self.refused: list[LogRow] = []
         self.refuse_before = 0
         self.workspace_horizons: dict[int, int] = {}
+        self.usage_hourly_from = 0
+        self.usage_daily_from = 0
         self._ids = 0
 
     def ingest(self, rows: Iterable[LogRow]) -> Taken:
@@ -99,6 +106,17 @@ class LogModel:
         horizon = max(self.workspace_horizons.get(workspace_id, 0), min(target, now))
         self.workspace_horizons[workspace_id] = horizon
         return self._drop(lambda row: row.workspace_id == workspace_id and row.created_at < horizon)
+
+    def end_usage(self, *, hourly: int, daily: int) -> None:
+        """No longer keep usage from before; never of a time of which rows are kept.
+
+        By the hour whole months go (UTC), by the day whole days.
+        """
+        month = datetime.fromtimestamp(min(hourly, self.refuse_before), UTC)
+        month = month.replace(day=1, hour=0, minute=0, second=0)
+        self.usage_hourly_from = max(self.usage_hourly_from, int(month.timestamp()))
+        day = min(daily, self.refuse_before) // _DAY_S * _DAY_S
+        self.usage_daily_from = max(self.usage_daily_from, day)
 
     def horizon_of(self, workspace_id: int) -> int:
         """What is older than this is refused, and not there (Unix seconds)."""

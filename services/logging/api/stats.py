@@ -9,15 +9,16 @@ from services.logging.listing.filters import ListQuery
 from services.logging.listing.stats import LogStats
 from services.logging.metrics import LoggingMetrics
 from shared.http.envelope import succeed
-from shared.service.clock import utc_now
+from shared.service.clock import Clock, utc_now
 
 
 class StatsApi:
     """What was consumed, and what goes on right now."""
 
-    def __init__(self, *, stats: LogStats, metrics: LoggingMetrics) -> None:
+    def __init__(self, *, stats: LogStats, metrics: LoggingMetrics, clock: Clock = utc_now) -> None:
         self._stats = stats
         self._metrics = metrics
+        self._clock = clock
 
     async def of_all(self, request: web.Request) -> web.Response:
         """Over every row, for an admin."""
@@ -28,7 +29,7 @@ class StatsApi:
         return await self._answer("self_stat", own(request, ListQuery)[1])
 
     async def _answer(self, which: str, scope: Scope) -> web.Response:
-        now = int(utc_now().timestamp())
+        now = int(self._clock().timestamp())
         with told_as(STATS_FAILED), self._metrics.query_seconds.labels(which).time():
             stats = await self._stats.of(scope.filters, now=now)
         return succeed(stats.as_json())

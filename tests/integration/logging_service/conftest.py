@@ -47,6 +47,7 @@ from shared.kafka.producer import IdempotentProducer
 from shared.postgres.migrate import migrate
 from shared.postgres.pool import open_pool
 from shared.service.background import BackgroundTasks
+from shared.service.clock import Clock, utc_now
 from shared.transparency.live_schema import live_schema
 from tests.control_keys import control_of
 from tests.integration.kafka.waiting import until
@@ -95,20 +96,33 @@ async def control_url(signer: AssertionSigner) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def api(
+def clock() -> Clock:
+    """What the Log API's answers take for the present; a test may have its own."""
+    return utc_now
+
+
+@pytest.fixture
+async def api(api_alone: LogApi, tables: Database) -> AsyncIterator[LogApi]:
+    """The Log API, and whoever carries its clean-ups out."""
+    async with clean_ups_running(tables):
+        yield api_alone
+
+
+@pytest.fixture
+async def api_alone(
     signer: AssertionSigner,
     control_url: str,
     pool: asyncpg.Pool,
-    tables: Database,
     infrastructure: Stack,
+    clock: Clock,
 ) -> AsyncIterator[LogApi]:
-    """The Log API alone, over a table that holds what the test writes and nothing else."""
+    """The Log API, over a table that holds what the test writes and nothing else."""
     port = Ports()["api"]
     reading = Reading(pool, statement_timeout_ms=5_000)
     lists, metrics = Pages(reading), LoggingMetrics(CollectorRegistry())
     apis = Apis(
         lists=ListApi(lists=lists, search=LogSearch(reading), metrics=metrics),
-        stats=StatsApi(stats=LogStats(reading), metrics=metrics),
+        stats=StatsApi(stats=LogStats(reading), metrics=metrics, clock=clock),
         history=HistoryApi(requests=RequestRows(reading), metrics=metrics),
         clean_ups=CleanUpsApi(CleanUps(pool)),
         retention=RetentionApi(pool, Periods(SITE_DAYS)),
@@ -129,7 +143,6 @@ async def api(
         ),
     )
     async with (
-        clean_ups_running(tables),
         BackgroundTasks() as background,
         aiohttp.ClientSession() as session,
     ):

@@ -1,7 +1,13 @@
-"""The log as it is written and asked, for a test that compares it with the model."""
+"""The log as it is written and asked, for a test that compares it with the model.
 
-from collections.abc import Sequence
+Nothing goes on by itself: clean-ups are carried out while they are waited for, and all of it has
+one clock, that the test sets. What happens depends on what is asked, and on nothing else.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -11,25 +17,46 @@ from services.logging.handlers import LogWriter
 from services.logging.ingest.batch import Beside
 from services.logging.listing.filters import Filters, Page
 from services.logging.metrics import LoggingMetrics
+from services.logging.partitions.spans import DAY, HOUR, PARENTS
 from services.logging.rebuild.checking import check
 from services.logging.rebuild.differing import Difference
 from services.logging.rebuild.hours import HourRebuilder
+from services.logging.retention.periods import Periods
+from services.logging.retention.store_workspaces import begin_due
 from shared.events.directory import Role
 from shared.http.assertions import Caller
 from shared.kafka.records import Record
 from shared.postgres.retrying import Connection, in_transaction
+from shared.service.clock import Clock
+from tests.integration.kafka.waiting import until
+from tests.integration.logging_service.clean_ups import FOR_EVER, clean_ups_running
 from tests.integration.logging_service.log_api import LogApi
 from tests.log_model.model import LogModel
 from tests.stack_fixtures import Database
 
-_KEPT: Final = ("log_state", "log_retention", "consumer_watermarks", "consumer_accepted_gaps")
+_KEPT: Final = ("log_state", "consumer_watermarks", "consumer_accepted_gaps")
 _TABLES: Final = """
 SELECT string_agg(quote_ident(relname), ', ') FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
   AND NOT relispartition AND relname <> ALL($1)
   AND (relname LIKE 'log%' OR relname LIKE 'usage%')
 """
-_AS_AT_FIRST: Final = "UPDATE log_state SET refuse_before = 0, epoch = epoch + 1"
+_PARTITIONS: Final = """
+SELECT string_agg(inhrelid::regclass::text, ', ') FROM pg_inherits
+WHERE inhparent = ANY($1::regclass[])
+"""
+_AS_AT_FIRST: Final = """
+UPDATE log_state SET refuse_before = 0, usage_hourly_from = 0, usage_daily_from = 0,
+    minutes_from = $1, seconds_from = $2, epoch = epoch + 1
+"""
+_STATE: Final = "SELECT refuse_before, usage_hourly_from, usage_daily_from FROM log_state"
+_UNFINISHED: Final = "SELECT count(*) FROM log_clean_ups WHERE finished_at IS NULL"
+_USAGE_BEFORE: Final = """
+SELECT (SELECT count(*) FROM usage_hourly WHERE hour < $1)
+    + (SELECT count(*) FROM usage_site_hourly WHERE hour < $1)
+    + (SELECT count(*) FROM usage_daily WHERE day < $2)
+    + (SELECT count(*) FROM usage_site_daily WHERE day < $2)
+"""
 _NAMES: Final = {
     "channel_id": "channel",
     **{
@@ -50,15 +77,24 @@ class LogWorld:
     database: Database
     pool: asyncpg.Pool
     caller: Caller
+    clock: Clock
     _writer: LogWriter = field(init=False)
 
+    @property
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self.clock().timestamp())
+
     async def empty(self) -> None:
-        """No row, no count and no horizon, and a process that remembers nothing."""
+        """As a new installation: no row, no partition, no horizon, and nothing remembered."""
         owner = await asyncpg.connect(self.database.dsn("logging_owner"))
         try:
+            if partitions := await owner.fetchval(_PARTITIONS, list(PARENTS)):
+                await owner.execute(f"DROP TABLE {partitions}")
             tables = await owner.fetchval(_TABLES, list(_KEPT))
             await owner.execute(f"TRUNCATE {tables} RESTART IDENTITY")
-            await owner.execute(_AS_AT_FIRST)
+            minutes_from = (self.now - 2 * DAY) // DAY * DAY
+            await owner.execute(_AS_AT_FIRST, minutes_from, (self.now - 2 * HOUR) // 60 * 60)
         finally:
             await owner.close()
         self._writer = LogWriter(
@@ -84,13 +120,38 @@ class LogWorld:
 
     async def delete_before(self, target: int) -> int:
         """As an admin asks for it; how many rows went."""
-        deletion = self.api.call(
-            "DELETE", "/api/log/", self.caller, params={"target_timestamp": str(target)}
-        )
-        async with deletion as response:
-            answer = await response.json()
+        path = "/api/log/"
+        async with self._carried_out():
+            deletion = self.api.call(
+                "DELETE", path, self.caller, params={"target_timestamp": str(target)}
+            )
+            async with deletion as response:
+                answer = await response.json()
         assert answer["success"], answer
         return int(answer["data"])
+
+    async def keep_for(self, workspace_id: int, days: int) -> None:
+        """Give a workspace a period, which begins to hold at once: what is older is hidden."""
+        path = f"/api/log/retention/{workspace_id}"
+        async with self.api.call("PUT", path, self.caller, json={"logs_days": days}) as response:
+            answer = await response.json()
+        assert answer["success"], answer
+        midnight = self.now - self.now % DAY
+        await in_transaction(self.pool, partial(begin_due, midnight=midnight, most=20))
+
+    async def carry_out(self, model: LogModel, periods: Periods = FOR_EVER) -> None:
+        """End the site's periods, and delete what is hidden; until all is as the model has it."""
+
+        async def is_done() -> bool:
+            wanted = (model.refuse_before, model.usage_hourly_from, model.usage_daily_from)
+            return (
+                tuple(await self.pool.fetchrow(_STATE) or ()) == wanted
+                and not await self.pool.fetchval(_UNFINISHED)
+                and not await self.pool.fetchval(_USAGE_BEFORE, *wanted[1:])
+            )
+
+        async with self._carried_out(periods):
+            await until(is_done, "the periods' ends are carried out")
 
     async def number(self, model: LogModel) -> None:
         """Tell a model the ids of the rows."""
@@ -104,9 +165,9 @@ class LogWorld:
             paging["cursor"] = cursor
         return await self._get("/api/log/", asked, **paging)
 
-    async def used(self, table: str) -> list[asyncpg.Record]:
+    async def used(self, table: str) -> list[Mapping[str, Any]]:
         """All rows of `usage_hourly` or `usage_daily`."""
-        return await self.pool.fetch(f"SELECT * FROM {table}")
+        return [dict(row) for row in await self.pool.fetch(f"SELECT * FROM {table}")]
 
     async def stats(self, asked: Filters) -> Any:
         """Quota, and the last minute's."""
@@ -115,6 +176,11 @@ class LogWorld:
     async def search(self, asked: Filters, keyword: str) -> Any:
         """The newest rows."""
         return await self._get("/api/log/search", asked, keyword=keyword)
+
+    @asynccontextmanager
+    async def _carried_out(self, periods: Periods = FOR_EVER) -> AsyncIterator[None]:
+        async with clean_ups_running(self.database, periods=periods, clock=self.clock):
+            yield
 
     async def _get(self, path: str, asked: Filters, **more: str) -> Any:
         given = {
