@@ -12,6 +12,7 @@ The order of the steps matters:
 Whoever takes locks takes them in this order, and within a step in that of the keys.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -145,7 +146,9 @@ class Batch:
 
     async def _add(self, new: Sequence[LogRow]) -> None:
         connection, beside, state = self._connection, self._beside, self._state
+        # Whoever reads is let on between the steps: each takes milliseconds.
         sums = sum_by_key(new)
+        await asyncio.sleep(0)
         families = await beside.series.families(sums)
         few, everybody = spread_out(
             sums,
@@ -153,7 +156,9 @@ class Batch:
             minutes_from=state.minutes_from,
             seconds_from=state.seconds_from,
         )
+        await asyncio.sleep(0)
         used = add_up(new)
+        await asyncio.sleep(0)
         await beside.sentences.keep(row.content for row in new if row.group)
         await cover_counts(few, beside.partitions)
         await beside.partitions.cover(USAGE_HOURLY, {hour for _, hour in used})

@@ -1,5 +1,7 @@
 """What writes the log: the consumer of events, and where it leaves what cannot be read."""
 
+from typing import Final
+
 import asyncpg
 from prometheus_client import CollectorRegistry
 
@@ -12,6 +14,9 @@ from shared.kafka.consumer import KeptTopicConsumer
 from shared.kafka.dead_letters import DeadLetters
 from shared.kafka.metrics import ConsumerMetrics
 from shared.kafka.producer import IdempotentProducer
+
+_BATCH_EVERY_MS: Final = 200
+"""Under load; a batch of a thousand takes half as much for each event as one of a hundred."""
 
 
 def log_consumer(
@@ -38,5 +43,6 @@ def log_consumer(
         on_poison="dead-letter",
         max_batch=settings.batch_max_records,
         max_batch_lagging=settings.batch_max_records_lagging,
+        max_wait_ms=_BATCH_EVERY_MS,
         metrics=ConsumerMetrics(registry),
     )

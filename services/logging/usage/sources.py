@@ -82,16 +82,16 @@ class Wanted(NamedTuple):
             found.append(is_like("model", query.model, values))
         return found
 
-    def is_of_site(self, dimensions: Iterable[Dimension], metrics: Collection[str]) -> bool:
-        """Whether the rollups by provider and model say it."""
+    @property
+    def is_of_everybody(self) -> bool:
+        """Whether no workspace, project, key or user is named."""
         query = self.query
         narrow = (query.workspace_id, query.project_id, query.key_id, query.user_id)
-        return (
-            self.own_user_id is None
-            and all(each is None for each in narrow)
-            and set(dimensions) <= _OF_SITE
-            and DISTINCT not in metrics
-        )
+        return self.own_user_id is None and all(each is None for each in narrow)
+
+    def is_of_site(self, dimensions: Iterable[Dimension], metrics: Collection[str]) -> bool:
+        """Whether the rollups by provider and model say it."""
+        return self.is_of_everybody and set(dimensions) <= _OF_SITE and DISTINCT not in metrics
 
 
 def source(

@@ -1,6 +1,8 @@
 """Reading the rollups. Every answer is of one moment, and says how complete that is."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +58,21 @@ class UsageReads:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
+        self._of_everybody = asyncio.Semaphore()
+
+    @asynccontextmanager
+    async def _moment(self, wanted: Wanted, by: Dimension | None) -> AsyncIterator[Connection]:
+        """A moment to read in. Every key of the site is looked at by one question at a time.
+
+        Such a one takes all cores for a good part of a second: several at once would end none in
+        time, and hold up the lists.
+        """
+        is_heavy = wanted.is_of_everybody and not wanted.is_of_site([] if by is None else [by], ())
+        async with (
+            self._of_everybody if is_heavy else nullcontext(),
+            self._reading() as connection,
+        ):
+            yield connection
 
     async def series(
         self,
@@ -67,7 +84,7 @@ class UsageReads:
     ) -> Series:
         """The largest `limit` by spend, each over time."""
         is_sketched = bool(needs_sketches(metrics))
-        async with self._reading() as connection:
+        async with self._moment(wanted, by) as connection:
             fresh = await freshness(connection, [points.stretch])
             names: list[Name] = [None]
             labels: Mapping[Name, str] = {}
@@ -101,7 +118,7 @@ class UsageReads:
         limit: int,
     ) -> Tops:
         """The largest, with their percentiles."""
-        async with self._reading() as connection:
+        async with self._moment(wanted, by) as connection:
             fresh = await freshness(connection, stretches)
             largest = queries.largest(wanted, stretches, by, order, limit)
             names = [row["name"] for row in await _fetch(connection, largest)]
@@ -119,7 +136,8 @@ class UsageReads:
         self, wanted: Wanted, stretches: Sequence[Stretch], before: Sequence[Stretch]
     ) -> Totals:
         """Two times, the first with its percentiles and its keys."""
-        async with self._reading() as connection:
+        # Distinct keys are of no rollup of the site.
+        async with self._moment(wanted, Dimension.KEY) as connection:
             fresh = await freshness(connection, [*before, *stretches])
             total = await _total(connection, wanted, stretches)
             (keys,) = await _fetch(connection, queries.keys(wanted, stretches))
