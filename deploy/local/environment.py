@@ -60,14 +60,16 @@ class ServiceEnvironment:
     def of(self, service: str, instance: int) -> dict[str, str]:
         """The whole environment of one process.
 
-        `settings["all"]` gives way to what the stack computes, `settings[service]` does not.
+        `settings["all"]` gives way to what the stack computes; `settings[service]` does not, nor
+        does what is for one process alone, `settings["logging-1"]`.
         """
         computed = (
             self._everyone(service, instance) | self._storage(service) | self._addresses(service)
         )
         own = {PREFIX + name: value for name, value in computed.items()}
         given, chosen = self.settings.get("all", {}), self.settings.get(service, {})
-        return {**program_environment(), **given, **own, **chosen}
+        alone = self.settings.get(f"{service}-{instance}", {})
+        return {**program_environment(), **given, **own, **chosen, **alone}
 
     def kafka_only(self) -> dict[str, str]:
         """For a program that needs nothing but the broker."""

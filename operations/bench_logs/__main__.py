@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from deploy.local.stack import Stack
 from operations.bench.ingest import migrate
 from operations.bench.machine import machine_lines
 from operations.bench_logs.asked import Case
-from operations.bench_logs.calls import Door, door
+from operations.bench_logs.calls import ANSWERS, Door, door
 from operations.bench_logs.cases import log_cases
 from operations.bench_logs.deleting import delete_half
 from operations.bench_logs.full_speed import full_speed
@@ -46,6 +46,7 @@ from shared.service.open_files import raise_open_files
 
 _PARTS: Final = ("reads", "plans", "delete", "ingest")
 _EXPLAINED: Final = 3
+_ANSWERING: Final = f"logging-{ANSWERS}"
 _HAS_ROWS: Final = "SELECT EXISTS (SELECT FROM logging.logs)"
 
 
@@ -81,7 +82,12 @@ def main(arguments: list[str]) -> int:
 async def _measured(asked: Asked, kept: Path | None) -> dict[str, Any]:
     _print("", machine_lines())
     with tempfile.TemporaryDirectory(prefix="ledgerline-bench-logs-") as folder:
-        stack = Stack(StackSpec(state_dir=kept or Path(folder, "stack")))
+        spec = StackSpec(
+            state_dir=kept or Path(folder, "stack"),
+            loggings=ANSWERS + 1,
+            settings={_ANSWERING: {"LEDGERLINE_LOG_TAKES_IN": "false"}},
+        )
+        stack = Stack(spec)
         try:
             await stack.start_infrastructure()
             await migrate(stack, "logging")
@@ -149,13 +155,12 @@ async def _served_parts(stack: Stack, served: Door, asked: Asked) -> dict[str, A
 
 @asynccontextmanager
 async def _serving(stack: Stack) -> AsyncIterator[Door]:
-    async with door(stack) as served:
-        await stack.start_process("logging-0")
-        await stack.wait_ready("logging-0")
-        try:
-            yield served
-        finally:
-            await stack.process("logging-0").stop()
+    async with door(stack) as served, AsyncExitStack() as processes:
+        for name in ("logging-0", _ANSWERING):
+            await stack.start_process(name)
+            processes.push_async_callback(stack.process(name).stop)
+            await stack.wait_ready(name)
+        yield served
 
 
 def _progress(so_far: Seeded) -> None:

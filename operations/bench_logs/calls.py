@@ -17,6 +17,8 @@ from shared.events.directory import Role
 from shared.http.assertions import ASSERTION_HEADER, AssertionSigner, Caller
 from shared.http.serving import served
 
+ANSWERS: Final = 1
+"""Which `logging` is asked: one that takes no events in."""
 _AUDIENCE: Final = "logging"
 _RENEWED_S: Final = 15.0
 _OK: Final = 200
@@ -104,7 +106,7 @@ async def door(stack: Stack) -> AsyncIterator[Door]:
     async with (
         served(app, host=HOST, port=stack.ports["control-0/internal"]),
         aiohttp.ClientSession(
-            stack.api_url("logging"), timeout=aiohttp.ClientTimeout(total=600)
+            stack.api_url("logging", ANSWERS), timeout=aiohttp.ClientTimeout(total=600)
         ) as session,
     ):
         yield Door(session, signer)

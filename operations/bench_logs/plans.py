@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from deploy.local.stack import Stack
-from operations.bench_logs.calls import Call, Door
+from operations.bench_logs.calls import ANSWERS, Call, Door
 
 _SETTINGS: Final = {
     "log_min_duration_statement": "0",
@@ -115,6 +115,7 @@ async def _set(stack: Stack, change: str) -> None:
 
 
 async def _start_anew(stack: Stack) -> None:
-    await stack.process("logging-0").stop()
-    await stack.start_process("logging-0")
-    await stack.wait_ready("logging-0")
+    name = f"logging-{ANSWERS}"
+    await stack.process(name).stop()
+    await stack.start_process(name)
+    await stack.wait_ready(name)

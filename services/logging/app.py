@@ -63,7 +63,10 @@ async def open_app(
             metrics=metrics,
             registry=registry,
         )
-        readiness.add("consumer", lambda: None if consumer.ready else "joining the consumer group")
+        if settings.log_takes_in:
+            readiness.add(
+                "consumer", lambda: None if consumer.ready else "joining the consumer group"
+            )
         control, billing = (
             InternalClient(
                 session=session,
@@ -86,7 +89,8 @@ async def open_app(
             metrics=metrics,
         )
         await stack.enter_async_context(background)
-        background.start("consumer", consumer.run())
+        if settings.log_takes_in:
+            background.start("consumer", consumer.run())
         background.start("live", apis.requests.tail.run())
         drift = DriftMetrics(registry)
         start_housekeeping(background, settings, pools=pools, metrics=metrics, drift=drift)

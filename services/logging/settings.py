@@ -23,6 +23,9 @@ class LoggingSettings(DatabaseSettings):
     logging_compiled: Literal["auto", "never", "required"] = "auto"
     """Whether modules that `make compiled` has compiled are run: `auto`, where that was done from
     the sources that are here; `required`, which refuses to start without; `never`."""
+    log_takes_in: bool = True
+    """Whether this process takes events in. One that does not only answers, and is not held up by
+    events: where many come, let some processes take in and others be those that the relay asks."""
     list_timeout_ms: int = 5_000
     """The longest that one query of the Log API may take."""
     batch_max_records: int = 2_000

@@ -2,10 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import asyncpg
 
 from shared.postgres.retrying import Connection
+
+_IN_ORDER: Final = "SET LOCAL enable_bitmapscan = off"
+
+
+async def read_in_order(connection: Connection) -> None:
+    """Have rows walked along an index from here on, and not collected and sorted.
+
+    Of a partition that is being filled the planner takes a user's rows to be few, and would sort
+    hundreds of thousands for one page.
+    """
+    await connection.execute(_IN_ORDER)
 
 
 class Reading:

@@ -8,7 +8,7 @@ from services.logging.listing.lookup import is_led
 from services.logging.listing.moments import Moment
 from services.logging.listing.narrowing import narrowed
 from services.logging.listing.pages import NEWEST
-from services.logging.listing.reading import Reading
+from services.logging.listing.reading import Reading, read_in_order
 from services.logging.listing.searching import (
     Keyword,
     Sought,
@@ -44,6 +44,8 @@ class LogSearch:
             asked = moment.stretch_of(filters)
             sought = await _sought(connection, keyword, moment)
             pieces = await pieces_of(connection, filters, asked, moment)
+            if is_led(filters):
+                await read_in_order(connection)
             for days in stretches_of(pieces):
                 stretch = Stretch(max(days.lower, asked.lower), min(days.upper, asked.upper))
                 left = NEWEST - len(rows)

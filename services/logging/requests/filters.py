@@ -36,6 +36,13 @@ class RequestFilters:
     request_id: str | None = None
     upstream_request_id: str | None = None
 
+    @property
+    def is_led(self) -> bool:
+        """Whether those of one user, key or workspace are asked for: each has an index."""
+        leading = (self.user_id, self.key_id, self.workspace_id)
+        of_one = (self.request_id, self.upstream_request_id, self.trace_id)
+        return any(id_ is not None for id_ in leading) and all(id_ is None for id_ in of_one)
+
 
 _COUNTED: Final = frozenset(
     {"since", "to", "model", "user_id", "workspace_id", "key_id", "channel_id"}

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from services.logging.listing.cursors import Place
 from services.logging.listing.filters import Filters
-from services.logging.listing.reading import Reading
+from services.logging.listing.reading import Reading, read_in_order
 from services.logging.listing.totals import Totals
 from services.logging.requests.filters import RequestFilters, where
 from services.logging.requests.shown import STORED
@@ -58,6 +58,8 @@ class StoredRequests:
         )
         async with self._reading() as connection:
             await _within(connection, timeout_ms)
+            if filters.is_led:
+                await read_in_order(connection)
             return [dict(row) for row in await connection.fetch(query, *values)]
 
     async def total(self, filters: Filters, *, timeout_ms: int) -> int:
