@@ -19,7 +19,7 @@ def main() -> int:
     if up_to_date() is not None:
         return 0
     began = monotonic()
-    print(f"compiling {len(MODULES)} modules of the relay (once, about a minute)", flush=True)
+    print(f"compiling {len(MODULES)} modules (once, about a minute)", flush=True)
     try:
         folder = build()
     except NoToolchainError as error:

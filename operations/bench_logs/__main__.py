@@ -181,9 +181,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rate", type=float, default=5_000, help="events a second meanwhile; 5,000"
     )
-    parser.add_argument("--readers", type=int, default=4, help="who ask at once; 4")
+    parser.add_argument("--readers", type=int, default=2, help="who ask at once; 2")
     parser.add_argument("--pause-ms", type=float, default=100, help="of each between calls; 100")
-    parser.add_argument("--calls", type=int, default=200, help="of each kind; 200")
+    parser.add_argument("--calls", type=int, default=100, help="of each kind; 100")
     parser.add_argument("--ingest-events", type=int, default=300_000, help="at full speed; 300,000")
     parser.add_argument("--only", choices=_PARTS, action="append", help="leave the others out")
     parser.add_argument("--folder", type=Path, help="keep the stack there; full, it is used again")

@@ -18,8 +18,12 @@ _logger = get_logger()
 
 
 async def watch_drift(pool: asyncpg.Pool, metrics: DriftMetrics) -> None:
-    """Look and measure until cancelled. A database that is away is waited for."""
+    """Look and measure until cancelled. A database that is away is waited for.
+
+    Not at once: at a start there is enough to do, and it was looked at five minutes before.
+    """
     while True:
+        await asyncio.sleep(_EVERY_S)
         try:
             drifts = await look_once(pool)
         except DATABASE_AWAY as error:
@@ -29,7 +33,6 @@ async def watch_drift(pool: asyncpg.Pool, metrics: DriftMetrics) -> None:
             for check, drift in drifts.items():
                 for each in drift.differences[:_MOST_NAMED]:
                     _logger.error("drift.found", check=check, difference=each.as_text)
-        await asyncio.sleep(_EVERY_S)
 
 
 async def look_once(pool: asyncpg.Pool, *, clock: Clock = utc_now) -> dict[str, Drift]:
