@@ -22,6 +22,8 @@ def read_lines(found: Iterable[Read]) -> Iterator[str]:
         said = None
         if each.target_p95_ms is not None:
             said = f"{each.target_p95_ms:.0f} {verdict(met=each.is_met)}"
+        if each.failed:
+            said = f"{said or ''} ({each.failed} of {each.calls} failed)".strip()
         yield row(each.title, each.p50_ms, each.p95_ms, each.p99_ms, each.ratio, said, width=_WIDTH)
 
 
